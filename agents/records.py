@@ -12,6 +12,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Precision = Literal["auto", "bfloat16", "float32"]
+"""Number format of the weights; `auto` asks the hardware."""
+
 
 class Record(BaseModel):
     """A frozen value that crosses a boundary: disk, process or LLM."""
@@ -139,6 +142,18 @@ class Refusal(Record):
     draft: Draft
 
 
+class DiagnosisLine(Record):
+    """One line of diagnoses.jsonl."""
+
+    result: Diagnosis | Unusable
+
+
+class RefusalLine(Record):
+    """One line of refusals.jsonl."""
+
+    result: Refusal | Unusable
+
+
 class LlmCall(Record):
     """One call to an LLM, for the trace: what it saw, what it said, what it took."""
 
@@ -189,5 +204,4 @@ class TrainingSettings(Record):
     """Train a new adapter, or go on from the best one so far."""
     replay: float = Field(default=1.0, ge=0)
     """Earlier rounds' examples to mix in, as a share of those that there are."""
-    precision: Literal["auto", "bfloat16", "float32"] = "auto"
-    """`auto` asks the hardware."""
+    precision: Precision = "auto"

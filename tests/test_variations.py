@@ -172,7 +172,7 @@ def test_every_kind_of_the_arithmetic_exam_is_asked_again_with_right_working(
     asked: Question,
 ) -> None:
     drafts = write(wrong(asked, "no idea"), count=30)
-    assert len({draft.prompt for draft in drafts}) == len(drafts) > 10
+    assert len({draft.prompt for draft in drafts}) == len(drafts) > 5
     for draft in drafts:
         assert draft.prompt != asked.prompt
         equations = read_equations(draft.completion)
@@ -280,14 +280,32 @@ def test_an_equation_that_stands_only_in_a_mark_is_written_out() -> None:
 
 def test_what_the_words_fix_stays() -> None:
     asked = question(
-        "In 2019 Jo worked 5 days a week from 9 am, at 20% tax, for a half day each. Each day she "
-        "packed 40 boxes. How many boxes did she pack in a week?",
-        "She packed 5 * 40 = 200 boxes.\n#### 200",
+        "Since 2019 Jo has packed 50 boxes a day, 3 days a week, from 9 am. Of these 20% are red. "
+        "How many red boxes does she pack in a week?",
+        "She packs 3 * 50 = 150 boxes.\n150 * 20/100 = 30 are red.\n#### 30",
     )
-    for draft in write(wrong(asked, "no idea")):
-        year, days, hour, tax, boxes = numbers(draft.prompt)
-        assert (year, days, hour, tax) == (2019, 5, 9, 20)
-        assert draft.target == str(5 * boxes) != "200"
+    for draft in write(wrong(asked, "no idea"), count=12):
+        year, boxes, days, hour, percent = numbers(draft.prompt)
+        assert (year, days, hour, percent) == (2019, 3, 9, 20)
+        assert int(draft.target) * 100 == 3 * boxes * 20
+
+
+def test_a_result_that_may_be_a_constant_does_not_move() -> None:
+    asked = question(
+        "Mia reads 3 pages every morning and 4 every evening. How many pages is that in a week?",
+        "3 + 4 = 7\n7 * 7 = 49\n#### 49",
+    )
+    assert refusal(asked) == "no number in the question may change safely"
+
+
+def test_divisions_stay_exact_inside_an_equation_too() -> None:
+    asked = question(
+        "A rope of 84 inches is cut into 14 parts. How long are 8 of them?",
+        "84 / 14 * 8 = 48\n#### 48",
+    )
+    for draft in write(wrong(asked, "no idea"), count=20):
+        length, parts, _ = numbers(draft.prompt)
+        assert length % parts == 0
 
 
 def test_a_number_that_may_be_a_constant_does_not_move() -> None:
@@ -300,16 +318,14 @@ def test_a_number_that_may_be_a_constant_does_not_move() -> None:
 
 def test_numbers_that_sum_up_in_the_question_still_do() -> None:
     asked = question(
-        "Of 20 marbles 15 are red and 5 blue. A red one costs $3 and a blue one $8. "
-        "How many dollars do all of them cost?",
-        "15 * 3 = 45\n5 * 8 = 40\n45 + 40 = 85\n#### 85",
+        "Of 60 pupils 42 are girls and 18 boys. Every pupil gets 5 pens, every girl 3 books and "
+        "every boy 8 cards. All of that came in cartons of 6. How many cartons were there?",
+        "60 * 5 = 300\n42 * 3 = 126\n18 * 8 = 144\n300 + 126 = 426\n426 + 144 = 570\n"
+        "570 / 6 = 95\n#### 95",
     )
-    for draft in VariationsWriter().draft(
-        wrong(asked, "no idea"), diagnose(wrong(asked, "no idea")), 6, 0
-    ):
-        assert isinstance(draft, Draft)
-        total, red, blue, *_ = numbers(draft.prompt)
-        assert total == red + blue
+    for draft in write(wrong(asked, "no idea"), count=20):
+        total, girls, boys, *_ = numbers(draft.prompt)
+        assert total == girls + boys
 
 
 @pytest.mark.parametrize(
@@ -327,3 +343,22 @@ def test_a_question_that_cannot_be_recomputed_with_certainty_is_refused(
     prompt: str, solution: str, reason: str
 ) -> None:
     assert reason in refusal(question(prompt, solution))
+
+
+def test_a_slip_in_a_question_that_cannot_vary_still_gets_its_drills() -> None:
+    asked = question("Ed has 9 hens. How many are missing?", "81 - 28 = 53\n53 - 9 = 44\n#### 44")
+    mistake = wrong(asked, "81 - 28 = 63\n63 - 9 = 54")
+    drafts = VariationsWriter().draft(mistake, diagnose(mistake), 6, 0)
+    assert sorted(type(draft).__name__ for draft in drafts) == ["Draft", "Draft", "Unusable"]
+
+
+def test_prices_keep_their_cents_and_large_numbers_their_commas() -> None:
+    asked = question(
+        "A pen costs $1.50 and a desk costs $2,400. Sam buys 8 pens and a desk. What does he pay?",
+        "The pens cost 8 * $1.50 = $12.00.\nIn all he pays $12 + $2,400 = $2,412.\n#### 2412",
+    )
+    for draft in write(wrong(asked, "no idea"), small_steps=False):
+        assert re.search(r"\$\d\.\d\d and a desk costs \$\d,\d{3}\. ", draft.prompt)
+        assert re.search(
+            r"\* \$\d\.\d\d = \$\d+\.00\.\n.*= \$\d,\d{3}\.\n#### \d{4}$", draft.completion
+        )

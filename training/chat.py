@@ -23,7 +23,7 @@ def example_ids(
     The ids begin with `prompt_ids`; the loss is on the completion and its end mark only.
     """
     asked = prompt_ids(tokenizer, prompt)
-    answered = encode(tokenizer, completion) + [tokenizer.eos_token_id]
+    answered = [*encode(tokenizer, completion), tokenizer.eos_token_id]
     return asked + answered, [IGNORED] * len(asked) + answered
 
 

@@ -3,14 +3,13 @@
     python -m errata.training.sft JOB.json
 
 The job (`SftJob`) says everything; under `accelerate launch` the same program uses many GPUs.
-Progress is one JSON line an optimizer step on standard output, `{"step", "steps", "loss"}`; the last line
-is `{"tokens", "skipped"}`. The adapter is written beside its place and renamed when whole.
+Progress is one JSON line an optimizer step on standard output, `{"step", "steps", "loss"}`; the
+last line is `{"tokens", "skipped"}`. The adapter is written beside its place and renamed when whole.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -146,7 +145,7 @@ def train(job: SftJob) -> None:
         trainer.train()
     if trainer.is_world_process_zero():
         trainer.save_model(str(scratch / "adapter"))
-        os.replace(scratch / "adapter", out)
+        (scratch / "adapter").rename(out)
         shutil.rmtree(scratch)
         tell(tokens=round(tokens * job.epochs), skipped=skipped)
 

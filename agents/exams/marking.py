@@ -9,7 +9,7 @@ TOLERANCE = Decimal("0.0001")
 
 NUMBER = re.compile(
     r"""
-    (?P<sign>(?<![\w)\]%])[-\N{MINUS SIGN}](?=[$€£.0-9]))?  # after a number or word it is an operator
+    (?P<sign>(?<![\w)\]%])[-\N{MINUS SIGN}](?=[$€£.0-9]))?  # after a number: an operator
     [$€£]?
     (?P<sign2>(?<=[$€£])[-\N{MINUS SIGN}])?
     (?:

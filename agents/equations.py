@@ -1,0 +1,435 @@
+"""Equations in text: found, read into small trees, evaluated exactly, written in small steps.
+
+Reads `48/2 = 24 clips`, `$150 - $30 = $120`, chains such as `73 - 28 = 53 - 8 = 45`, the signs
+of school books, percents, thousands separators and units between numbers and signs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+Value = int | Fraction
+"""Exact; an `int` whenever it is whole."""
+
+NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\d)\.\d+")
+MARK = re.compile(r"<<(.*?)>>")
+"""GSM8K's calculator annotation: `48/2 = <<48/2=24>>24`."""
+
+
+@dataclass(frozen=True)
+class Number:
+    value: Value
+    start: int
+    """Where its digits begin in the text; signs of currency stand before."""
+    end: int
+    percent: bool = False
+    """A percent sign follows; `value` is already divided by 100."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    sign: str
+    """One of `+ - * /`."""
+    left: Expression
+    right: Expression
+
+
+Expression = Number | Operation
+
+
+@dataclass(frozen=True)
+class Equation:
+    """Two or more expressions that a text says are equal."""
+
+    sides: tuple[Expression, ...]
+    equals: tuple[int, ...]
+    """Where each `=` stands in the text."""
+    start: int
+    end: int
+
+    @property
+    def left(self) -> Expression:
+        return self.sides[0]
+
+    @property
+    def result(self) -> Expression:
+        return self.sides[-1]
+
+
+def read_number(digits: str) -> Value:
+    return whole(Fraction(digits.replace(",", "")))
+
+
+def read_equations(text: str) -> list[Equation]:
+    """The equations of `text` in order; a chain is one equation. A line break ends a chain."""
+    return list(_find_equations(text))
+
+
+def value(expression: Expression) -> Value:
+    """Raises: ZeroDivisionError."""
+    return evaluate(expression, lambda number: number.value)
+
+
+def evaluate(expression: Expression, leaf: Callable[[Number], Value]) -> Value:
+    """The value of `expression`, with `leaf` saying what each number is worth.
+
+    Raises:
+        ZeroDivisionError: It divides by zero.
+    """
+    if isinstance(expression, Number):
+        return leaf(expression)
+    return apply(expression.sign, evaluate(expression.left, leaf), evaluate(expression.right, leaf))
+
+
+def apply(sign: str, left: Value, right: Value) -> Value:
+    """Raises: ZeroDivisionError."""
+    if sign == "+":
+        return whole(left + right)
+    if sign == "-":
+        return whole(left - right)
+    if sign == "*":
+        return whole(left * right)
+    if isinstance(left, int) and isinstance(right, int) and right and left % right == 0:
+        return left // right
+    return whole(Fraction(left) / right)
+
+
+def holds(equation: Equation) -> bool:
+    """Whether all sides are worth the same. A percent sign after the result may be its unit."""
+    try:
+        values = [value(side) for side in equation.sides]
+    except ZeroDivisionError:
+        return False
+    if values[0] != values[-1] and isinstance(equation.result, Number) and equation.result.percent:
+        values[-1] = whole(values[-1] * 100)
+    return all(other == values[0] for other in values)
+
+
+def numbers_of(expression: Expression) -> Iterator[Number]:
+    if isinstance(expression, Number):
+        yield expression
+    else:
+        yield from numbers_of(expression.left)
+        yield from numbers_of(expression.right)
+
+
+def whole(number: Value) -> Value:
+    return number if isinstance(number, int) or number.denominator != 1 else number.numerator
+
+
+def decimals(value: Value) -> int:
+    """Places after the point; 99 when they never end."""
+    if isinstance(value, int):
+        return 0
+    return next((p for p in range(1, 9) if (value * 10**p).denominator == 1), 99)
+
+
+def unmark(text: str) -> str:
+    """`text` without calculator marks, each of its equations still there to be read once."""
+    written = ""
+    end = 0
+    for mark in MARK.finditer(text):
+        written += text[end : mark.start()]
+        end = mark.end()
+        left, _, result = mark[1].rpartition("=")
+        line_start = written.rfind("\n") + 1
+        shown = [
+            equation
+            for equation in read_equations(written[line_start:] + result.strip())
+            if equation.end == len(written) - line_start + len(result.strip())
+        ]
+        if shown or re.search(r"=\s*[$€£]?\s*$", written) or not left.strip():
+            continue
+        at = len(written) - written.endswith(("$", "€", "£"))
+        lead = "" if not written[:at] or written[:at][-1].isspace() else " "
+        written = f"{written[:at]}{lead}{_spaced(left)} = {written[at:]}"
+        if not text[end:].lstrip("$€£ ").startswith(result.strip()):
+            written += result.strip() + " "
+    return written + text[end:]
+
+
+def show(expression: Expression, times: str = "*") -> str:
+    """`expression` with single spaces and no more brackets than it needs."""
+    if isinstance(expression, Number):
+        return show_value(expression.value)
+    left, right = show(expression.left, times), show(expression.right, times)
+    if _binds(expression.left) < _binds(expression):
+        left = f"({left})"
+    if _binds(expression.right) < _binds(expression) or (
+        expression.sign in "-/" and _binds(expression.right) == _binds(expression)
+    ):
+        right = f"({right})"
+    return f"{left} {times if expression.sign == '*' else expression.sign} {right}"
+
+
+def show_value(number: Value) -> str:
+    """Digits, with a decimal point where that is exact, else as a fraction."""
+    if isinstance(number, int):
+        return str(number)
+    for places in range(1, 7):
+        shifted = abs(number) * 10**places
+        if shifted.denominator == 1:
+            digits = str(shifted.numerator).rjust(places + 1, "0")
+            return f"{'-' if number < 0 else ''}{digits[:-places]}.{digits[-places:]}"
+    return f"{number.numerator}/{number.denominator}"
+
+
+def small_steps(expression: Expression, times: str = "*") -> list[str]:
+    """What may stand between an expression and its result, each an easy step from the last.
+
+        73 - 28   73 - 20 - 8 | 53 - 8
+        7 * 34    7 * 30 + 7 * 4 | 210 + 28
+        91 / 7    70 / 7 + 21 / 7 | 10 + 3
+
+    Empty when the expression is elementary or not of whole numbers.
+    """
+    if isinstance(expression, Number):
+        return []
+    if not isinstance(expression.left, Number) or not isinstance(expression.right, Number):
+        return _one_operation_at_a_time(expression, times)
+    left, right = expression.left.value, expression.right.value
+    if not isinstance(left, int) or not isinstance(right, int) or left < 1 or right < 1:
+        return []
+    if expression.sign in "+-":
+        return _add_by_places(expression.sign, left, right)
+    if expression.sign == "*":
+        return _multiply_by_places(left, right, times)
+    return _divide_by_places(left, right)
+
+
+def _add_by_places(sign: str, left: int, right: int) -> list[str]:
+    parts = _places(right)
+    if len(parts) == 1 or left < 10 or (sign == "-" and left < right):
+        return []
+    steps = []
+    while len(parts) > 1:
+        steps.append(f" {sign} ".join(map(str, [left, *parts])))
+        left = left + parts[0] if sign == "+" else left - parts[0]
+        parts = parts[1:]
+    return [*steps, f"{left} {sign} {parts[0]}"]
+
+
+def _multiply_by_places(left: int, right: int, times: str) -> list[str]:
+    split_left = len(_places(left)) > 1 and (right < 10 or len(_places(right)) == 1)
+    parts = _places(left if split_left else right)
+    if len(parts) == 1 or _is_power_of_ten(left) or _is_power_of_ten(right):
+        return []
+    pairs = [(part, right) if split_left else (left, part) for part in parts]
+    products = [a * b for a, b in pairs]
+    return [" + ".join(f"{a} {times} {b}" for a, b in pairs), *_running_sums(products)]
+
+
+def _divide_by_places(left: int, right: int) -> list[str]:
+    if left % right or left // right <= 10 or _is_power_of_ten(right):
+        return []
+    parts = _places(left // right)
+    if len(parts) == 1:
+        return []
+    return [" + ".join(f"{part * right} / {right}" for part in parts), *_running_sums(parts)]
+
+
+def _running_sums(parts: list[int]) -> list[str]:
+    return [
+        " + ".join(map(str, [sum(parts[:done]), *parts[done:]])) for done in range(1, len(parts))
+    ]
+
+
+def _one_operation_at_a_time(expression: Operation, times: str) -> list[str]:
+    steps: list[str] = []
+    while isinstance(reduced := _reduce(expression), Operation):
+        if any(not isinstance(n.value, int) or n.value < 0 for n in numbers_of(reduced)):
+            return []
+        steps.append(show(reduced, times))
+        expression = reduced
+    return steps if len(steps) <= 4 else []
+
+
+def _reduce(expression: Operation) -> Expression:
+    """`expression` with its first innermost operation done."""
+    if isinstance(expression.left, Operation):
+        return Operation(expression.sign, _reduce(expression.left), expression.right)
+    if isinstance(expression.right, Operation):
+        return Operation(expression.sign, expression.left, _reduce(expression.right))
+    return Number(value(expression), 0, 0)
+
+
+def _is_power_of_ten(number: int) -> bool:
+    return str(number).rstrip("0") == "1"
+
+
+def _places(number: int) -> list[int]:
+    """407 → [400, 7]."""
+    digits = str(number)
+    return [
+        int(digit) * 10 ** (len(digits) - place - 1)
+        for place, digit in enumerate(digits)
+        if digit != "0"
+    ]
+
+
+def _binds(expression: Expression) -> int:
+    if isinstance(expression, Number):
+        return 3
+    return 1 if expression.sign in "+-" else 2
+
+
+def _spaced(expression: str) -> str:
+    return re.sub(r"\s*([-+*/])\s*", r" \1 ", expression).strip()
+
+
+# Reading: tokens, then segments between equals signs, then a descent over the tokens of each.
+
+SIGNS = dict(zip("+-−–*xX×·/÷", "+---****" + "*//", strict=True))  # noqa: RUF001
+TOKEN = re.compile(
+    rf"""(?P<number>{NUMBER.pattern}) | (?P<currency>[$€£]) | (?P<percent>%) | (?P<equals>=)
+    | (?P<open>\() | (?P<close>\)) | (?P<sign>[-−–+*×·/÷]|(?<![A-Za-z])[xX](?![A-Za-z]))
+    | (?P<word>[A-Za-z][A-Za-z'’]*) | (?P<line>\n) | (?P<other>\S)""",  # noqa: RUF001
+    re.VERBOSE,
+)
+UNIT_WORDS = 4
+MAX_OPERATIONS, MAX_BRACKETS, MAX_DIGITS = 40, 20, 20
+"""A student that repeats itself writes expressions without end; longer ones are not read."""
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class _UnreadableError(Exception):
+    pass
+
+
+def _find_equations(text: str) -> Iterator[Equation]:
+    if "=" not in text:
+        return
+    tokens = [
+        _Token(str(match.lastgroup), match[0], match.start(), match.end())
+        for match in TOKEN.finditer(text)
+    ]
+    line: list[_Token] = []
+    for token in [*tokens, _Token("line", "\n", len(text), len(text))]:
+        if token.kind == "line":
+            yield from _equations_of_line(line)
+            line = []
+        else:
+            line.append(token)
+
+
+def _equations_of_line(line: list[_Token]) -> Iterator[Equation]:
+    marks = [i for i, token in enumerate(line) if token.kind == "equals"]
+    if not marks:
+        return
+    bounds = [-1, *marks, len(line)]
+    chain: list[tuple[Expression, int, int]] = []
+    equals: list[int] = []
+    for nth in range(len(bounds) - 1):
+        segment = line[bounds[nth] + 1 : bounds[nth + 1]]
+        first = _prefix(segment) if chain or nth == len(bounds) - 2 else None
+        last = _suffix(segment) if nth < len(bounds) - 2 else None
+        if chain and first:
+            chain.append(first)
+            equals.append(line[bounds[nth]].start)
+        if last and first and chain and (last[1], last[2]) == (first[1], first[2]):
+            continue
+        if len(chain) > 1:
+            yield _equation(chain, equals)
+        chain, equals = ([last] if last else []), []
+    if len(chain) > 1:
+        yield _equation(chain, equals)
+
+
+def _equation(chain: list[tuple[Expression, int, int]], equals: list[int]) -> Equation:
+    return Equation(tuple(side[0] for side in chain), tuple(equals), chain[0][1], chain[-1][2])
+
+
+def _prefix(segment: list[_Token]) -> tuple[Expression, int, int] | None:
+    """The longest expression at the beginning, and where in the text it begins and ends."""
+    try:
+        expression, end = _sum(segment, 0)
+    except _UnreadableError:
+        return None
+    return expression, segment[0].start, segment[end - 1].end
+
+
+def _suffix(segment: list[_Token]) -> tuple[Expression, int, int] | None:
+    """The longest expression that runs up to the end, units aside."""
+    for start, token in enumerate(segment):
+        if token.kind not in ("number", "currency", "open"):
+            continue
+        if start and segment[start - 1].kind == "currency":
+            continue
+        try:
+            expression, end = _sum(segment, start)
+        except _UnreadableError:
+            continue
+        if _skip_units(segment, end) == len(segment):
+            if start and segment[start - 1].kind in ("sign", "close"):
+                return None  # the tail of something that cannot be read: 2y + 3 = 15
+            return expression, token.start, segment[end - 1].end
+    return None
+
+
+def _sum(tokens: list[_Token], at: int) -> tuple[Expression, int]:
+    return _left_to_right(tokens, at, "+-", _product)
+
+
+def _product(tokens: list[_Token], at: int) -> tuple[Expression, int]:
+    return _left_to_right(tokens, at, "*/", _operand)
+
+
+def _left_to_right(
+    tokens: list[_Token],
+    at: int,
+    signs: str,
+    read: Callable[[list[_Token], int], tuple[Expression, int]],
+) -> tuple[Expression, int]:
+    expression, end = read(tokens, at)
+    for _ in range(MAX_OPERATIONS):
+        at = _skip_units(tokens, end)
+        if at >= len(tokens) or SIGNS.get(tokens[at].text, " ") not in signs:
+            return expression, end
+        try:
+            right, end = read(tokens, at + 1)
+        except _UnreadableError:
+            return expression, end
+        expression = Operation(SIGNS[tokens[at].text], expression, right)
+    raise _UnreadableError
+
+
+def _operand(tokens: list[_Token], at: int) -> tuple[Expression, int]:
+    if at < len(tokens) and tokens[at].kind == "open":
+        if sum(token.kind == "open" for token in tokens[:at]) > MAX_BRACKETS:
+            raise _UnreadableError
+        expression, end = _sum(tokens, at + 1)
+        end = _skip_units(tokens, end)
+        if end >= len(tokens) or tokens[end].kind != "close":
+            raise _UnreadableError
+        return expression, end + 1
+    if at < len(tokens) and tokens[at].kind == "currency":
+        at += 1
+    if at >= len(tokens) or tokens[at].kind != "number" or len(tokens[at].text) > MAX_DIGITS:
+        raise _UnreadableError
+    token = tokens[at]
+    number = read_number(token.text)
+    if at + 1 < len(tokens) and tokens[at + 1].kind == "percent":
+        return Number(whole(Fraction(number) / 100), token.start, token.end, True), at + 2
+    return Number(number, token.start, token.end), at + 1
+
+
+def _skip_units(tokens: list[_Token], at: int) -> int:
+    """Past the words after a number: `clips`, `miles per hour`, `stickers/page`."""
+    words = 0
+    while at < len(tokens) and words < UNIT_WORDS:
+        slash = tokens[at].text == "/" and at + 1 < len(tokens) and tokens[at + 1].kind == "word"
+        if tokens[at].kind != "word" and not slash:
+            break
+        at += 2 if slash else 1
+        words += 1
+    return at

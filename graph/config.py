@@ -1,0 +1,166 @@
+"""RunConfig: all that a run is told, from a TOML file; unknown keys are refused."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, ValidationError
+
+from errata.agents.errors import ConfigError
+from errata.agents.exams import ArithmeticExam, FileExam
+from errata.agents.llm import LlmSettings
+from errata.agents.records import Record, TrainingSettings
+from errata.agents.student import StudentSettings
+
+
+class Variations(Record):
+    """The offline instructor and writer: no LLM."""
+
+    model: Literal["variations"] = "variations"
+
+
+Teacher = Annotated[
+    Annotated[Variations, Tag("variations")] | Annotated[LlmSettings, Tag("llm")],
+    Discriminator(lambda given: "variations" if of(given, "model") == "variations" else "llm"),
+]
+"""`variations`, or an LLM as LangChain's `init_chat_model` names it: `openai:gpt-5-mini`."""
+
+ExamSettings = Annotated[
+    Annotated[ArithmeticExam, Tag("arithmetic")] | Annotated[FileExam, Tag("files")],
+    Discriminator(lambda given: "files" if of(given, "name") is None else "arithmetic"),
+]
+
+
+def of(given: object, key: str) -> object:
+    return given.get(key) if isinstance(given, dict) else getattr(given, key, None)
+
+
+class ContrastSettings(Record):
+    """How neighbours are found."""
+
+    k: int = Field(default=3, ge=1)
+    """Correctly answered questions to lay beside each mistake."""
+    embeddings: str = "words"
+    """`words` (offline), or a provider and model as LangChain's `init_embeddings` names them."""
+
+
+class ExampleSettings(Record):
+    """How many examples are written."""
+
+    per_round: int = Field(default=300, ge=1)
+
+
+class StopSettings(Record):
+    """When the loop ends, whichever comes first."""
+
+    target_accuracy: float = Field(default=0.95, gt=0, le=1)
+    """On the dev set."""
+    rounds: int = Field(default=3, ge=1)
+
+
+class RunConfig(Record):
+    """One run of the loop."""
+
+    name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Names the run's folder."""
+    strategy: Literal["le", "lec"] = "lec"
+    """Learning from Error, or Learning from Error by Contrast."""
+    seed: int = 0
+    """Of the writing; the exam and the training have their own."""
+    exam: ExamSettings
+    student: StudentSettings = StudentSettings()
+    instructor: Teacher = Variations()
+    writer: Teacher | None = None
+    """As `instructor` where not said."""
+    contrast: ContrastSettings = ContrastSettings()
+    examples: ExampleSettings = ExampleSettings()
+    training: TrainingSettings = TrainingSettings()
+    stop: StopSettings = StopSettings()
+    review: bool = False
+    """Pause before each training, so that a person can look at the examples."""
+
+
+def load_config(path: Path) -> RunConfig:
+    """The configuration in a TOML file; paths in it are taken from the file's folder.
+
+    Raises:
+        ConfigError: The file cannot be read, or says something that a run does not know.
+    """
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration {path} cannot be read: {error.strerror}; name a TOML file"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    config = parse_config(given, str(path))
+    return with_paths_from(config, path.parent)
+
+
+def parse_config(given: dict[str, Any], where: str) -> RunConfig:
+    """Raises: ConfigError: with the place, the value and the remedy in one sentence."""
+    try:
+        return RunConfig.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {first_problem(error, given)}") from None
+
+
+def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
+    problem = error.errors(include_url=False)[0]
+    tags = {"variations", "llm", "arithmetic", "files"}
+    place: list[str] = []
+    inside: Any = given
+    for step in problem["loc"]:
+        if step in tags and not (isinstance(inside, dict) and step in inside):
+            continue  # a choice pydantic made, not a key that the user wrote
+        place.append(str(step))
+        inside = inside.get(step) if isinstance(inside, dict) else None
+    name = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place[-1], known_keys(problem["loc"]), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "take it out"
+        return f"unknown key {name!r}; {hint}"
+    if problem["type"] == "missing":
+        return f"{name!r} is missing; add it"
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    secret = "key" in place[-1]
+    shown = "" if secret else f" (it is {problem['input']!r})"
+    return f"{name!r} is wrong: {message}{shown}"
+
+
+def known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    models: dict[str, list[type[Record]]] = {
+        "exam": [ArithmeticExam, FileExam],
+        "student": [StudentSettings],
+        "instructor": [LlmSettings],
+        "writer": [LlmSettings],
+        "contrast": [ContrastSettings],
+        "examples": [ExampleSettings],
+        "training": [TrainingSettings],
+        "stop": [StopSettings],
+    }
+    found = models.get(str(loc[0]), [RunConfig]) if len(loc) > 1 else [RunConfig]
+    return [name for model in found for name in model.model_fields]
+
+
+def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
+    """Relative exam files and model folders, taken from `folder`."""
+    exam = config.exam
+    if isinstance(exam, FileExam):
+        exam = exam.model_copy(
+            update={
+                name: given.model_copy(update={"file": (folder / given.file).resolve()})
+                for name, given in ((n, getattr(exam, n)) for n in ("practice", "dev", "test"))
+            }
+        )
+    student = config.student
+    changed = {}
+    if (folder / student.model).is_dir():
+        changed["model"] = str((folder / student.model).resolve())
+    if student.adapter is not None:
+        changed["adapter"] = str((folder / student.adapter).resolve())
+    return config.model_copy(update={"exam": exam, "student": student.model_copy(update=changed)})

@@ -1,0 +1,168 @@
+"""report.json: what a run achieved, and how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from errata.agents.examiner import accuracy, paired_gain
+from errata.agents.records import (
+    Accuracy,
+    Attempt,
+    DiagnosisLine,
+    Example,
+    Question,
+    Record,
+    Refusal,
+    RefusalLine,
+)
+from errata.graph.config import RunConfig
+from errata.graph.run_folder import RunFolder, read_records, write_text
+from errata.graph.trace import read_trace
+from errata.graph.workbench import tally
+
+
+class Written(Record):
+    """What the data writer did in a round."""
+
+    written: int
+    """Drafts, accepted and refused."""
+    accepted: int
+    rejected: Mapping[str, int]
+    """Refused drafts, and diagnoses that nothing could be written for, by reason."""
+
+
+class RoundReport(Record):
+    """One model: its examples, its dev exam, and whether it became the best."""
+
+    index: int
+    """0 is the base model."""
+    dev: Accuracy | None
+    """None where the round ended before a candidate was examined."""
+    promoted: bool
+    mistakes: int
+    """Practice mistakes that the round began with."""
+    causes: Mapping[str, int]
+    """Diagnoses by cause."""
+    examples: Written
+    seconds: Mapping[str, float]
+    """By step."""
+
+
+class Gain(Record):
+    """Paired difference on the same test questions, final minus base."""
+
+    accuracy: float
+    ci95: tuple[float, float]
+
+
+class TestReport(Record):
+    """The sealed test exam."""
+
+    base: Accuracy
+    final: Accuracy
+    gain: Gain
+
+
+class ModelReport(Record):
+    base: str
+    adapter: str | None
+    """Folder of the best adapter; None when the base stayed the best."""
+
+
+class Report(Record):
+    name: str
+    status: str
+    """Why the run stopped: `target reached`, `round budget spent`, `no mistakes left`,
+    `no examples accepted` or `rejected`."""
+    strategy: str
+    best_round: int
+    rounds: tuple[RoundReport, ...]
+    test: TestReport
+    model: ModelReport
+    seconds: float
+    """All steps together; time between a kill and the resumption is not counted."""
+
+
+def build_report(folder: RunFolder, config: RunConfig, state: Mapping[str, Any]) -> Report:
+    """The report of a finished run, from its files."""
+    events = read_trace(folder.path / "trace.jsonl")
+    last_round = max(event["round"] for event in events)
+    test = read_records(folder.exam("test"), Question)
+    base = read_records(folder.final / "base.jsonl", Attempt)
+    best_round = state["best_round"]
+    best = read_records(folder.final / "best.jsonl", Attempt) if best_round else base
+    gain, ci95 = paired_gain(base, best)
+    promoted = {e["round"] for e in events if e["event"] == "promoted"}
+    rounds = [
+        round_report(folder, index, events, index in promoted) for index in range(last_round + 1)
+    ]
+    return Report(
+        name=folder.name,
+        status=state["status"],
+        strategy=config.strategy,
+        best_round=best_round,
+        rounds=tuple(rounds),
+        test=TestReport(
+            base=accuracy(test, base),
+            final=accuracy(test, best),
+            gain=Gain(accuracy=gain, ci95=ci95),
+        ),
+        model=ModelReport(
+            base=config.student.model,
+            adapter=str(folder.round(best_round) / "adapter")
+            if best_round
+            else config.student.adapter,
+        ),
+        seconds=round(sum(sum(r.seconds.values()) for r in rounds), 1),
+    )
+
+
+def round_report(
+    folder: RunFolder, index: int, events: list[dict[str, Any]], promoted: bool
+) -> RoundReport:
+    seconds: Counter[str] = Counter()
+    for event in events:
+        if event["round"] == index and event["event"] == "step finished":
+            seconds[event["step"]] += event["seconds"]
+    here = folder.path / f"round-{index:02d}"
+    dev = None
+    if (here / "dev.jsonl").exists():
+        dev = accuracy(
+            read_records(folder.exam("dev"), Question), read_records(here / "dev.jsonl", Attempt)
+        )
+    examples: list[Example] = []
+    refusals: list[RefusalLine] = []
+    causes: dict[str, int] = {}
+    mistakes = 0
+    if (here / "mistakes.jsonl").exists():
+        mistakes = sum(1 for _ in (here / "mistakes.jsonl").open())
+    if (here / "diagnoses.jsonl").exists():
+        lines = read_records(here / "diagnoses.jsonl", DiagnosisLine)
+        causes = tally(getattr(line.result, "cause", "(not diagnosed)") for line in lines)
+    if (here / "examples.jsonl").exists():
+        examples = read_records(here / "examples.jsonl", Example)
+        refusals = read_records(here / "refusals.jsonl", RefusalLine)
+    drafts = sum(isinstance(line.result, Refusal) for line in refusals)
+    return RoundReport(
+        index=index,
+        dev=dev,
+        promoted=promoted,
+        mistakes=mistakes,
+        causes=causes,
+        examples=Written(
+            written=len(examples) + drafts,
+            accepted=len(examples),
+            rejected=tally(line.result.reason for line in refusals),
+        ),
+        seconds=dict(seconds),
+    )
+
+
+def write_report(report: Report, folder: RunFolder) -> None:
+    """Writes report.json, report.svg and report.png."""
+    from errata.graph.charts import draw_report
+
+    write_text(folder.path / "report.json", report.model_dump_json(indent=2))
+    draw_report(report, folder.path)

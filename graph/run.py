@@ -1,0 +1,178 @@
+"""Runs the loop: the Python API behind the command line.
+
+from errata.graph.run import resume, run
+report = run(load_config(Path("config.toml")))
+print(report.test.final.accuracy, report.model.adapter)
+"""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from errata.agents.data_writer import Writer
+from errata.agents.embeddings import open_embeddings
+from errata.agents.errors import RunError
+from errata.agents.exams import Exam, load_exam
+from errata.agents.instructor import Instructor
+from errata.agents.llm import LlmInstructor, LlmSettings, LlmWriter, open_chat_model
+from errata.agents.records import Record
+from errata.agents.student import LocalStudent, check_model
+from errata.agents.trainer import LocalTrainer
+from errata.graph.config import RunConfig, Teacher
+from errata.graph.report import Report, build_report, write_report
+from errata.graph.run_folder import RunFolder, write_records, write_text
+from errata.graph.trace import Trace
+from errata.graph.workbench import Agents, NoWatcher, Watcher, Workbench
+
+PACKAGES = (
+    "errata langgraph langchain openai pydantic torch transformers peft trl accelerate datasets"
+).split()
+
+
+class Settled(Record):
+    """config.json: what a run was told, and what it ran with."""
+
+    config: RunConfig
+    versions: dict[str, str]
+
+
+class ReviewPending(RunError):
+    """The run waits for a person to look at its examples."""
+
+
+def run(
+    config: RunConfig,
+    runs: Path = Path("runs"),
+    agents: Agents | None = None,
+    watcher: Watcher | None = None,
+) -> Report:
+    """Starts a new run in `runs/NAME` and works until it stops by itself.
+
+    Args:
+        agents: Used in place of those that the configuration names.
+
+    Raises:
+        ErrataError: Bad input, or a step that failed; the run can be resumed.
+        ReviewPending: `config.review` is on and examples wait for a look.
+    """
+    exam = load_exam(config.exam)
+    folder = RunFolder(runs / config.name)
+    if agents is None:
+        check_model(config.student.model_ref)
+    if (folder.path / "config.json").exists():
+        raise RunError(
+            f"the run {folder.path} is there already: `errata resume {folder.name}` goes on with "
+            "it, another name starts a new one"
+        )
+    with folder.locked():
+        trace = Trace(folder.path / "trace.jsonl")
+        agents = agents or hire(config, folder, trace)  # before anything is written
+        prepare(folder, config, exam)
+        return drive(Workbench(config, folder, trace, agents, watcher or NoWatcher()), None)
+
+
+def resume(
+    folder: RunFolder,
+    agents: Agents | None = None,
+    watcher: Watcher | None = None,
+    approve: bool | None = None,
+) -> Report:
+    """Goes on where a run was stopped, killed or paused; a finished one gives its report again.
+
+    Args:
+        approve: The answer to a pending review of examples.
+
+    Raises:
+        ErrataError, ReviewPending: As `run`.
+    """
+    with folder.locked():
+        config = read_settled(folder).config
+        trace = Trace(folder.path / "trace.jsonl")
+        agents = agents or hire(config, folder, trace)
+        return drive(Workbench(config, folder, trace, agents, watcher or NoWatcher()), approve)
+
+
+def read_settled(folder: RunFolder) -> Settled:
+    """What the run was told when it began."""
+    return Settled.model_validate_json((folder.path / "config.json").read_bytes())
+
+
+def prepare(folder: RunFolder, config: RunConfig, exam: Exam) -> None:
+    """Writes the questions, then config.json: with that file the run exists."""
+    for name, questions in vars(exam).items():
+        write_records(folder.exam(name), questions)
+    versions = {package: version(package) for package in PACKAGES}
+    versions |= {"python": platform.python_version(), "platform": platform.platform()}
+    settled = Settled(config=config, versions=versions)
+    write_text(folder.path / "config.json", settled.model_dump_json(indent=2))
+
+
+def hire(config: RunConfig, folder: RunFolder, trace: Trace) -> Agents:
+    """The agents that the configuration names.
+
+    Raises:
+        InstructorError: A provider's package or key is missing.
+    """
+    from errata.agents.variations import VariationsInstructor, VariationsWriter
+
+    def instructor(teacher: Teacher) -> Instructor:
+        if isinstance(teacher, LlmSettings):
+            return LlmInstructor(open_chat_model(teacher), trace.tell_call)
+        return VariationsInstructor()
+
+    def writer(teacher: Teacher) -> Writer:
+        if isinstance(teacher, LlmSettings):
+            return LlmWriter(open_chat_model(teacher), trace.tell_call)
+        return VariationsWriter()
+
+    return Agents(
+        student=LocalStudent(config.student, folder.path),
+        trainer=LocalTrainer(),
+        instructor=instructor(config.instructor),
+        writer=writer(config.writer or config.instructor),
+        embeddings=open_embeddings(config.contrast.embeddings),
+    )
+
+
+def drive(bench: Workbench, approve: bool | None) -> Report:
+    """Runs the graph from its last checkpoint to its end."""
+    from langgraph.checkpoint.sqlite import SqliteSaver
+    from langgraph.types import Command
+
+    from errata.graph.loop import build_graph
+
+    path = bench.folder.path / "checkpoints.sqlite"
+    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+        graph = build_graph(bench).compile(checkpointer=SqliteSaver(connection))
+        thread: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
+        before = graph.get_state(thread)
+        given: Any = {"round": 0} if not before.values else None
+        if before.interrupts:
+            if approve is None:
+                raise pending(bench)
+            given = Command(resume=approve)
+        try:
+            if given is not None or before.next:
+                graph.invoke(given, thread, durability="sync")
+        finally:
+            bench.agents.student.close()
+        after = graph.get_state(thread)
+        if after.interrupts:
+            raise pending(bench)
+        report = build_report(bench.folder, bench.config, after.values)
+    write_report(report, bench.folder)
+    return report
+
+
+def pending(bench: Workbench) -> ReviewPending:
+    name = bench.folder.name
+    return ReviewPending(
+        f"the run {name} waits for your review: read "
+        f"{bench.folder.round(bench.trace.round)}/examples.jsonl, then "
+        f"`errata resume {name} --approve` or `errata resume {name} --reject`"
+    )
