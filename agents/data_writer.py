@@ -101,9 +101,11 @@ def write_examples(
                     break
                 count = min(LARGEST_ASK, wanted, -(-share // len(of_cause)))
                 new_seed = seed * 1_000_003 + round_index * 1009 + turn
-                for result in writer.draft(mistake, diagnosis, count, new_seed)[:count]:
+                results = writer.draft(mistake, diagnosis, count, new_seed)
+                if not any(isinstance(result, Draft) for result in results):
+                    hopeless.add(diagnosis.id)
+                for result in results[:count]:
                     if isinstance(result, Unusable):
-                        hopeless.add(diagnosis.id)
                         yield result
                         continue
                     reason = checker.refuse(result)

@@ -102,7 +102,7 @@ FIXED_AFTER = re.compile(
 COMPARES = re.compile(
     r"""(?i)\b(?:which|whichever|whoever|cheap\w*|great\w*|larg\w+|small\w+|biggest|most|least
     |oldest|youngest|tallest|shortest|highest|lowest|longest|fastest|slowest|maximum|minimum
-    |better|best|worst|limit\w*|unless|until|up\sto|at\smost|only|exceed\w*|over|above|under|below
+    |better|best|worst|limit\w*|unless|until|up\sto|at\smost|only|exceed\w*|(?<!hands\s)over|above|under|below
     |beyond|first|capacity|enough|whole|full|rounded|round|nearest|discounts?|overtime|free|extra
     |additional|fits?|hold|(?:if|when)\s[^.?]*more\sthan|median|range|mode)\b""",
     re.VERBOSE,

@@ -57,12 +57,35 @@ class Gain(Record):
     ci95: tuple[float, float]
 
 
+class KindGain(Record):
+    """Right answers to the test questions of one kind."""
+
+    kind: str
+    asked: int
+    before: int
+    after: int
+
+
 class TestReport(Record):
     """The sealed test exam."""
 
     base: Accuracy
     final: Accuracy
     gain: Gain
+
+    def kinds(self, limit: int) -> list[KindGain]:
+        """The `limit` kinds with the most questions, the largest gain first."""
+        kinds = [
+            KindGain(
+                kind=kind or "(no kind)",
+                asked=asked,
+                before=self.base.by_kind[kind][0],
+                after=after,
+            )
+            for kind, (after, asked) in self.final.by_kind.items()
+        ]
+        kinds = sorted(kinds, key=lambda k: -k.asked)[:limit]
+        return sorted(kinds, key=lambda k: ((k.before - k.after) / k.asked, -k.after / k.asked))
 
 
 class ModelReport(Record):
@@ -77,6 +100,8 @@ class Report(Record):
     """Why the run stopped: `target reached`, `round budget spent`, `no mistakes left`,
     `no examples accepted` or `rejected`."""
     strategy: str
+    target_accuracy: float
+    """On dev; where it is reached, the run stops."""
     best_round: int
     rounds: tuple[RoundReport, ...]
     test: TestReport
@@ -102,6 +127,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: Mapping[str, Any])
         name=folder.name,
         status=state["status"],
         strategy=config.strategy,
+        target_accuracy=config.stop.target_accuracy,
         best_round=best_round,
         rounds=tuple(rounds),
         test=TestReport(
@@ -137,7 +163,7 @@ def round_report(
     causes: dict[str, int] = {}
     mistakes = 0
     if (here / "mistakes.jsonl").exists():
-        mistakes = sum(1 for _ in (here / "mistakes.jsonl").open())
+        mistakes = (here / "mistakes.jsonl").read_bytes().count(b"\n")
     if (here / "diagnoses.jsonl").exists():
         lines = read_records(here / "diagnoses.jsonl", DiagnosisLine)
         causes = tally(getattr(line.result, "cause", "(not diagnosed)") for line in lines)

@@ -3,8 +3,8 @@
     python -m errata.training.sft JOB.json
 
 The job (`SftJob`) says everything; under `accelerate launch` the same program uses many GPUs.
-Progress is one JSON line an optimizer step on standard output, `{"step", "steps", "loss"}`; the
-last line is `{"tokens", "skipped"}`. The adapter is written beside its place and renamed when whole.
+Each optimizer step is one JSON line on standard output, `{"step", "steps", "loss"}`; the last
+line is `{"tokens", "skipped"}`. The adapter is written beside its place and renamed when whole.
 """
 
 from __future__ import annotations

