@@ -16,7 +16,7 @@ MOST_KINDS = 30
 INK, QUIET, FAINT = "#22303c", "#76838f", "#dfe4e8"
 DEV, TEST, LOSS = "#33658a", "#1d7d5f", "#b5523b"
 SMALL: dict[str, Any] = {"color": QUIET, "fontsize": 8, "va": "bottom"}
-STYLE = {
+STYLE: Any = {
     "svg.hashsalt": "errata",  # the same report gives the same file
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 9.5,
@@ -29,6 +29,8 @@ STYLE = {
     "axes.titlesize": 10.5,
     "axes.titlecolor": INK,
     "axes.titlepad": 12,
+    "figure.constrained_layout.h_pad": 0.12,  # inches
+    "figure.constrained_layout.w_pad": 0.12,
     "xtick.color": QUIET,
     "ytick.color": QUIET,
     "text.parse_math": False,  # a kind or a model may be called $x$
@@ -60,11 +62,9 @@ def draw(report: Report) -> Figure:
     figure = Figure(
         figsize=(1.2 + 0.68 * sum(widths), max(4.6, 1.6 + 0.2 * kinds)), layout="constrained"
     )
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.set(w_pad=0.12, h_pad=0.12)  # inches
     figure.suptitle(
-        f"{report.name}: {report.status}  ({shorten(report.model.base, 40)})",
+        f"{shorten(report.name, 40)}: {report.status}"
+        f"{'  ' if kinds else chr(10)}({shorten(report.model.base, 40)})",
         x=0.015,
         ha="left",
         fontsize=13,
@@ -124,7 +124,7 @@ def draw_test(report: Report, axes: Axes) -> None:
     axes.set_xticks([0, 1], ["before", "after"])
     low, high = (100 * bound for bound in test.gain.ci95)
     axes.set_xlabel(
-        f"{100 * test.gain.accuracy:+.1f} points\n({low:+.1f} to {high:+.1f})",
+        f"gain {100 * test.gain.accuracy:+.1f} points\n({low:+.1f} to {high:+.1f})",
         color=color_of(test.gain.accuracy),
         fontweight="bold",
     )

@@ -49,7 +49,7 @@ class SftJob:
 
 
 class CpuTrainer(SFTTrainer):
-    """SFTTrainer that computes logits only from the first answer token of the batch on.
+    """SFTTrainer that computes logits only for the tokens of the answers.
 
     Off the GPU trl scores every position, and the vocabulary is a large part of a small model.
     """
@@ -57,17 +57,17 @@ class CpuTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        labels = inputs["labels"]  # (batch, tokens)
-        keep = labels.shape[1] - int((labels != IGNORED).any(dim=0).nonzero()[0]) + 1
-        logits = model(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            logits_to_keep=keep,
-            use_cache=False,
-        ).logits[:, :-1]  # (batch, keep - 1, vocabulary)
-        loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1).float(), labels[:, 1 - keep :].flatten(), reduction="sum"
-        )
+        plain = model.get_base_model()
+        targets = inputs["labels"][:, 1:]  # (batch, tokens - 1)
+        answers = targets != IGNORED
+        with self.accelerator.autocast():
+            hidden = plain.base_model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                use_cache=False,
+            ).last_hidden_state  # (batch, tokens, size)
+            logits = plain.get_output_embeddings()(hidden[:, :-1][answers])  # (answers, vocab)
+        loss = torch.nn.functional.cross_entropy(logits.float(), targets[answers], reduction="sum")
         return loss / num_items_in_batch
 
 

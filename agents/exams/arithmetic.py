@@ -102,88 +102,88 @@ def divide(a: int, b: int) -> str:
 
 
 def two_parts(rng: random.Random) -> Problem:
-    a, b = rng.randint(11, 59), rng.randint(11, 49)
+    a, b = rng.randint(8, 49), rng.randint(6, 45)
     return Problem({"a": a, "b": b}, (add(a, b),))
 
 
 def take_away(rng: random.Random) -> Problem:
-    a = rng.randint(25, 99)
-    b = rng.randint(6, a - 6)
+    a = rng.randint(20, 80)
+    b = rng.randint(5, a - 5)
     return Problem({"a": a, "b": b}, (subtract(a, b),))
 
 
 def equal_groups(rng: random.Random) -> Problem:
-    a, b = rng.randint(3, 12), rng.randint(3, 15)
+    a, b = rng.randint(2, 10), rng.randint(3, 12)
     return Problem({"a": a, "b": b}, (multiply(a, b),))
 
 
 def share_out(rng: random.Random) -> Problem:
-    b, quotient = rng.randint(3, 12), rng.randint(3, 15)
+    b, quotient = rng.randint(2, 10), rng.randint(2, 12)
     return Problem({"a": b * quotient, "b": b}, (divide(b * quotient, b),))
 
 
 def add_then_subtract(rng: random.Random) -> Problem:
-    a, b = rng.randint(15, 55), rng.randint(11, 44)
+    a, b = rng.randint(8, 45), rng.randint(6, 35)
     c = rng.randint(6, a + b - 5)
     return Problem({"a": a, "b": b, "c": c}, (add(a, b), subtract(a + b, c)))
 
 
 def subtract_twice(rng: random.Random) -> Problem:
-    a = rng.randint(40, 99)
-    b = rng.randint(6, a // 2)
-    c = rng.randint(6, a - b - 5)
+    a = rng.randint(30, 90)
+    b = rng.randint(4, a // 2)
+    c = rng.randint(4, a - b - 5)
     return Problem({"a": a, "b": b, "c": c}, (subtract(a, b), subtract(a - b, c)))
 
 
 def add_twice(rng: random.Random) -> Problem:
-    a, b, c = rng.randint(11, 50), rng.randint(11, 40), rng.randint(11, 40)
+    a, b, c = rng.randint(6, 40), rng.randint(5, 30), rng.randint(5, 29)
     return Problem({"a": a, "b": b, "c": c}, (add(a, b), add(a + b, c)))
 
 
 def multiply_then_add(rng: random.Random) -> Problem:
-    a, b, c = rng.randint(3, 9), rng.randint(3, 12), rng.randint(6, 49)
+    a, b, c = rng.randint(2, 9), rng.randint(3, 10), rng.randint(4, 30)
     return Problem({"a": a, "b": b, "c": c}, (multiply(a, b), add(a * b, c)))
 
 
 def multiply_then_subtract(rng: random.Random) -> Problem:
-    a, b = rng.randint(3, 9), rng.randint(4, 12)
+    a, b = rng.randint(3, 9), rng.randint(4, 10)
     c = rng.randint(4, a * b - 3)
     return Problem({"a": a, "b": b, "c": c}, (multiply(a, b), subtract(a * b, c)))
 
 
 def change_from_note(rng: random.Random) -> Problem:
-    a, b = rng.randint(3, 9), rng.randint(3, 11)
+    a, b = rng.randint(2, 9), rng.randint(3, 10)
     c = rng.choice([note for note in (20, 50, 100) if note > a * b])
     return Problem({"a": a, "b": b, "c": c}, (multiply(a, b), subtract(c, a * b)))
 
 
 def add_then_share(rng: random.Random) -> Problem:
-    c, quotient = rng.randint(3, 9), rng.randint(4, 12)
+    c, quotient = rng.randint(2, 9), rng.randint(4, 10)
     total = c * quotient
     a = rng.randint(4, total - 4)
     return Problem({"a": a, "b": total - a, "c": c}, (add(a, total - a), divide(total, c)))
 
 
 def subtract_then_share(rng: random.Random) -> Problem:
-    c, quotient, b = rng.randint(3, 9), rng.randint(3, 12), rng.randint(4, 30)
+    c, quotient, b = rng.randint(2, 9), rng.randint(3, 10), rng.randint(4, 20)
     total = c * quotient
     return Problem({"a": total + b, "b": b, "c": c}, (subtract(total + b, b), divide(total, c)))
 
 
 def share_then_add(rng: random.Random) -> Problem:
-    b, quotient, c = rng.randint(3, 9), rng.randint(3, 12), rng.randint(6, 49)
+    b, quotient, c = rng.randint(2, 9), rng.randint(3, 10), rng.randint(4, 30)
     return Problem({"a": b * quotient, "b": b, "c": c}, (divide(b * quotient, b), add(quotient, c)))
 
 
 def multiply_then_share(rng: random.Random) -> Problem:
-    a, c, quotient = rng.randint(3, 9), rng.randint(3, 9), rng.randint(2, 5)
+    a, c, quotient = rng.randint(3, 8), rng.randint(2, 6), rng.randint(2, 4)
     b = c * quotient
     return Problem({"a": a, "b": b, "c": c}, (multiply(a, b), divide(a * b, c)))
 
 
 def two_prices(rng: random.Random) -> Problem:
-    a, b = rng.randint(2, 9), rng.randint(3, 12)
-    c, d = rng.randint(2, 9), rng.randint(3, 12)
+    a, b = rng.randint(2, 9), rng.randint(3, 9)
+    c, d = rng.randint(2, 9), rng.randint(3, 9)
     return Problem(
         {"a": a, "b": b, "c": c, "d": d},
         (multiply(a, b), multiply(c, d), add(a * b, c * d)),
@@ -191,18 +191,18 @@ def two_prices(rng: random.Random) -> Problem:
 
 
 def times_as_many(rng: random.Random) -> Problem:
-    a, b = rng.randint(3, 9), rng.randint(3, 20)
+    a, b = rng.randint(2, 9), rng.randint(3, 12)
     return Problem({"a": a, "b": b}, (multiply(a, b), add(a * b, b)))
 
 
 def more_than(rng: random.Random) -> Problem:
-    a, b = rng.randint(11, 45), rng.randint(6, 40)
+    a, b = rng.randint(6, 35), rng.randint(4, 25)
     return Problem({"a": a, "b": b}, (add(a, b), add(a, a + b)))
 
 
 def saving_up(rng: random.Random) -> Problem:
-    a, b = rng.randint(3, 9), rng.randint(3, 12)
-    c = a * b + rng.randint(6, 60)
+    a, b = rng.randint(2, 9), rng.randint(3, 10)
+    c = a * b + rng.randint(6, 40)
     return Problem({"a": a, "b": b, "c": c}, (multiply(a, b), subtract(c, a * b)))
 
 

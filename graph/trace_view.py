@@ -1,0 +1,434 @@
+"""What the agents of a run saw and said, as a tree: round by round, or along one question."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console, Group
+from rich.tree import Tree
+
+from errata.agents.errors import RunError
+from errata.agents.examiner import accuracy
+from errata.agents.records import (
+    Attempt,
+    Diagnosis,
+    DiagnosisLine,
+    Draft,
+    Example,
+    Mistake,
+    Question,
+    Record,
+    Refusal,
+    RefusalLine,
+    Solved,
+    Unusable,
+)
+from errata.graph.printer import Lines, Printer, count, duration, sparkline
+from errata.graph.run_folder import RunFolder
+from errata.graph.trace import read_trace
+
+R = TypeVar("R", bound=Record)
+
+MOST_GROUPS = 8  # causes, or reasons of refusal, before the rest is only counted
+
+
+def print_trace(
+    folder: RunFolder, console: Console, question: str | None = None, full: bool = False
+) -> None:
+    """What each agent saw and said, round by round; of an unfinished run, as far as it came.
+
+    Args:
+        question: Follow this practice question alone.
+        full: Everything, at full length.
+
+    Raises:
+        RunError: There is no such practice question.
+    """
+    out = Printer(console, full)
+    story = Story(folder)
+    if question is None:
+        out.print(trace_tree(story, out))
+        if not full and story.mistakes(1):
+            first = shlex.quote(story.mistakes(1)[0].question.id)
+            name = shlex.quote(folder.name)
+            out.print("")
+            out.print(f"errata trace {name} --question {first}   follows one question", "dim")
+            out.print(f"errata trace {name} --full   shows everything", "dim")
+    else:
+        out.print(question_tree(story, out, question))
+
+
+class Story:
+    """The records of a run, as far as they are written. Reading changes nothing in the folder."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.events = events_of(folder)
+        indices = [int(p.name.removeprefix("round-")) for p in folder.path.glob("round-[0-9]*")]
+        self.last_round = max(indices, default=0)
+        self.practice = {q.id: q for q in so_far(folder.exam("practice"), Question)}
+
+    def of_round(self, index: int, name: str, of: type[R]) -> list[R]:
+        return so_far(self.folder.path / f"round-{index:02d}" / f"{name}.jsonl", of)
+
+    def attempts(self, index: int, exam: str) -> list[Attempt]:
+        return self.of_round(index, exam, Attempt)
+
+    def mistakes(self, index: int) -> list[Mistake]:
+        """With their contrast, where there is one."""
+        contrasted = self.of_round(index, "contrasts", Mistake)
+        return contrasted or self.of_round(index, "mistakes", Mistake)
+
+    def diagnoses(self, index: int) -> list[Diagnosis | Unusable]:
+        return [line.result for line in self.of_round(index, "diagnoses", DiagnosisLine)]
+
+    def refusals(self, index: int) -> list[Refusal | Unusable]:
+        return [line.result for line in self.of_round(index, "refusals", RefusalLine)]
+
+    def told(self, index: int, event: str) -> list[dict[str, Any]]:
+        return [e for e in self.events if e["round"] == index and e["event"] == event]
+
+    def seconds(self, index: int, *steps: str) -> str:
+        """` · 12 s`, or nothing where no step is finished."""
+        found = [e["seconds"] for e in self.told(index, "step finished") if e["step"] in steps]
+        return f" · {duration(sum(found))}" if found else ""
+
+    def verdict(self, index: int) -> str:
+        """`promoted`, `dropped` or, before it is examined, nothing."""
+        return next((v for v in ("promoted", "dropped") if self.told(index, v)), "")
+
+    def calls(self, index: int, agent: str) -> list[dict[str, Any]]:
+        return [
+            call
+            for call in self.told(index, "llm call")
+            if call["agent"].replace("_", " ") == agent
+        ]
+
+    def sitting(self, exam: str, attempts: Sequence[Attempt]) -> str:
+        """`dev 33.3% (18 of 54)`, or how far it came."""
+        questions = so_far(self.folder.exam(exam), Question)
+        if len(attempts) < len(questions):
+            return f"{exam} exam: {len(attempts)} of {len(questions)} answered so far"
+        found = accuracy(questions, attempts)
+        return f"{exam} exam {found.accuracy:.1%} right ({found.correct} of {found.n})"
+
+
+def trace_tree(story: Story, out: Printer) -> Tree:
+    tree = Tree(out.text(story.folder.name, "bold"), guide_style="dim")
+    base = tree.add(out.text("Base model", "bold"))
+    add_examiner(base, story, out, 0)
+    for index in range(1, story.last_round + 1):
+        verdict = story.verdict(index)
+        color = {"promoted": "green", "dropped": "yellow"}.get(verdict, "")
+        round_ = tree.add(
+            out.text(f"Round {index}{': ' if verdict else ''}{verdict}", f"bold {color}")
+        )
+        add_analyst(round_, story, out, index)
+        add_instructor(round_, story, out, index)
+        add_writer(round_, story, out, index)
+        add_trainer(round_, story, out, index)
+        add_examiner(round_, story, out, index)
+    final = story.folder.path / "final"
+    sat = {name: so_far(final / f"{name}.jsonl", Attempt) for name in ("base", "best")}
+    if sat["base"]:
+        branch = tree.add(out.text("Sealed test", "bold"))
+        for name, attempts in sat.items():
+            if attempts:
+                branch.add(out.text(f"{name} model: {story.sitting('test', attempts)}"))
+    if now := step_under_way(story.events):
+        tree.add(out.text(f"unfinished: `{now}` has begun and not ended", "yellow"))
+    return tree
+
+
+def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    dev = story.attempts(index, "dev")
+    if not dev:
+        return
+    says = [story.sitting("dev", dev)]
+    if verdict := story.verdict(index) if index else "":
+        says.append(verdict)
+    if practice := story.attempts(index, "practice"):
+        says.append(story.sitting("practice", practice))
+    branch.add(out.agent("Examiner", " · ".join(says) + story.seconds(index, "examine")))
+
+
+def add_analyst(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    mistakes = story.mistakes(index)
+    if not mistakes:
+        return
+    contrasted = [m for m in mistakes if m.contrast]
+    if contrasted:
+        says = (
+            f"{count(len(contrasted), 'mistake')}, each beside the nearest questions answered right"
+        )
+        node = branch.add(
+            out.agent("Contrast Analyst", says + story.seconds(index, "collect", "contrast"))
+        )
+    else:
+        node = branch.add(
+            out.agent("Examiner", f"{count(len(mistakes), 'mistake')} collected, no contrast")
+        )
+    for mistake in out.some(contrasted or mistakes, 1):
+        near = [(f"{s.similarity:.2f}", s.question.prompt) for s in mistake.contrast]
+        out.leaf(node, mistake.question.id, [("question", mistake.question.prompt), *near])
+    out.rest(node, contrasted or mistakes, 1, "mistakes")
+
+
+def add_instructor(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    results = story.diagnoses(index)
+    if not results:
+        return
+    mistakes = {m.id: m for m in story.mistakes(index)}
+    by_cause: dict[str, list[Diagnosis]] = {}
+    for result in results:
+        if isinstance(result, Diagnosis):
+            by_cause.setdefault(result.cause, []).append(result)
+    unusable = [result for result in results if isinstance(result, Unusable)]
+    says = f"{count(len(results) - len(unusable), 'diagnosis', 'diagnoses')}, "
+    says += count(len(by_cause), "cause")
+    if unusable:
+        says += f", {len(unusable)} without a usable diagnosis"
+    node = branch.add(out.agent("Instructor", says + story.seconds(index, "diagnose")))
+    for cause, diagnoses in out.some(most_first(by_cause), MOST_GROUPS):
+        named = node.add(out.counted(cause, len(diagnoses)))
+        for diagnosis in out.some(diagnoses, 1):
+            mistake = mistakes[diagnosis.mistake_id]
+            lines = [*seen(mistake), *beside(mistake, out), *said(diagnosis)]
+            out.leaf(named, mistake.question.id, lines)
+        out.rest(named, diagnoses, 1, "diagnoses")
+    add_unusable(node, out, unusable)
+    add_calls(node, out, story.calls(index, "instructor"))
+
+
+def add_writer(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    examples = story.of_round(index, "examples", Example)
+    refusals = story.refusals(index)
+    calls = story.calls(index, "data writer")
+    if not (examples or refusals or calls):
+        return
+    says = f"{count(len(examples), 'example')} accepted, {len(refusals)} refused"
+    node = branch.add(out.agent("Data Writer", says + story.seconds(index, "write")))
+    by_cause: dict[str, list[Example]] = {}
+    for example in examples:
+        by_cause.setdefault(example.cause, []).append(example)
+    for cause, found in out.some(most_first(by_cause), MOST_GROUPS):
+        named = node.add(out.counted(cause, len(found)))
+        for example in out.some(found, 2):
+            out.leaf(named, f"{example.id} from {example.question_id}", written(example))
+        out.rest(named, found, 2, "examples")
+    by_reason: dict[str, list[Refusal]] = {}
+    for refusal in refusals:
+        if isinstance(refusal, Refusal):
+            by_reason.setdefault(refusal.reason, []).append(refusal)
+    for reason, refused in out.some(most_first(by_reason), MOST_GROUPS):
+        named = node.add(out.counted(f"refused: {reason}", len(refused), "yellow"))
+        for refusal in out.some(refused, 1):
+            out.leaf(named, f"from {refusal.draft.diagnosis_id}", written(refusal.draft))
+        out.rest(named, refused, 1, "refused drafts")
+    add_unusable(node, out, [r for r in refusals if isinstance(r, Unusable)])
+    add_calls(node, out, calls)
+
+
+def add_trainer(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    steps = last_training(story.told(index, "step"))
+    ended = story.told(index, "trained")
+    if not (steps or ended):
+        return
+    says: list[str] = []
+    if ended:
+        says.append(f"{ended[-1]['fresh']} fresh and {ended[-1]['replayed']} replayed examples")
+        if ended[-1]["skipped"]:
+            says.append(f"{ended[-1]['skipped']} left out as too long")
+    if steps:
+        losses = [step["loss"] for step in steps]
+        of = "" if ended else f" of {steps[-1]['steps']}, so far"
+        says.append(f"{count(len(steps), 'step')}{of}")
+        says.append(f"loss {losses[0]:.2f} → {losses[-1]:.2f} {sparkline(losses)}".rstrip())
+    branch.add(out.agent("Trainer", " · ".join(says) + story.seconds(index, "train")))
+
+
+def add_unusable(node: Tree, out: Printer, unusable: Sequence[Unusable]) -> None:
+    by_reason: dict[str, list[Unusable]] = {}
+    for result in unusable:
+        by_reason.setdefault(result.reason, []).append(result)
+    for reason, found in out.some(most_first(by_reason), MOST_GROUPS):
+        named = node.add(out.counted(reason, len(found), "yellow"))
+        sources = ", ".join(result.source_id for result in out.some(found, 3))
+        named.add(out.text(sources + (", …" if len(found) > 3 and not out.full else ""), "dim"))
+
+
+def add_calls(node: Tree, out: Printer, calls: Sequence[dict[str, Any]]) -> None:
+    if not calls:
+        return
+    failed = [call for call in calls if call["error"]]
+    tokens = {way: sum(c[f"tokens_{way}"] or 0 for c in calls) for way in ("in", "out")}
+    models = ", ".join(sorted({call["model"] for call in calls}))
+    branch = node.add(
+        out.text(
+            f"{count(len(calls), 'call')} to {models}: {tokens['in']:,} tokens in, "
+            f"{tokens['out']:,} out, {count(len(failed), 'reply', 'replies')} of no use"
+        )
+    )
+    for call in calls if out.full else failed[:1]:
+        lines = [*call["messages"]] if out.full else []
+        lines += [("reply", call["reply"]), ("error", call["error"] or "")]
+        out.leaf(branch, f"about {call['source_id']}, {call['seconds']:.1f} s", lines)
+
+
+# One question, followed through all rounds.
+
+
+def question_tree(story: Story, out: Printer, id: str) -> Tree:
+    """Raises: RunError: No practice question has this id."""
+    if id not in story.practice:
+        near = difflib.get_close_matches(id, story.practice, n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else "see practice.jsonl in its exam/"
+        raise RunError(f"the run {story.folder.name} has no practice question {id!r}: {hint}")
+    question = story.practice[id]
+    lines = [
+        ("question", question.prompt),
+        ("solution", question.solution or ""),
+        ("target", question.target),
+    ]
+    kind = f" ({question.kind})" if question.kind else ""
+    tree = Tree(Group(out.text(id + kind, "bold"), out.lines(lines)), guide_style="dim")
+    add_answer(tree.add(out.text("Base model", "bold")), story, out, 0, id)
+    for index in range(1, story.last_round + 1):
+        verdict = story.verdict(index)
+        node = tree.add(out.text(f"Round {index}{': ' if verdict else ''}{verdict}", "bold"))
+        mistake = next((m for m in story.mistakes(index) if m.question.id == id), None)
+        if mistake is None and story.mistakes(index):
+            node.add(out.text("no mistake of the best model so far, so nothing was written for it"))
+        if mistake is not None:
+            add_mistake(node, story, out, index, mistake)
+        add_answer(node, story, out, index, id)
+    return tree
+
+
+def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mistake) -> None:
+    """From one mistake to the examples that were written from it."""
+    id = mistake.question.id
+    node.add(out.agent("Examiner", f"a mistake, {mistake.id}"))
+    if mistake.contrast:
+        near = node.add(out.agent("Contrast Analyst", "nearest questions answered right"))
+        for solved in mistake.contrast:
+            out.leaf(
+                near,
+                f"{solved.question.id}, similarity {solved.similarity:.2f}",
+                [("question", solved.question.prompt), ("student", solved.attempt.response)],
+            )
+    sources = {mistake.id}
+    for result in story.diagnoses(index):
+        if isinstance(result, Unusable) and result.source_id == mistake.id:
+            node.add(out.agent("Instructor", f"no usable diagnosis: {result.reason}"))
+        if isinstance(result, Diagnosis) and result.mistake_id == mistake.id:
+            sources.add(result.id)
+            branch = node.add(out.agent("Instructor", result.cause))
+            branch.add(out.lines(said(result)))
+    examples = [e for e in story.of_round(index, "examples", Example) if e.question_id == id]
+    if examples:
+        branch = node.add(
+            out.agent("Data Writer", f"{count(len(examples), 'example')} written from it")
+        )
+        for example in out.some(examples, 4):
+            out.leaf(branch, example.id, written(example))
+        out.rest(branch, examples, 4, "examples")
+    elif (story.folder.path / f"round-{index:02d}" / "examples.jsonl").exists():
+        node.add(out.agent("Data Writer", "no example written from it"))
+    for refusal in story.refusals(index):
+        if isinstance(refusal, Refusal) and refusal.draft.diagnosis_id in sources:
+            branch = node.add(out.agent("Data Writer", f"a draft refused: {refusal.reason}"))
+            branch.add(out.lines(written(refusal.draft)))
+        if isinstance(refusal, Unusable) and refusal.source_id in sources:
+            node.add(out.agent("Data Writer", f"nothing could be written: {refusal.reason}"))
+    add_calls(node, out, [c for c in story.told(index, "llm call") if c["source_id"] in sources])
+
+
+def add_answer(node: Tree, story: Story, out: Printer, index: int, id: str) -> None:
+    """The answer of a round's model, where it sat the practice exam."""
+    attempt = next((a for a in story.attempts(index, "practice") if a.question_id == id), None)
+    if attempt is not None:
+        verdict = "right" if attempt.correct else "wrong"
+        node.add(Group(out.agent("Student", f"answered {verdict}"), out.lines(answer(attempt))))
+    elif story.verdict(index) == "dropped":
+        node.add(out.agent("Student", "this round's model was dropped: it did not sit practice"))
+    elif story.verdict(index) == "promoted":
+        node.add(out.agent("Student", "did not sit practice: the run stopped with this model"))
+    else:
+        node.add(out.agent("Student", "no answer of this round's model yet"))
+
+
+# Records as labelled lines.
+
+
+def seen(mistake: Mistake) -> Lines:
+    question = mistake.question
+    return [
+        ("question", question.prompt),
+        ("solution", question.solution or f"(none; target {question.target})"),
+        *answer(mistake.attempt),
+    ]
+
+
+def answer(attempt: Attempt) -> Lines:
+    lines = [("student", attempt.response or "(nothing)")]
+    if attempt.cut:
+        lines.append(("", "(cut off at the token limit)"))
+    lines.append(("marked as", attempt.answer or "(no number found)"))
+    return lines
+
+
+def beside(mistake: Mistake, out: Printer) -> Lines:
+    def line(solved: Solved) -> str:
+        return f"{solved.question.prompt}\n{solved.attempt.response}"
+
+    return [("contrast", line(solved)) for solved in out.some(mistake.contrast, 1)]
+
+
+def said(diagnosis: Diagnosis) -> Lines:
+    return [
+        ("diagnosis", diagnosis.explanation),
+        ("missing", diagnosis.missing_skill),
+        ("advice", diagnosis.advice),
+    ]
+
+
+def written(example: Example | Draft) -> Lines:
+    return [("question", example.prompt), ("answer", example.completion)]
+
+
+# Reading what there is.
+
+
+def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
+    steps = [event for event in events if event["event"] in ("step started", "step finished")]
+    return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None
+
+
+def events_of(folder: RunFolder) -> list[dict[str, Any]]:
+    path = folder.path / "trace.jsonl"
+    return read_trace(path) if path.exists() else []
+
+
+def so_far(path: Path, of: type[R]) -> list[R]:
+    """The whole lines of a file, also of one that is still being written; none is no error."""
+    for there in (path, path.with_name(path.name + ".part")):
+        if there.exists():
+            data = there.read_bytes()
+            lines = data[: data.rfind(b"\n") + 1].splitlines()
+            return [of.model_validate_json(line) for line in lines]
+    return []
+
+
+def last_training(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A training that was killed began again at step 1: only the last one counts."""
+    starts = [at for at, step in enumerate(steps) if step["step"] == 1]
+    return list(steps[starts[-1] :]) if starts else list(steps)
+
+
+def most_first(groups: Mapping[str, list[R]]) -> list[tuple[str, list[R]]]:
+    return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
