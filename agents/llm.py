@@ -215,7 +215,7 @@ class LlmWriter:
             on_call: Gets every call, one at a time.
         """
         self.prompt = Prompt("data_writer.md")
-        self.chat = TypedChat(model, "data_writer", ExamplesReply, self.prompt, on_call)
+        self.chat = TypedChat(model, "data writer", ExamplesReply, self.prompt, on_call)
 
     def draft(
         self, mistake: Mistake, diagnosis: Diagnosis, count: int, seed: int

@@ -19,6 +19,9 @@ class Trace:
         self.round = 0
         """The round that is under way."""
         self.lock = Lock()  # an instructor calls from several threads
+        if path.exists() and not path.read_bytes().endswith(b"\n"):
+            with path.open("a") as file:  # a kill cut the last line off
+                file.write("\n")
 
     def tell(self, agent: str, event: str, **details: Any) -> None:
         line = json.dumps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -285,7 +286,9 @@ def add_calls(node: Tree, out: Printer, calls: Sequence[dict[str, Any]]) -> None
 def question_tree(story: Story, out: Printer, id: str) -> Tree:
     """Raises: RunError: No practice question has this id."""
     if id not in story.practice:
-        near = difflib.get_close_matches(id, story.practice, n=3, cutoff=0.5)
+        short = unpadded(id)
+        near = [known for known in story.practice if unpadded(known) == short]
+        near = near or difflib.get_close_matches(id, story.practice, n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "see practice.jsonl in its exam/"
         raise RunError(f"the run {story.folder.name} has no practice question {id!r}: {hint}")
     question = story.practice[id]
@@ -307,6 +310,11 @@ def question_tree(story: Story, out: Printer, id: str) -> Tree:
             add_mistake(node, story, out, index, mistake)
         add_answer(node, story, out, index, id)
     return tree
+
+
+def unpadded(id: str) -> str:
+    """`practice-12` for `practice-0012`."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", id)
 
 
 def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mistake) -> None:

@@ -54,7 +54,7 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
     table = grid("left", "right", "right", "plot")
     for name, found, color in (("before", test.base, ""), ("after", test.final, "green")):
         table.add_row(
-            out.text(name),
+            out.text(f"{name:7}"),  # as wide as `round 1`: both plots have one scale
             out.text(f"{found.accuracy:.1%}", f"bold {color}"),
             out.text(interval(found), "dim"),
             out.text(whisker(found, width, filled=name == "after"), color),

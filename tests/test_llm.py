@@ -442,7 +442,7 @@ def test_a_good_reply_becomes_drafts() -> None:
     drafts, [call] = drafted(json.dumps({"examples": [EXAMPLE, EXAMPLE | {"target": 28}]}))
     expected = Draft(diagnosis_id="d-m-1", **EXAMPLE)
     assert drafts == [expected, expected]
-    assert (call.agent, call.source_id) == ("data_writer", "d-m-1")
+    assert (call.agent, call.source_id) == ("data writer", "d-m-1")
 
 
 def test_more_drafts_than_asked_for_are_left_out() -> None:
