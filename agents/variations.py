@@ -119,30 +119,47 @@ class VariationsWriter:
         count: int,
         rng: random.Random,
     ) -> list[Draft]:
-        """Bare operations like the one that slipped."""
-        drills: dict[tuple[int, int], Draft] = {}
+        """Sheets of bare operations like the one that slipped; the last result is the answer."""
+        found: dict[tuple[int, int], Operation] = {}
         for _ in range(200 * count):
-            if len(drills) == count:
+            if len(found) == count * SHEET:
                 break
             left, right = _operands_like(slipped, rng)
-            if (left, right) in drills or (left, right) == (slipped.left, slipped.right):
+            if (left, right) == (slipped.left, slipped.right):
                 continue
-            if not all(feature.has(left, right) for feature in features):
-                continue
-            operation = Operation(slipped.sign, Number(left, 0, 0), Number(right, 0, 0))
-            result = value(operation)
-            steps = small_steps(operation) if self.small_steps else []
-            bare = show(operation)
-            drills[left, right] = Draft(
-                diagnosis_id=diagnosis.id,
-                prompt=rng.choice(DRILL_WORDINGS).format(bare),
-                completion=" = ".join([bare, *steps, show_value(result)])
-                + f"\n{final_line(mistake.question, result)}",
-                target=show_value(result),
+            if all(feature.has(left, right) for feature in features):
+                operation = Operation(slipped.sign, Number(left, 0, 0), Number(right, 0, 0))
+                found[left, right] = operation
+        operations = list(found.values())
+        drills = []
+        for first in range(0, len(operations), SHEET):
+            sheet = operations[first : first + SHEET]
+            lines = [
+                " = ".join(
+                    [
+                        show(operation),
+                        *(small_steps(operation) if self.small_steps else []),
+                        show_value(value(operation)),
+                    ]
+                )
+                for operation in sheet
+            ]
+            bare = [show(operation) for operation in sheet]
+            asked = ", then ".join(bare)
+            result = value(sheet[-1])
+            drills.append(
+                Draft(
+                    diagnosis_id=diagnosis.id,
+                    prompt=rng.choice(DRILL_WORDINGS).format(asked),
+                    completion="\n".join([*lines, str(final_line(mistake.question, result))]),
+                    target=show_value(result),
+                )
             )
-        return list(drills.values())
+        return drills
 
 
+SHEET = 4
+"""Operations in one drill: nearly all that is read is then also learnt from."""
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
 
 NAMES = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}

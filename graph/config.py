@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, ValidationError
 
 from errata.agents.errors import ConfigError
-from errata.agents.exams import ArithmeticExam, FileExam
+from errata.agents.exams import ArithmeticExam
+from errata.agents.exams.files import FileExam
 from errata.agents.llm import LlmSettings
 from errata.agents.records import Record, TrainingSettings
 from errata.agents.student import StudentSettings

@@ -47,12 +47,13 @@ def build_graph(bench: Workbench) -> StateGraph[State]:
         if not promoted:
             status: Status | None = "round budget spent" if index >= config.stop.rounds else None
             return {"round": index, "status": status}
+        practice = bench.sit(index, "practice")
         status = None
         if dev.accuracy >= config.stop.target_accuracy:
             status = "target reached"
         elif index >= config.stop.rounds:
             status = "round budget spent"
-        elif bench.sit(index, "practice").accuracy == 1:
+        elif practice.accuracy == 1:
             status = "no mistakes left"
         return {
             "round": index,

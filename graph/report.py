@@ -16,6 +16,7 @@ from errata.agents.records import (
     Record,
     Refusal,
     RefusalLine,
+    Unusable,
 )
 from errata.graph.config import RunConfig
 from errata.graph.run_folder import RunFolder, read_records, write_text
@@ -30,7 +31,9 @@ class Written(Record):
     """Drafts, accepted and refused."""
     accepted: int
     rejected: Mapping[str, int]
-    """Refused drafts, and diagnoses that nothing could be written for, by reason."""
+    """Refused drafts by reason."""
+    unwritable: Mapping[str, int]
+    """Requests to the writer that brought nothing, by reason."""
 
 
 class RoundReport(Record):
@@ -107,7 +110,7 @@ class Report(Record):
     test: TestReport
     model: ModelReport
     seconds: float
-    """All steps together; time between a kill and the resumption is not counted."""
+    """All finished steps together; what a kill cut off is not counted."""
 
 
 def build_report(folder: RunFolder, config: RunConfig, state: Mapping[str, Any]) -> Report:
@@ -137,7 +140,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: Mapping[str, Any])
         ),
         model=ModelReport(
             base=config.student.model,
-            adapter=str(folder.round(best_round) / "adapter")
+            adapter=str((folder.round(best_round) / "adapter").resolve())
             if best_round
             else config.student.adapter,
         ),
@@ -152,7 +155,7 @@ def round_report(
     for event in events:
         if event["round"] == index and event["event"] == "step finished":
             seconds[event["step"]] += event["seconds"]
-    here = folder.path / f"round-{index:02d}"
+    here = folder.round(index)
     dev = None
     if (here / "dev.jsonl").exists():
         dev = accuracy(
@@ -170,7 +173,7 @@ def round_report(
     if (here / "examples.jsonl").exists():
         examples = read_records(here / "examples.jsonl", Example)
         refusals = read_records(here / "refusals.jsonl", RefusalLine)
-    drafts = sum(isinstance(line.result, Refusal) for line in refusals)
+    results = [line.result for line in refusals]
     return RoundReport(
         index=index,
         dev=dev,
@@ -178,9 +181,10 @@ def round_report(
         mistakes=mistakes,
         causes=causes,
         examples=Written(
-            written=len(examples) + drafts,
+            written=len(examples) + sum(isinstance(r, Refusal) for r in results),
             accepted=len(examples),
-            rejected=tally(line.result.reason for line in refusals),
+            rejected=tally(r.reason for r in results if isinstance(r, Refusal)),
+            unwritable=tally(r.reason for r in results if isinstance(r, Unusable)),
         ),
         seconds=dict(seconds),
     )

@@ -41,15 +41,11 @@ class RunFolder:
         return self.path.name
 
     def round(self, index: int) -> Path:
-        folder = self.path / f"round-{index:02d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self.path / f"round-{index:02d}"
 
     @property
     def final(self) -> Path:
-        folder = self.path / "final"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self.path / "final"
 
     def exam(self, name: str) -> Path:
         return self.path / "exam" / f"{name}.jsonl"
@@ -88,6 +84,7 @@ class Journal(Generic[R]):
             self.records = read_records(path, of)
             return
         part = path.with_name(path.name + ".part")
+        part.parent.mkdir(parents=True, exist_ok=True)
         whole = 0
         if part.exists():
             data = part.read_bytes()

@@ -211,11 +211,16 @@ def test_a_third_of_the_drafts_for_a_slip_are_drills_that_have_its_difficulty() 
     drills = [draft for draft in write(mistake, count=30) if "bus" not in draft.prompt]
     assert len(drills) == 10
     for drill in drills:
-        left, right = numbers(drill.prompt)
-        assert any(top < below for top, below in zip(f"{left:04}", f"{right:04}", strict=True))
+        asked = numbers(drill.prompt)
+        *lines, last = drill.completion.splitlines()
+        operations = list(zip(asked[::2], asked[1::2], strict=True))
+        for line, (left, right) in zip(lines, operations, strict=True):
+            assert any(top < below for top, below in zip(f"{left:04}", f"{right:04}", strict=True))
+            assert line.startswith(f"{left} - {right} = ")
+            assert line.endswith(f"= {left - right}")
+        left, right = operations[-1]
         assert drill.target == str(left - right)
-        assert drill.completion.startswith(f"{left} - {right} = ")
-        assert drill.completion.endswith(f"= {left - right}\n#### {left - right}")
+        assert last == f"#### {left - right}"
 
 
 def test_a_mistake_that_is_no_slip_gets_no_drills() -> None:

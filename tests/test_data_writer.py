@@ -1,0 +1,147 @@
+"""What the Data-Writer accepts, refuses and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from errata.agents.data_writer import Checker, spread, write_examples
+from errata.agents.exams import HeldOut
+from errata.agents.records import (
+    Attempt,
+    Diagnosis,
+    Draft,
+    Example,
+    Mistake,
+    Question,
+    Refusal,
+    Unusable,
+)
+
+HELD = Question(id="d", prompt="Ada has 9 cats and buys 8 more. How many cats?", target="17")
+PRACTICE = "Ben had 7 dogs and lost 3. How many dogs has he?"
+
+
+def lesson(name: str, cause: str) -> tuple[Mistake, Diagnosis]:
+    question = Question(id=f"q-{name}", prompt=f"{name}?", target="1")
+    attempt = Attempt(
+        id=f"{name}@x",
+        question_id=question.id,
+        response="",
+        answer=None,
+        correct=False,
+        tokens=0,
+        cut=False,
+    )
+    mistake = Mistake(id=f"m-{name}", question=question, attempt=attempt)
+    diagnosis = Diagnosis(
+        id=f"d-{name}",
+        mistake_id=mistake.id,
+        question_id=question.id,
+        cause=cause,
+        explanation="e",
+        missing_skill="s",
+        advice="a",
+    )
+    return mistake, diagnosis
+
+
+def draft(prompt: str, completion: str, target: str, diagnosis_id: str = "d") -> Draft:
+    return Draft(diagnosis_id=diagnosis_id, prompt=prompt, completion=completion, target=target)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (draft("", "1 + 1 = 2\n#### 2", "2"), "empty prompt or completion"),
+        (draft("x?", "  ", "2"), "empty prompt or completion"),
+        (draft("x?", "1 + 1 = 2\n#### 2", "two"), "target is not a number"),
+        (draft("x?", "1 + 1 = 2\n#### 3", "2"), "completion does not end in the target"),
+        (draft("x?", "1 + 1 = 3\n#### 3", "3"), "wrong equation"),
+        (draft("x?", "8 - 2 = 8 - 1 - 2 = 6\n#### 6", "6"), "wrong equation"),
+        (draft("x?", "4 / 0 = 3\n#### 3", "3"), "wrong equation"),
+        (draft("x?", "1 + 1 = 2\n#### 5", "5"), "final answer is not the result of any equation"),
+        (draft(PRACTICE, "7 - 3 = 4\n#### 4", "4"), "written before"),
+        (draft(HELD.prompt, "9 + 8 = 17\n#### 17", "17"), "too near to a dev or test question"),
+        (
+            draft(HELD.prompt.replace("Ada", "Eve"), "9 + 8 = 17\n#### 17", "17"),
+            "too near to a dev or test question",
+        ),
+    ],
+)
+def test_what_nobody_should_learn_from_is_refused_with_its_reason(bad: Draft, reason: str) -> None:
+    assert Checker(HeldOut([HELD]), [PRACTICE]).refuse(bad) == reason
+
+
+def test_a_sound_draft_is_accepted_once() -> None:
+    checker = Checker(HeldOut([HELD]), [PRACTICE])
+    good = draft("What is 30 - 12?", "30 - 12 = 30 - 10 - 2 = 20 - 2 = 18\n#### 18", "18")
+    assert checker.refuse(good) is None
+    assert checker.refuse(good.model_copy(update={"prompt": "what is 30 - 12"})) == "written before"
+
+
+class Counting:
+    """Writes sums; remembers for which diagnosis it was asked, and for how many."""
+
+    def __init__(self, dry: str = "") -> None:
+        self.dry = dry
+        self.asked: Counter[str] = Counter()
+        self.n = 0
+
+    def draft(
+        self, mistake: Mistake, diagnosis: Diagnosis, count: int, seed: int
+    ) -> list[Draft | Unusable]:
+        self.asked[diagnosis.id] += count
+        if diagnosis.cause == self.dry:
+            return [Unusable(source_id=diagnosis.id, reason="cannot")]
+        drafts: list[Draft | Unusable] = []
+        for _ in range(count):
+            self.n += 1
+            drafts.append(
+                draft(f"What is {self.n} + 1?", f"{self.n} + 1 = {self.n + 1}", str(self.n + 1))
+            )
+        return drafts
+
+
+def accepted(
+    lessons: list[tuple[Mistake, Diagnosis]], writer: Counting, quota: int
+) -> Counter[str]:
+    results = write_examples(lessons, writer, Checker(HeldOut([]), []), quota, 1, 0)
+    return Counter(result.cause for result in results if isinstance(result, Example))
+
+
+def test_the_quota_is_spread_over_causes_by_how_often_they_occur() -> None:
+    lessons = [lesson(f"a{i}", "often") for i in range(6)] + [
+        lesson(f"b{i}", "seldom") for i in "12"
+    ]
+    writer = Counting()
+    assert accepted(lessons, writer, 40) == {"often": 30, "seldom": 10}
+    assert set(writer.asked.values()) == {5}  # diagnoses take turns
+    assert writer.asked.total() == 40  # never more than the quota needs
+
+
+def test_what_a_cause_cannot_fill_goes_to_the_others() -> None:
+    lessons = [lesson("a", "dry"), lesson("b", "good")]
+    assert accepted(lessons, Counting(dry="dry"), 20) == {"good": 20}
+
+
+def test_a_writer_that_can_write_nothing_is_given_up() -> None:
+    writer = Counting(dry="dry")
+    assert accepted([lesson("a", "dry")], writer, 20) == {}
+    assert writer.asked.total() <= 20
+
+
+def test_every_refusal_is_kept_with_its_draft() -> None:
+    class Liar(Counting):
+        def draft(self, *args: object) -> list[Draft | Unusable]:  # type: ignore[override]
+            return [draft("x?", "1 + 1 = 3\n#### 3", "3")]
+
+    results = list(write_examples([lesson("a", "c")], Liar(), Checker(HeldOut([]), []), 5, 1, 0))
+    assert results
+    assert all(isinstance(r, Refusal) and r.reason == "wrong equation" for r in results)
+
+
+@pytest.mark.parametrize("quota", [1, 2, 7, 100])
+def test_shares_add_up_to_the_quota(quota: int) -> None:
+    assert sum(spread(quota, {"a": 5, "b": 3, "c": 1}).values()) == quota
