@@ -69,8 +69,7 @@ class Child:
         """
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith("{"):
-                yield json.loads(line)
+            yield json.loads(line)
         if self.process.wait() != 0:
             raise self.failure()
 

@@ -184,7 +184,8 @@ def small_steps(expression: Expression, times: str = "*") -> list[str]:
         7 * 34    7 * 30 + 7 * 4 | 210 + 28
         91 / 7    70 / 7 + 21 / 7 | 10 + 3
 
-    Empty when the expression is elementary or not of whole numbers.
+    Empty when the expression is not of whole numbers, or elementary: nothing carried or borrowed,
+    or within the tables up to 12 times 12.
     """
     if isinstance(expression, Number):
         return []
@@ -200,9 +201,28 @@ def small_steps(expression: Expression, times: str = "*") -> list[str]:
     return _divide_by_places(left, right)
 
 
+def carries(left: int, right: int) -> bool:
+    """Whether some two digits that meet in the addition make 10 or more."""
+    while left and right:
+        if left % 10 + right % 10 > 9:
+            return True
+        left, right = left // 10, right // 10
+    return False
+
+
+def borrows(left: int, right: int) -> bool:
+    """Whether some digit is less than the one to be taken from it."""
+    while right:
+        if left % 10 < right % 10:
+            return True
+        left, right = left // 10, right // 10
+    return False
+
+
 def _add_by_places(sign: str, left: int, right: int) -> list[str]:
     parts = _places(right)
-    if len(parts) == 1 or left < 10 or (sign == "-" and left < right):
+    hard = carries(left, right) if sign == "+" else left > right and borrows(left, right)
+    if not hard or len(parts) == 1 or left < 10:
         return []
     steps = []
     while len(parts) > 1:
@@ -215,7 +235,8 @@ def _add_by_places(sign: str, left: int, right: int) -> list[str]:
 def _multiply_by_places(left: int, right: int, times: str) -> list[str]:
     split_left = len(_places(left)) > 1 and (right < 10 or len(_places(right)) == 1)
     parts = _places(left if split_left else right)
-    if len(parts) == 1 or _is_power_of_ten(left) or _is_power_of_ten(right):
+    in_table = left <= 12 and right <= 12
+    if in_table or len(parts) == 1 or _is_power_of_ten(left) or _is_power_of_ten(right):
         return []
     pairs = [(part, right) if split_left else (left, part) for part in parts]
     products = [a * b for a, b in pairs]
@@ -223,7 +244,8 @@ def _multiply_by_places(left: int, right: int, times: str) -> list[str]:
 
 
 def _divide_by_places(left: int, right: int) -> list[str]:
-    if left % right or left // right <= 10 or _is_power_of_ten(right):
+    in_table = right <= 12 and left // right <= 12
+    if left % right or in_table or left // right <= 10 or _is_power_of_ten(right):
         return []
     parts = _places(left // right)
     if len(parts) == 1:

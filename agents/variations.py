@@ -21,6 +21,8 @@ from errata.agents.equations import (
     Operation,
     Value,
     apply,
+    borrows,
+    carries,
     holds,
     read_equations,
     show,
@@ -66,8 +68,8 @@ class VariationsWriter:
         features = _named_features(diagnosis.cause, slipped) if slipped else []
         drills = []
         if slipped and final_line(mistake.question, 0) is not None:
-            third = int(count / 3 + rng.random())  # also on average when asked for one at a time
-            drills = self._drills(mistake, diagnosis, slipped, features, third, rng)
+            half = int(count / 2 + rng.random())  # also on average when asked for one at a time
+            drills = self._drills(mistake, diagnosis, slipped, features, half, rng)
         again = self._again(mistake, diagnosis, slipped, features, count - len(drills), rng)
         mixed = [*again, *drills]
         rng.shuffle(mixed)
@@ -158,7 +160,7 @@ class VariationsWriter:
         return drills
 
 
-SHEET = 4
+SHEET = 6
 """Operations in one drill: nearly all that is read is then also learnt from."""
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
 
@@ -207,22 +209,6 @@ class Feature:
     without: str
     """Says of an operation that it lacks this."""
     has: Callable[[int, int], bool]
-
-
-def carries(left: int, right: int) -> bool:
-    while left and right:
-        if left % 10 + right % 10 > 9:
-            return True
-        left, right = left // 10, right // 10
-    return False
-
-
-def borrows(left: int, right: int) -> bool:
-    while right:
-        if left % 10 < right % 10:
-            return True
-        left, right = left // 10, right // 10
-    return False
 
 
 FEATURES = (

@@ -206,10 +206,10 @@ def test_the_same_seed_writes_the_same_and_another_seed_other_drafts() -> None:
     assert write(mistake, seed=1) != write(mistake, seed=2)
 
 
-def test_a_third_of_the_drafts_for_a_slip_are_drills_that_have_its_difficulty() -> None:
+def test_half_of_the_drafts_for_a_slip_are_drills_that_have_its_difficulty() -> None:
     mistake = wrong(BUS, "47 + 26 = 73\n73 - 28 = 55", [solved(PENS)])
     drills = [draft for draft in write(mistake, count=30) if "bus" not in draft.prompt]
-    assert len(drills) == 10
+    assert len(drills) == 15
     for drill in drills:
         asked = numbers(drill.prompt)
         *lines, last = drill.completion.splitlines()
@@ -354,7 +354,7 @@ def test_a_slip_in_a_question_that_cannot_vary_still_gets_its_drills() -> None:
     asked = question("Ed has 9 hens. How many are missing?", "81 - 28 = 53\n53 - 9 = 44\n#### 44")
     mistake = wrong(asked, "81 - 28 = 63\n63 - 9 = 54")
     drafts = VariationsWriter().draft(mistake, diagnose(mistake), 6, 0)
-    assert sorted(type(draft).__name__ for draft in drafts) == ["Draft", "Draft", "Unusable"]
+    assert sorted(type(draft).__name__ for draft in drafts) == ["Draft", "Draft", "Draft", "Unusable"]
 
 
 def test_prices_keep_their_cents_and_large_numbers_their_commas() -> None:

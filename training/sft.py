@@ -25,6 +25,7 @@ from trl import SFTConfig, SFTTrainer
 
 from errata.training.chat import IGNORED, example_ids
 from errata.training.models import choose_dtype, load_model, load_tokenizer
+from errata.training.wire import open_wire, tell
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,6 @@ class Progress(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if state.is_world_process_zero and "loss" in logs:
             tell(step=state.global_step, steps=state.max_steps, loss=logs["loss"])
-
-
-def tell(**line: Any) -> None:
-    print(json.dumps(line), flush=True)
 
 
 def train(job: SftJob) -> None:
@@ -144,6 +141,8 @@ def train(job: SftJob) -> None:
     with disable_input_dtype_casting(adapted):  # autocast does it, without a detour over float32
         trainer.train()
     if trainer.is_world_process_zero():
+        # The name that the user knows, not the folder that it was loaded from.
+        adapted.peft_config["default"].base_model_name_or_path = job.base
         trainer.save_model(str(scratch / "adapter"))
         (scratch / "adapter").rename(out)
         shutil.rmtree(scratch)
@@ -151,4 +150,5 @@ def train(job: SftJob) -> None:
 
 
 if __name__ == "__main__":
+    open_wire()
     train(SftJob(**json.loads(Path(sys.argv[1]).read_text())))

@@ -23,6 +23,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.chat import prompt_ids
 from errata.training.models import choose_dtype, load_model, load_tokenizer
+from errata.training.wire import open_wire, tell
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,10 @@ def main(job_file: str) -> None:
             job.max_new_tokens,
             job.batch_size,
         ):
-            print(json.dumps(vars(reply)), flush=True)
-        print("{}", flush=True)
+            tell(**vars(reply))
+        tell()
 
 
 if __name__ == "__main__":
+    open_wire()
     main(sys.argv[1])

@@ -1,0 +1,63 @@
+"""Questions per second: `errata exam` against plain `generate`, one question at a time, in fp32.
+
+    python benchmarks/answering.py [EXAM.jsonl] [--questions 64] [--tokens 128]
+
+Both answer the same questions with the bundled student in this one run; loading is not counted.
+EXAM is `arithmetic` or a JSON-lines file, such as GSM8K's test.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from errata.agents.exams import named_questions
+from errata.training.models import weights_of
+from errata.training.student import StudentJob, answer, load_student
+
+
+def plain_seconds(prompts: list[str], tokens: int) -> float:
+    """What the first page of transformers' documentation does."""
+    tokenizer = AutoTokenizer.from_pretrained(weights_of("bundled"))
+    model = AutoModelForCausalLM.from_pretrained(weights_of("bundled"), dtype=torch.float32)
+    start = time.perf_counter()
+    for prompt in prompts:
+        inputs = tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}],
+            add_generation_prompt=True,
+            return_tensors="pt",
+            return_dict=True,
+        )
+        model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+    return time.perf_counter() - start
+
+
+def errata_seconds(prompts: list[str], tokens: int) -> float:
+    """As `errata exam` asks."""
+    model, tokenizer = load_student(StudentJob("bundled", None, tokens, 64, "auto"))
+    start = time.perf_counter()
+    pairs = [(str(at), prompt) for at, prompt in enumerate(prompts)]
+    replies = list(answer(model, tokenizer, pairs, frozenset(), tokens, 64))
+    assert len(replies) == len(prompts)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("exam", nargs="?", default="arithmetic")
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=128)
+    given = parser.parse_args()
+    prompts = [q.prompt for q in named_questions(given.exam, 0, given.questions)]
+    ours = errata_seconds(prompts, given.tokens)
+    print(f"errata:         {len(prompts) / ours:6.2f} questions/s")
+    plain = plain_seconds(prompts, given.tokens)
+    print(f"plain generate: {len(prompts) / plain:6.2f} questions/s")
+    print(f"ratio:          {plain / ours:6.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The README and the files around the code say what is true."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from doubles import table_agents
+
+from errata.graph.config import load_config, parse_config
+from errata.graph.loop import build_graph
+from errata.graph.run_folder import RunFolder
+from errata.graph.trace import Trace
+from errata.graph.workbench import NoWatcher, Workbench
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
+
+
+def drawn_graph(tmp_path: Path) -> str:
+    config = parse_config({"exam": {"name": "arithmetic"}}, "test")
+    agents = table_agents([], [[]])
+    folder = RunFolder(tmp_path)
+    bench = Workbench(config, folder, Trace(tmp_path / "trace.jsonl"), agents, NoWatcher())
+    return build_graph(bench).compile().get_graph().draw_mermaid(with_styles=False).strip()
+
+
+def test_the_drawn_graph_is_the_compiled_one(tmp_path: Path) -> None:
+    """To renew it: print `drawn_graph` and paste it between the fences."""
+    drawn = README.partition("```mermaid\n")[2].partition("\n```")[0]
+    assert drawn.strip() == drawn_graph(tmp_path)
+
+
+def test_the_tree_has_a_line_for_every_module() -> None:
+    missing = [
+        str(path.relative_to(ROOT))
+        for folder in ("agents", "graph", "training")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py" and f" {path.name} " not in README
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda p: p.name)
+def test_every_example_configuration_loads(path: Path) -> None:
+    load_config(path)
+
+
+def test_langgraph_json_names_a_graph_that_exists() -> None:
+    graphs = json.loads((ROOT / "langgraph.json").read_text())["graphs"]
+    module, _, name = graphs["errata"].partition(":")
+    assert callable(getattr(import_module(module), name))
+
+
+def test_the_wheel_holds_errata_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+        + ["-w", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert all(name.startswith(("errata/", "errata-")) for name in names)
+    for needed in ("agents/instructor.md", "agents/data_writer.md", "agents/py.typed"):
+        assert f"errata/{needed}" in names
+    ours = {f"errata/{p.relative_to(ROOT)}" for p in ROOT.glob("[agt]*/**/*.py")}
+    ours -= {name for name in ours if name.startswith("errata/tests")}
+    assert ours <= set(names)
