@@ -18,9 +18,9 @@ from typing import Any
 from errata.agents.errors import StepFailed
 
 ENVIRONMENT = {
-    # Threads that sleep while they wait: a spinning one holds the core that its partner needs,
-    # and a busy machine then computes up to ten times slower.
-    "OMP_WAIT_POLICY": "passive",
+    # Threads that soon go to sleep when they wait: one that spins holds the core that its partner
+    # needs, and a busy machine then computes up to ten times slower.
+    "GOMP_SPINCOUNT": "20000",
     # glibc hands every buffer above 32 MB back to the system and faults it in again at each step.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),

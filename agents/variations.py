@@ -166,6 +166,7 @@ DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {
 
 NAMES = {"+": "addition", "-": "subtraction", "*": "multiplication", "/": "division"}
 VERBS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
+DOES = {"+": "adds", "-": "subtracts", "*": "multiplies", "/": "divides"}
 
 
 @dataclass(frozen=True)
@@ -328,7 +329,7 @@ def _slip(step: Equation) -> Fault:
     slipped = _plain(step.left)
     for before, after in pairwise(step.sides):
         if _safe(before) != _safe(after):
-            slipped = slipped or _plain(before)
+            slipped = _plain(before) or slipped  # in a chain, the link that broke
             if len(step.sides) > 2:
                 explanation += f" (it goes wrong at {show(before)} = {show(after)})"
             break
@@ -430,7 +431,7 @@ def _name_slip(fault: Fault, sign: str, contrast: Sequence[Solved]) -> tuple[str
             solved, done = right[0]
             return (
                 f"{cause} {feature.phrase}",
-                f"{fault.explanation}. {VERBS[slipped.sign].capitalize()}s right where "
+                f"{fault.explanation}. {DOES[slipped.sign].capitalize()} right where "
                 f"{feature.without} ({done} in {solved.question.id}), but not in {slipped}",
             )
     if right:

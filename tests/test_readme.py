@@ -58,9 +58,9 @@ def test_langgraph_json_names_a_graph_that_exists() -> None:
 
 
 def test_the_wheel_holds_errata_and_nothing_else(tmp_path: Path) -> None:
+    build = "-m pip wheel --no-deps --no-build-isolation --quiet --wheel-dir".split()
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
-        + ["-w", str(tmp_path), str(ROOT)],
+        [sys.executable, *build, str(tmp_path), str(ROOT)],
         check=True,
         capture_output=True,
     )

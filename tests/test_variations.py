@@ -354,7 +354,12 @@ def test_a_slip_in_a_question_that_cannot_vary_still_gets_its_drills() -> None:
     asked = question("Ed has 9 hens. How many are missing?", "81 - 28 = 53\n53 - 9 = 44\n#### 44")
     mistake = wrong(asked, "81 - 28 = 63\n63 - 9 = 54")
     drafts = VariationsWriter().draft(mistake, diagnose(mistake), 6, 0)
-    assert sorted(type(draft).__name__ for draft in drafts) == ["Draft", "Draft", "Draft", "Unusable"]
+    assert sorted(type(draft).__name__ for draft in drafts) == [
+        "Draft",
+        "Draft",
+        "Draft",
+        "Unusable",
+    ]
 
 
 def test_prices_keep_their_cents_and_large_numbers_their_commas() -> None:

