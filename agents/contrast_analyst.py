@@ -13,6 +13,7 @@ from errata.agents.records import Attempt, Mistake, Question, Solved
 if TYPE_CHECKING:
     import numpy as np
     from langchain_core.embeddings import Embeddings
+    from numpy.typing import NDArray
 
 BLOCK = 1000  # rows at a time: 10,000 mistakes by 10,000 answers never stand in memory at once
 
@@ -55,7 +56,7 @@ def contrast(
     return contrasted
 
 
-def embed(embeddings: Embeddings, texts: Sequence[str]) -> np.ndarray:
+def embed(embeddings: Embeddings, texts: Sequence[str]) -> NDArray[np.float32]:
     """Rows of length 1. (texts, size), float32"""
     import numpy as np
 
@@ -65,4 +66,6 @@ def embed(embeddings: Embeddings, texts: Sequence[str]) -> np.ndarray:
             for first in range(0, len(texts), BLOCK)
         ]
     )
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = rows / np.maximum(lengths, 1e-12)
+    return unit

@@ -186,7 +186,7 @@ class TrainingSettings(Record):
     """How the LoRA adapter is trained."""
 
     rank: int = Field(default=16, ge=1)
-    alpha: float = Field(default=32, gt=0)
+    alpha: int = Field(default=32, ge=1)
     """LoRA scale; updates are multiplied by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: tuple[str, ...] = ("all-linear",)

@@ -443,12 +443,12 @@ def _name_slip(fault: Fault, sign: str, contrast: Sequence[Solved]) -> tuple[str
 def _name_operation(fault: Fault, contrast: Sequence[Solved]) -> tuple[str, str]:
     assert isinstance(fault.wrote, Operation)
     assert isinstance(fault.needed, Operation)
-    did, must = VERBS[fault.wrote.sign], VERBS[fault.needed.sign]
+    does, must = DOES[fault.wrote.sign], VERBS[fault.needed.sign]
     for solved, done in _done_right(contrast):
         if done.sign == fault.wrote.sign:
             return (
-                f"wrong operation: {did}s where it must {must}",
-                f"{fault.explanation}. {did.capitalize()}s rightly in {solved.question.id} "
+                f"wrong operation: {does} where it must {must}",
+                f"{fault.explanation}. {does.capitalize()} rightly in {solved.question.id} "
                 f"({done}); here it must {must}",
             )
     return f"wrong operation: must {must}", fault.explanation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -184,6 +185,13 @@ def main() -> None:
         app()
     except ErrataError as error:
         print(f"errata: {error}", file=sys.stderr)
+        sys.exit(2)
+    except sqlite3.OperationalError as error:
+        print(
+            f"errata: the run's checkpoints cannot be written ({error}); make room, then resume "
+            "the run",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):

@@ -61,7 +61,8 @@ class TerminalWatcher:
     def state(self, now: float, done: int, total: int, note: str) -> str:
         """`40/100, 35 s left, loss 0.31`."""
         parts = [f"{done}/{total}" if total else "starting"]
-        if self.began is not None and self.began[1] < done < total:
+        # Answers come in bursts, a batch at a time: the first of a burst says nothing of the pace.
+        if self.began is not None and self.began[1] + 4 < done < total:
             since, start = self.began
             parts.append(f"{duration((now - since) / (done - start) * (total - done))} left")
         if note:

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import shutil
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
@@ -32,13 +33,15 @@ def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
 def load_model(base: str, dtype: torch.dtype) -> PreTrainedModel:
     """The base model in `dtype`, on the GPU where there is one."""
     on_gpu = torch.cuda.is_available()
-    model = AutoModelForCausalLM.from_pretrained(
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         weights_of(base),
         dtype=dtype,
         # On a CPU the fused attention is the slower one, by half of all the time for short texts.
         attn_implementation=None if on_gpu else "eager",
     )
-    return model.to("cuda" if on_gpu else "cpu")
+    if on_gpu:
+        cast(Any, model).cuda()
+    return model
 
 
 def choose_dtype(precision: str) -> torch.dtype:

@@ -21,7 +21,8 @@ from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback, set_seed
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from errata.training.chat import IGNORED, example_ids
 from errata.training.models import choose_dtype, load_model, load_tokenizer
@@ -37,7 +38,7 @@ class SftJob:
     """JSON-lines file with `prompt` and `completion`."""
     out: str
     rank: int
-    alpha: float
+    alpha: int
     dropout: float
     targets: list[str]
     learning_rate: float

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from transformers import PreTrainedModel
@@ -52,8 +53,9 @@ def load_student(job: StudentJob) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         from peft import PeftModel
 
         adapted = PeftModel.from_pretrained(load_model(job.base, torch.float32), job.adapter)
-        model = adapted.merge_and_unload().to(dtype)
-    return model.eval(), load_tokenizer(job.base)
+        model = cast(PreTrainedModel, adapted.merge_and_unload().to(dtype))
+    model.train(False)
+    return model, load_tokenizer(job.base)
 
 
 def answer(
@@ -91,7 +93,7 @@ def answer_batch(
         {"input_ids": [ids for _, ids in batch]}, padding_side="left", return_tensors="pt"
     ).to(model.device)
     with torch.inference_mode():
-        generated = model.generate(
+        generated = cast(Any, model).generate(
             **padded,
             max_new_tokens=max_new_tokens,
             do_sample=False,
@@ -106,7 +108,8 @@ def answer_batch(
         cut = tokenizer.eos_token_id not in new
         if not cut:
             new = new[: new.index(tokenizer.eos_token_id) + 1]
-        yield Reply(id, tokenizer.decode(new, skip_special_tokens=True).strip(), len(new), cut)
+        text = str(tokenizer.decode(new, skip_special_tokens=True))
+        yield Reply(id, text.strip(), len(new), cut)
 
 
 def main(job_file: str) -> None:
