@@ -184,8 +184,8 @@ def small_steps(expression: Expression, times: str = "*") -> list[str]:
         7 * 34    7 * 30 + 7 * 4 | 210 + 28
         91 / 7    70 / 7 + 21 / 7 | 10 + 3
 
-    Empty when the expression is not of whole numbers, or elementary: nothing carried or borrowed,
-    or within the tables up to 12 times 12.
+    Empty when the expression is not of whole numbers, or elementary: a number of one digit or of
+    round tens, or within the tables up to 12 times 12.
     """
     if isinstance(expression, Number):
         return []
@@ -201,28 +201,9 @@ def small_steps(expression: Expression, times: str = "*") -> list[str]:
     return _divide_by_places(left, right)
 
 
-def carries(left: int, right: int) -> bool:
-    """Whether some two digits that meet in the addition make 10 or more."""
-    while left and right:
-        if left % 10 + right % 10 > 9:
-            return True
-        left, right = left // 10, right // 10
-    return False
-
-
-def borrows(left: int, right: int) -> bool:
-    """Whether some digit is less than the one to be taken from it."""
-    while right:
-        if left % 10 < right % 10:
-            return True
-        left, right = left // 10, right // 10
-    return False
-
-
 def _add_by_places(sign: str, left: int, right: int) -> list[str]:
     parts = _places(right)
-    hard = carries(left, right) if sign == "+" else left > right and borrows(left, right)
-    if not hard or len(parts) == 1 or left < 10:
+    if len(parts) == 1 or left < 10 or (sign == "-" and left < right):
         return []
     steps = []
     while len(parts) > 1:

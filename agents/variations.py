@@ -21,8 +21,6 @@ from errata.agents.equations import (
     Operation,
     Value,
     apply,
-    borrows,
-    carries,
     holds,
     read_equations,
     show,
@@ -210,6 +208,24 @@ class Feature:
     without: str
     """Says of an operation that it lacks this."""
     has: Callable[[int, int], bool]
+
+
+def carries(left: int, right: int) -> bool:
+    """Whether some two digits that meet in the addition make 10 or more."""
+    while left and right:
+        if left % 10 + right % 10 > 9:
+            return True
+        left, right = left // 10, right // 10
+    return False
+
+
+def borrows(left: int, right: int) -> bool:
+    """Whether some digit is less than the one to be taken from it."""
+    while right:
+        if left % 10 < right % 10:
+            return True
+        left, right = left // 10, right // 10
+    return False
 
 
 FEATURES = (

@@ -127,7 +127,6 @@ def train(job: SftJob) -> None:
             bf16=dtype == torch.bfloat16,
             use_cpu=not on_gpu,
             gradient_checkpointing=False,
-            train_sampling_strategy="group_by_length",
             logging_steps=1,
             logging_strategy="steps",
             save_strategy="no",
