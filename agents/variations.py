@@ -158,7 +158,7 @@ class VariationsWriter:
         return drills
 
 
-SHEET = 6
+SHEET = 4
 """Operations in one drill: nearly all that is read is then also learnt from."""
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
 

@@ -7,7 +7,7 @@ from errata.agents.records import TrainingSettings
 from errata.agents.student import StudentSettings
 from errata.graph.config import ExampleSettings, RunConfig, StopSettings
 
-EXAM_SEED = 20261120
+EXAM_SEED = 20261120  # chosen last: no part of errata was tried on its questions before
 
 
 def demo_config() -> RunConfig:
@@ -15,9 +15,9 @@ def demo_config() -> RunConfig:
     return RunConfig(
         name="demo",
         strategy="lec",
-        exam=ArithmeticExam(name="arithmetic", seed=EXAM_SEED, practice=216, dev=126, test=198),
+        exam=ArithmeticExam(name="arithmetic", seed=EXAM_SEED, practice=180, dev=108, test=180),
         student=StudentSettings(model="bundled", max_new_tokens=64),
-        examples=ExampleSettings(per_round=800),
-        training=TrainingSettings(epochs=1),
-        stop=StopSettings(target_accuracy=0.95, rounds=3),
+        examples=ExampleSettings(per_round=500),
+        training=TrainingSettings(epochs=1, start="best", replay=0.2),
+        stop=StopSettings(target_accuracy=0.95, rounds=4),
     )
