@@ -174,7 +174,7 @@ def test_the_sealed_test_is_asked_once_at_the_end(tmp_path: Path) -> None:
 
 def test_checkpoints_stay_small_whatever_the_exam(tmp_path: Path) -> None:
     settings = config(
-        exam={"name": "arithmetic", "practice": 1200, "dev": 100, "test": 36},
+        exam={"name": "arithmetic", "practice": 900, "dev": 100, "test": 36},
         stop={"rounds": 2},
     )
     run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:9]]))
