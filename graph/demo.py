@@ -15,9 +15,9 @@ def demo_config() -> RunConfig:
     return RunConfig(
         name="demo",
         strategy="lec",
-        exam=ArithmeticExam(name="arithmetic", seed=EXAM_SEED, practice=180, dev=108, test=180),
+        exam=ArithmeticExam(name="arithmetic", seed=EXAM_SEED, practice=144, dev=90, test=180),
         student=StudentSettings(model="bundled", max_new_tokens=64),
-        examples=ExampleSettings(per_round=500),
-        training=TrainingSettings(epochs=1, start="best", replay=0.2),
+        examples=ExampleSettings(per_round=440),
+        training=TrainingSettings(epochs=1, start="best", replay=0.1),
         stop=StopSettings(target_accuracy=0.95, rounds=4),
     )
