@@ -26,8 +26,8 @@ ALL = [kind.name for kind in KINDS]
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
-        "exam": {"name": "arithmetic", "seed": 3, "practice": 54, "dev": 36, "test": 36},
-        "examples": {"per_round": 60},
+        "exam": {"name": "arithmetic", "seed": 3, "practice": 90, "dev": 36, "test": 36},
+        "examples": {"per_round": 100},
     }
     return parse_config(given | changes, "test")
 
@@ -157,9 +157,9 @@ def test_nothing_trained_on_is_a_practice_dev_or_test_question(tmp_path: Path) -
     exam = load_exam(settings.exam)
     asked = {plain(q.prompt) for q in exam.practice + exam.dev + exam.test}
     trained = read_records(folder(tmp_path).round(2) / "training.jsonl", Example)
-    assert len(trained) == 120  # the second round replays the first
+    assert len(trained) == 200  # the second round replays the first
     assert asked.isdisjoint(plain(example.prompt) for example in trained)
-    assert len({plain(example.prompt) for example in trained}) == 120
+    assert len({plain(example.prompt) for example in trained}) == 200
 
 
 def test_the_sealed_test_is_asked_once_at_the_end(tmp_path: Path) -> None:
