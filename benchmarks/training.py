@@ -22,6 +22,7 @@ from errata.agents.trainer import LocalTrainer, TrainingJob
 
 PLAIN = """
 import sys
+import torch
 from datasets import load_dataset
 from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
@@ -39,6 +40,7 @@ SFTTrainer(
     args=SFTConfig(
         output_dir=sys.argv[2], per_device_train_batch_size=8, num_train_epochs=1,
         learning_rate=1e-3, save_strategy="no", report_to="none",
+        use_cpu=not torch.cuda.is_available(),
     ),
     peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear"),
 ).train()
