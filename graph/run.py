@@ -154,7 +154,7 @@ def drive(bench: Workbench, approve: bool | None) -> Report:
         given: Any = {"round": 0} if not before.values else None
         if before.interrupts:
             if approve is None:
-                raise pending(bench)
+                raise pending(bench, before.values["round"])
             given = Command(resume=approve)
         try:
             if given is not None or before.next:
@@ -163,16 +163,16 @@ def drive(bench: Workbench, approve: bool | None) -> Report:
             bench.agents.student.close()
         after = graph.get_state(thread)
         if after.interrupts:
-            raise pending(bench)
+            raise pending(bench, after.values["round"])
         report = build_report(bench.folder, bench.config, after.values)
     write_report(report, bench.folder)
     return report
 
 
-def pending(bench: Workbench) -> ReviewPending:
+def pending(bench: Workbench, round_index: int) -> ReviewPending:
     name = bench.folder.name
     return ReviewPending(
         f"the run {name} waits for your review: read "
-        f"{bench.folder.round(bench.trace.round)}/examples.jsonl, then "
+        f"{bench.folder.round(round_index)}/examples.jsonl, then "
         f"`errata resume {name} --approve` or `errata resume {name} --reject`"
     )

@@ -17,7 +17,6 @@ A file is written line by line under the name `X.jsonl.part` and renamed when it
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -172,8 +171,3 @@ def free_name(name: str, runs: Path) -> str:
     taken = {path.name for path in runs.glob("*")}
     numbered = (f"{name}-{n}" for n in range(2, len(taken) + 3))
     return next(free for free in (name, *numbered) if free not in taken)
-
-
-def read_json(path: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return found

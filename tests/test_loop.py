@@ -191,7 +191,7 @@ def test_a_review_pauses_the_run_until_a_person_answers(tmp_path: Path) -> None:
     table = agents(settings, [ALL[:8]])
     with pytest.raises(ReviewPending, match=r"examples\.jsonl"):
         run(settings, tmp_path, table)
-    with pytest.raises(ReviewPending):
+    with pytest.raises(ReviewPending, match=r"round-01/examples\.jsonl"):
         resume(folder(tmp_path), table)
     assert table.trainer.jobs == []  # type: ignore[attr-defined]
     report = resume(folder(tmp_path), table, approve=True)
