@@ -1,6 +1,6 @@
 """The Instructor names what went wrong in each mistake.
 
-Who stands behind it is a line of configuration: `errata.agents.variations` needs no LLM,
+Who stands behind it is a line of configuration: `errata.agents.variations.writer` needs no LLM,
 `errata.agents.llm` asks one.
 """
 

@@ -31,14 +31,13 @@ CONTROL = re.compile(
 class Prompt:
     """The sections of one Markdown prompt; a line `<!-- name -->` begins each."""
 
-    def __init__(self, file_name: str, yours: Path | None = None) -> None:
-        """Reads the prompt `file_name` of this folder, or `yours` in its place.
+    def __init__(self, own: Path, yours: Path | None = None) -> None:
+        """Reads errata's `own` prompt, or `yours` in its place.
 
         Raises:
             ConfigError: `yours` cannot be read, or has not the sections and fields of the one
                 that it replaces.
         """
-        own = Path(__file__).with_name(file_name)
         self.path = yours or own
         self.sections = read_sections(own)
         if yours is not None:

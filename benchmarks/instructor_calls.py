@@ -21,7 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from errata.agents.llm import Line, LlmInstructor, LlmSettings, open_chat_model
+from errata.agents.chat_models import Line, LlmSettings, open_chat_model
+from errata.agents.llm import LlmInstructor
 from errata.agents.records import Attempt, Diagnosis, LlmCall, Mistake, Question
 
 REPLY = {

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from mutated_replies import run_cases
 
-from errata.agents.llm.replies import DiagnosisReply, RawReply, read_reply
+from errata.agents.chat_models.reply import RawReply
+from errata.agents.llm.replies import DiagnosisReply, read_reply
 
 
 def main() -> None:

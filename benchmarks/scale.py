@@ -39,8 +39,8 @@ from errata.agents.records import (
 )
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.graph.config import parse_config
+from errata.graph.nodes import Agents
 from errata.graph.run import run
-from errata.graph.workbench import Agents
 
 NAMES = "Ada Ben Cleo Dan Eve Finn Gus Hana Ida Jon".split()
 THINGS = "pens cups eggs coins shells books stamps cards plums nails".split()

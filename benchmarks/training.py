@@ -18,7 +18,8 @@ from pathlib import Path
 
 from errata.agents.exams.arithmetic import make_questions
 from errata.agents.records import ModelRef, TrainingSettings
-from errata.agents.trainer import LocalTrainer, TrainingJob
+from errata.agents.trainer import TrainingJob
+from errata.agents.weights import LocalTrainer
 
 PLAIN = """
 import sys

@@ -18,12 +18,12 @@ from pydantic import (
     field_validator,
 )
 
+from errata.agents.chat_models import LlmSettings
+from errata.agents.chat_models.ledger import Budget, Prices
 from errata.agents.errors import ConfigError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
-from errata.agents.llm import LlmSettings
-from errata.agents.llm.ledger import Budget, Prices
 from errata.agents.records import Record, TrainingSettings
 from errata.agents.student import StudentSettings
 

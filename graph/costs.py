@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from errata.agents.chat_models import LlmSettings
+from errata.agents.chat_models.ledger import Entry, Prices
 from errata.agents.errors import ConfigError
-from errata.agents.llm import LlmSettings
-from errata.agents.llm.ledger import Entry, Prices
 from errata.agents.records import Record
 from errata.graph.config import RunConfig
 from errata.graph.run_folder import RunFolder

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from errata.agents.chat_models import LlmSettings
+from errata.agents.chat_models.ledger import Prices, Usage, estimate
 from errata.agents.data_writer import LARGEST_ASK, Ask
-from errata.agents.llm import LlmInstructor, LlmSettings, LlmWriter
-from errata.agents.llm.ledger import Prices, Usage, estimate
+from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
 from errata.agents.records import Attempt, Diagnosis, Mistake, Question, Solved
 from errata.graph.config import RunConfig
 from errata.graph.costs import INSTRUCTOR, WRITER, Estimate, EstimateRow
-from errata.graph.workbench import Agents, tally
+from errata.graph.nodes import Agents, tally
 
 DIAGNOSIS_TOKENS, EXAMPLE_TOKENS = 250, 200
 """Typical of a model that does not think first."""

@@ -13,7 +13,7 @@ from typing import Literal, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
-from errata.graph.workbench import Workbench
+from errata.graph.nodes import Workbench
 
 Status = Literal[
     "target reached",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from errata.agents.examiner import accuracy, paired_gain
+from errata.agents.jsonl import read_records, write_text
 from errata.agents.records import (
     Accuracy,
     Attempt,
@@ -19,11 +19,12 @@ from errata.agents.records import (
     RefusalLine,
     Unusable,
 )
+from errata.agents.scores import accuracy, paired_gain
 from errata.graph.config import RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
-from errata.graph.run_folder import RunFolder, read_records, write_text
+from errata.graph.nodes import tally
+from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
-from errata.graph.workbench import tally
 
 
 class Written(Record):
@@ -278,7 +279,7 @@ def round_report(
 
 def write_report(report: Report, folder: RunFolder) -> None:
     """Writes report.json, report.svg and report.png."""
-    from errata.graph.charts import draw_report
+    from errata.graph.views.charts import draw_report
 
     write_text(folder.path / "report.json", report.model_dump_json(indent=2))
     draw_report(report, folder.path)

@@ -15,24 +15,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from errata.agents.chat_models.cache import ReplyCache, replies_path
+from errata.agents.chat_models.ledger import Ledger
 from errata.agents.embeddings import open_embeddings
 from errata.agents.errors import RunError
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
-from errata.agents.llm.cache import ReplyCache, replies_path
-from errata.agents.llm.ledger import Ledger
+from errata.agents.jsonl import write_records, write_text
 from errata.agents.records import Record
-from errata.agents.student import LocalStudent, check_model
-from errata.agents.trainer import LocalTrainer
+from errata.agents.weights import LocalStudent, LocalTrainer, check_model
+from errata.graph.agents import open_teachers
 from errata.graph.config import RunConfig
-from errata.graph.cost_view import estimate_lines
 from errata.graph.costs import Costs, currency_of, prices_of
 from errata.graph.estimate import estimate_run
+from errata.graph.nodes import Agents, NoWatcher, Watcher, Workbench
 from errata.graph.report import Report, build_report, write_report
-from errata.graph.run_folder import RunFolder, write_records, write_text
-from errata.graph.teachers import open_teachers
+from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.workbench import Agents, NoWatcher, Watcher, Workbench
+from errata.graph.views.costs import estimate_lines
 
 PACKAGES = (
     "errata langgraph langchain openai pydantic torch transformers peft trl accelerate datasets"

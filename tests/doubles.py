@@ -10,7 +10,7 @@ from errata.agents.embeddings import WordEmbeddings
 from errata.agents.records import ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.variations import VariationsInstructor, VariationsWriter
-from errata.graph.workbench import Agents
+from errata.graph.nodes import Agents
 
 
 class TableStudent:

@@ -8,14 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from errata.agents.data_writer import wrong
-from errata.agents.llm.replies import (
-    DiagnosisReply,
-    ExampleReply,
-    ExamplesReply,
-    RawReply,
-    read_reply,
-)
+from errata.agents.chat_models.reply import RawReply
+from errata.agents.checks import wrong
+from errata.agents.llm.replies import DiagnosisReply, ExampleReply, ExamplesReply, read_reply
 from errata.agents.records import NumberAnswer
 
 NAMES = "Ada Ben Chloé Dmitri Eva Füsun 李雷 O'Neill".split()

@@ -15,21 +15,22 @@ import pytest
 from doubles import table_agents
 from openai_server import OpenAIServer
 
+from errata.agents.chat_models.cache import ReplyCache
+from errata.agents.chat_models.ledger import Budget, Ledger, Usage
 from errata.agents.data_writer import Ask
 from errata.agents.errors import BudgetSpent
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.agents.llm.cache import ReplyCache
-from errata.agents.llm.ledger import Budget, Ledger, Usage
+from errata.agents.jsonl import read_records
 from errata.agents.records import Diagnosis, DiagnosisLine, Draft, Mistake, Unusable
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import Costs
+from errata.graph.nodes import Agents
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, hire, resume, run
-from errata.graph.run_folder import RunFolder, read_records
+from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.workbench import Agents
 
 ALL = [kind.name for kind in KINDS]
 CALL = 100

@@ -15,18 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from errata.agents.chat_models.cache import CachedReply, ReplyCache, cache_key, replies_path
+from errata.agents.chat_models.ledger import Usage
 from errata.agents.errors import RunError
-from errata.agents.llm.cache import CachedReply, ReplyCache, cache_key, replies_path
-from errata.agents.llm.ledger import Usage
-from errata.graph.cli import app
+from errata.graph.commands.cli import app
 
 REPLY = CachedReply(text='{"cause": "slip"}', usage=Usage(tokens_in=10, tokens_out=5))
 
 WRITER = """
 import sys
 from pathlib import Path
-from errata.agents.llm.cache import CachedReply, ReplyCache
-from errata.agents.llm.ledger import Usage
+from errata.agents.chat_models.cache import CachedReply, ReplyCache
+from errata.agents.chat_models.ledger import Usage
 said = []
 cache = ReplyCache(Path(sys.argv[1]), said.append)
 for n in range(100):

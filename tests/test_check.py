@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from openai_server import OpenAIServer, Reply
 
-from errata.graph.instructors import at_hand, models_at
+from errata.graph.commands.instructors import at_hand, models_at
 
 KEY = "sk-nobody-may-read-this"
 DIAGNOSIS = {
@@ -42,7 +42,7 @@ def teacher(request: dict[str, Any]) -> Reply:
 
 def errata(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "errata.graph.cli", *args],
+        [sys.executable, "-m", "errata.graph.commands.cli", *args],
         cwd=cwd,
         env={k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
         | {"COLUMNS": "200"}

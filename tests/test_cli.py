@@ -21,7 +21,7 @@ test = 18
 
 def errata(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "errata.graph.cli", *args],
+        [sys.executable, "-m", "errata.graph.commands.cli", *args],
         cwd=cwd,
         env={k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | env,
         capture_output=True,
@@ -50,7 +50,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, errata.graph.cli; print(*sys.modules)",
+            "import sys, errata.graph.commands.cli; print(*sys.modules)",
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -128,13 +128,14 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
 def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path: Path) -> None:
     from doubles import table_agents
 
+    from errata.agents.chat_models import Line, LlmSettings, open_chat_model
     from errata.agents.errors import InstructorError
     from errata.agents.exams.several import load_exams
-    from errata.agents.llm import Line, LlmInstructor, LlmSettings, open_chat_model
+    from errata.agents.llm import LlmInstructor
     from errata.graph.config import parse_config
+    from errata.graph.nodes import Agents
     from errata.graph.run import resume, run
     from errata.graph.run_folder import RunFolder
-    from errata.graph.workbench import Agents
 
     config = parse_config(
         {

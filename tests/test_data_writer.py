@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from errata.agents.data_writer import LARGEST_ASK, Ask, Checker, spread, write_examples
+from errata.agents.checks import Checker
+from errata.agents.data_writer import LARGEST_ASK, Ask, spread, write_examples
 from errata.agents.errors import InstructorError
 from errata.agents.exams import HeldOut
 from errata.agents.records import (

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errata.agents.equations import holds, read_equations
 from errata.agents.errors import ExamError
 from errata.agents.exams import ArithmeticExam, HeldOut, load_exam, named_questions
 from errata.agents.exams.arithmetic import BOXES, KINDS, NAMES, THINGS, make_questions
 from errata.agents.exams.files import FileExam, FileSet, read_questions
 from errata.agents.exams.rows import Skipped
+from errata.agents.marking.equations import holds, read_equations
 from errata.agents.marking.number import is_right, last_number
 from errata.agents.records import ChoiceAnswer, CodeAnswer, NumberAnswer, Question, TextAnswer
 

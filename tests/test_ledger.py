@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from errata.agents.chat_models.ledger import Budget, Entry, Ledger, Prices, Usage
 from errata.agents.errors import BudgetSpent, ConfigError
-from errata.agents.llm.ledger import Budget, Entry, Ledger, Prices, Usage
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import Costs, cost_of, prices_of
 from errata.graph.run_folder import RunFolder

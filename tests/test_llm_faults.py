@@ -15,17 +15,18 @@ from killed_calls import compare
 from openai_server import Fault, OpenAIServer, Reply, completion, error
 from test_llm_loop import Mind, config
 
-from errata.agents.data_writer import wrong
+from errata.agents.checks import wrong
 from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.jsonl import read_records
 from errata.agents.llm import LlmInstructor
 from errata.agents.records import Draft, Example
+from errata.graph.nodes import Agents
 from errata.graph.report import Report
 from errata.graph.run import hire, resume, run
-from errata.graph.run_folder import RunFolder, read_records
+from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.workbench import Agents
 
 GARBAGE = json.dumps({"explanation": 1, "cause": [], "examples": {"prompt": None}})
 EMPTY = completion("") | {"choices": []}

@@ -14,12 +14,13 @@ from errata.agents.errors import RunError
 from errata.agents.exams import plain
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.jsonl import read_records
 from errata.agents.records import Attempt, DiagnosisLine, Example, Mistake, Question
 from errata.graph.config import RunConfig, parse_config
+from errata.graph.nodes import Agents
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
-from errata.graph.run_folder import RunFolder, read_records
-from errata.graph.workbench import Agents
+from errata.graph.run_folder import RunFolder
 
 ALL = [kind.name for kind in KINDS]
 

@@ -14,12 +14,13 @@ from openai_server import OpenAIServer, Reply
 from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.jsonl import read_records
 from errata.agents.records import DiagnosisLine, DraftedDiagnosis, Example
 from errata.graph.config import RunConfig, parse_config
+from errata.graph.nodes import Agents
 from errata.graph.run import hire, resume, run
-from errata.graph.run_folder import RunFolder, read_records
+from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.workbench import Agents
 
 
 class Mind:

@@ -10,12 +10,12 @@ import pytest
 from openai_server import OpenAIServer
 from pydantic import SecretStr, ValidationError
 
+from errata.agents.chat_models import LlmSettings, open_chat_model
+from errata.agents.chat_models.providers import PROVIDERS, dialect
+from errata.agents.chat_models.secrets import forms_of
 from errata.agents.errors import ConfigError, InstructorError, ModelError
-from errata.agents.llm import LlmSettings, open_chat_model
-from errata.agents.llm.providers import PROVIDERS, dialect
-from errata.agents.llm.secrets import forms_of
+from errata.graph.agents import open_teachers
 from errata.graph.config import load_config, parse_config
-from errata.graph.teachers import open_teachers
 
 KEY = "sk-secret/0123+456789=="
 

@@ -15,9 +15,9 @@ from doubles import table_agents
 
 from errata.graph.config import load_config, parse_config
 from errata.graph.loop import build_graph
+from errata.graph.nodes import NoWatcher, Workbench
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.workbench import NoWatcher, Workbench
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from errata.agents.records import ModelRef, Question
-from errata.agents.student import LocalStudent, StudentSettings
+from errata.agents.student import StudentSettings
+from errata.agents.weights import LocalStudent
 from errata.graph.config import parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
@@ -156,7 +157,8 @@ def start(runs: Path) -> subprocess.Popen[bytes]:
 def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Path) -> None:
     from errata.agents.errors import StepFailed
     from errata.agents.records import TrainingSettings
-    from errata.agents.trainer import LocalTrainer, TrainingJob
+    from errata.agents.trainer import TrainingJob
+    from errata.agents.weights import LocalTrainer
 
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"prompt": "2 + 2?", "completion": "4"}\n' * 40)

@@ -11,14 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutated_replies import run_cases
 
+from errata.agents.chat_models.reply import RawReply
 from errata.agents.llm.lenient import BrokenError, find_values
-from errata.agents.llm.replies import (
-    DiagnosisReply,
-    ExampleReply,
-    ExamplesReply,
-    RawReply,
-    read_reply,
-)
+from errata.agents.llm.replies import DiagnosisReply, ExampleReply, ExamplesReply, read_reply
 
 Examples = ExamplesReply[ExampleReply]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from errata.agents.jsonl import Journal
 from errata.agents.records import Unusable
-from errata.graph.run_folder import Journal
 from errata.graph.trace import read_trace
 
 SCRIPT = Path(__file__).with_name("table_run.py")

@@ -18,16 +18,16 @@ from doubles import table_agents
 from openai_server import OpenAIServer, Reply
 from rich.console import Console
 
+from errata.agents.chat_models.secrets import forms_of
 from errata.agents.errors import InstructorError
 from errata.agents.exams.several import load_exams
-from errata.agents.llm.secrets import forms_of
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.progress import TerminalWatcher
+from errata.graph.nodes import Agents
 from errata.graph.run import hire, resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.views import print_summary, print_trace
-from errata.graph.workbench import Agents
+from errata.graph.views.progress import TerminalWatcher
+from errata.graph.views.summary import print_summary, print_trace
 
 KEY = "sk-marked+key/0123456789abcdef=="
 BASIC = base64.b64encode(f"user:{KEY}".encode()).decode()
@@ -110,7 +110,7 @@ def test_errata_check_does_not_show_the_key(tmp_path: Path) -> None:
             """
         )
         done = subprocess.run(
-            [sys.executable, "-m", "errata.graph.cli", "check", "my.toml"],
+            [sys.executable, "-m", "errata.graph.commands.cli", "check", "my.toml"],
             cwd=tmp_path,
             capture_output=True,
             text=True,

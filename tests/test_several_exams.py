@@ -15,12 +15,13 @@ from rich.console import Console
 from errata.agents.data_writer import Ask
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams.several import RunExams, load_exams
+from errata.agents.jsonl import read_records
 from errata.agents.records import Draft, Example, Question, Unusable
 from errata.graph.config import ExampleSettings, RunConfig, parse_config
 from errata.graph.report import Report
 from errata.graph.run import run
-from errata.graph.run_folder import RunFolder, read_records
-from errata.graph.views import print_summary
+from errata.graph.run_folder import RunFolder
+from errata.graph.views.summary import print_summary
 
 NUMBERS = "apples pears plums figs dates limes".split()
 

@@ -15,13 +15,13 @@ import pytest
 from openai_server import Fault, OpenAIServer, Reply, completion, error
 from test_llm import GOOD, diagnosis, line_to, mistake
 
+from errata.agents.chat_models.cache import ReplyCache
+from errata.agents.chat_models.client import Line, apart
+from errata.agents.chat_models.ledger import Budget, Ledger
+from errata.agents.chat_models.pacing import Pace, Traffic, TriedInVainError
 from errata.agents.data_writer import Ask
 from errata.agents.errors import BudgetSpent, InstructorError
 from errata.agents.llm import LlmInstructor, LlmWriter
-from errata.agents.llm.cache import ReplyCache
-from errata.agents.llm.ledger import Budget, Ledger
-from errata.agents.llm.line import Line, apart
-from errata.agents.llm.traffic import Pace, Traffic, TriedInVainError
 from errata.agents.records import Diagnosis, LlmCall, Unusable
 
 

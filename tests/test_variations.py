@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from errata.agents.equations import holds, read_equations
 from errata.agents.exams.arithmetic import KINDS, make_questions
+from errata.agents.marking.equations import holds, read_equations
 from errata.agents.marking.number import is_right, last_number
 from errata.agents.records import Attempt, Diagnosis, Draft, Mistake, Question, Solved, Unusable
 from errata.agents.variations import VariationsInstructor, VariationsWriter

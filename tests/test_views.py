@@ -11,22 +11,22 @@ import pytest
 from doubles import table_agents
 from rich.console import Console
 
+from errata.agents.chat_models.ledger import Budget
 from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.agents.llm.ledger import Budget
 from errata.agents.records import Accuracy, LlmCall
-from errata.graph.charts import draw_report
+from errata.graph.commands.exam import ExamResult, Sitting
 from errata.graph.config import parse_config
-from errata.graph.cost_view import estimate_lines
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
-from errata.graph.progress import TerminalWatcher
 from errata.graph.report import Report
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
-from errata.graph.sitting import ExamResult, Sitting
 from errata.graph.trace import Trace
-from errata.graph.views import print_runs, print_sitting, print_summary, print_trace
+from errata.graph.views.charts import draw_report
+from errata.graph.views.costs import estimate_lines
+from errata.graph.views.progress import TerminalWatcher
+from errata.graph.views.summary import print_runs, print_sitting, print_summary, print_trace
 
 NAMES = [kind.name for kind in KINDS]
 LOST = NAMES[2]  # the base model cannot do it, the first round learns it

@@ -1,8 +1,6 @@
-"""LLMs as instructor and as writer: which one, how it is asked, what its replies become."""
+"""LLMs as instructor and as writer: how they are asked, and what their replies become."""
 
-from errata.agents.llm.agents import LlmInstructor, LlmWriter
-from errata.agents.llm.line import Line
-from errata.agents.llm.providers import open_chat_model
-from errata.agents.llm.settings import LlmSettings
+from errata.agents.llm.data_writer import LlmWriter
+from errata.agents.llm.instructor import LlmInstructor
 
-__all__ = ["Line", "LlmInstructor", "LlmSettings", "LlmWriter", "open_chat_model"]
+__all__ = ["LlmInstructor", "LlmWriter"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Generic
 
+from errata.agents.chat_models.client import Line, Messages
+from errata.agents.chat_models.failures import one_line
+from errata.agents.chat_models.reply import RawReply
 from errata.agents.errors import InstructorError
-from errata.agents.llm.failures import one_line
-from errata.agents.llm.line import Line, Messages
-from errata.agents.llm.replies import RawReply, Read, Reply, read_reply
+from errata.agents.llm.replies import Read, Reply, read_reply
 from errata.agents.prompts import Prompt, fence, neutralise
 from errata.agents.records import LlmCall, Unusable
 

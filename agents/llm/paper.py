@@ -14,10 +14,10 @@ from typing import Annotated, Any, Generic
 
 from pydantic import AfterValidator
 
+from errata.agents.chat_models.client import Line, Messages
 from errata.agents.data_writer import Ask
-from errata.agents.llm.agents import LlmInstructor, contrast_part
 from errata.agents.llm.chat import TypedChat
-from errata.agents.llm.line import Line, Messages
+from errata.agents.llm.instructor import LlmInstructor, contrast_part
 from errata.agents.llm.replies import (
     ChoiceReply,
     CodeReply,
@@ -61,7 +61,7 @@ class PaperInstructor(LlmInstructor):
             yours: A prompt in place of errata's own.
         """
         self.line = line
-        self.prompt = Prompt("paper.md", yours)
+        self.prompt = Prompt(Path(__file__).with_name("paper.md"), yours)
         self.count = count
         self.chats: dict[str, TypedChat[Any]] = {
             form: TypedChat(line, "instructor", reply, self.prompt)

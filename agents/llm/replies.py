@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Annotated, Any, Generic, TypeVar, cast, get_args
 
@@ -18,8 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from errata.agents.chat_models.reply import LONGEST, RawReply
 from errata.agents.exams.layouts import choice_prompt, code_prompt
-from errata.agents.llm.ledger import Usage
 from errata.agents.llm.lenient import BrokenError, Found, find_values
 from errata.agents.records import (
     Answer,
@@ -219,23 +219,6 @@ REPLIES: dict[str, type[LlmReply]] = {
 
 
 Reply = TypeVar("Reply", bound=LlmReply)
-
-
-LONGEST = 2_000_000  # characters; a longer reply is a model that cannot stop
-
-
-@dataclass(frozen=True)
-class RawReply:
-    """A reply before it is read."""
-
-    text: str = ""
-    thinking: str = ""
-    """What a reasoning model thought before it replied."""
-    usage: Usage = field(default_factory=Usage)
-    cut: bool = False
-    """It ran into the limit of tokens."""
-    problem: str | None = None
-    """Why there is nothing to read."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
+from errata.agents.chat_models.failures import may_pass, retry_after_s
+from errata.agents.chat_models.settings import LlmSettings
 from errata.agents.errors import ErrataError, InstructorError
-from errata.agents.llm.failures import may_pass, retry_after_s
-from errata.agents.llm.settings import LlmSettings
 
 T = TypeVar("T")
 

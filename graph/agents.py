@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from errata.agents.chat_models import LlmSettings, open_chat_model
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.instructor import Instructor
-from errata.agents.llm import LlmSettings, open_chat_model
 from errata.graph.config import RunConfig
 
 if TYPE_CHECKING:
-    from errata.agents.llm.cache import ReplyCache
-    from errata.agents.llm.ledger import Ledger
-    from errata.agents.llm.line import Line, OnCall
+    from errata.agents.chat_models.cache import ReplyCache
+    from errata.agents.chat_models.client import Line, OnCall
+    from errata.agents.chat_models.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Teachers:
         """Lets go of weights on this machine; the next question loads them again."""
         if not self.lines:
             return
-        from errata.agents.llm.local import LocalChatModel
+        from errata.agents.chat_models.local import LocalChatModel
 
         for line in self.lines:
             if isinstance(line.model, LocalChatModel):
@@ -56,8 +56,8 @@ def open_teachers(
         ConfigError: A prompt of the user's does not fit.
         InstructorError: A provider's package, a key, or a function is missing.
     """
+    from errata.agents.chat_models.client import Line
     from errata.agents.llm import LlmInstructor, LlmWriter
-    from errata.agents.llm.line import Line
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
     from errata.agents.variations import VariationsInstructor, VariationsWriter
 

@@ -1,6 +1,6 @@
 """Child process: LoRA fine-tuning on checked examples.
 
-    python -m errata.training.sft JOB.json
+    python -m errata.training.train JOB.json
 
 The job (`SftJob`) says everything; under `accelerate launch` the same program uses many GPUs.
 Each optimizer step is one JSON line on standard output, `{"step", "steps", "loss"}`; the last

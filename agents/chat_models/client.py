@@ -8,16 +8,18 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 if TYPE_CHECKING:  # LangChain takes a second to import; the command line must not wait for it
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import Runnable
 
-from errata.agents.errors import ErrataError, InstructorError
-from errata.agents.llm.cache import CachedReply, ReplyCache, cache_key
-from errata.agents.llm.failures import (
+from errata.agents.chat_models.cache import CachedReply, ReplyCache, cache_key
+from errata.agents.chat_models.failures import (
     has_no_choices,
     is_filtered,
     is_too_long,
@@ -27,17 +29,20 @@ from errata.agents.llm.failures import (
     well_formed,
     what_it_said,
 )
-from errata.agents.llm.ledger import Ledger, Reservation, Usage, estimate
-from errata.agents.llm.replies import LONGEST, LlmReply, RawReply
-from errata.agents.llm.secrets import Secrets
-from errata.agents.llm.settings import LlmSettings
-from errata.agents.llm.traffic import Traffic, TriedInVainError
+from errata.agents.chat_models.ledger import Ledger, Reservation, Usage, estimate
+from errata.agents.chat_models.pacing import Traffic, TriedInVainError
+from errata.agents.chat_models.reply import LONGEST, RawReply
+from errata.agents.chat_models.secrets import Secrets
+from errata.agents.chat_models.settings import LlmSettings
+from errata.agents.errors import ErrataError, InstructorError
 from errata.agents.prompts import Prompt
 from errata.agents.records import LlmCall
 
 OnCall = Callable[[LlmCall], None]
 Messages = tuple[tuple[str, str], ...]
 """(role, text), oldest first; the roles are system, user and assistant."""
+
+REPLY_FORM = Prompt(Path(__file__).with_name("reply_form.md"))
 
 METHODS = ("json_schema", "json_mode", "text")
 """How a model is told the fields of its reply, the surest first: the server holds it to a schema;
@@ -90,8 +95,8 @@ class Line:
         self.secrets = Secrets(model)
         self.method = METHODS[0]
         """The surest one that the model was not found to refuse; one for all its replies."""
-        self.forms: dict[type[LlmReply], Form] = {}
-        self.bound: dict[tuple[type[LlmReply], str], Runnable[Any, Any] | None] = {}
+        self.forms: dict[type[BaseModel], Form] = {}
+        self.bound: dict[tuple[type[BaseModel], str], Runnable[Any, Any] | None] = {}
         # A reservation may wait for others to settle, which the loop's own threads are to do.
         self.reserving = ThreadPoolExecutor(1, thread_name_prefix="reserve")
 
@@ -100,7 +105,7 @@ class Line:
             self.on_call(call)
 
     async def reply(
-        self, agent: str, messages: Messages, reply_type: type[LlmReply]
+        self, agent: str, messages: Messages, reply_type: type[BaseModel]
     ) -> tuple[RawReply, bool]:
         """The model's reply, and whether it came from the cache.
 
@@ -157,7 +162,7 @@ class Line:
         if raw.problem is None or raw.usage.tokens_in is not None:
             self.ledger.settle(reservation, raw.usage, raw.thinking + raw.text)
 
-    async def ask(self, messages: Messages, reply_type: type[LlmReply], tokens: int) -> RawReply:
+    async def ask(self, messages: Messages, reply_type: type[BaseModel], tokens: int) -> RawReply:
         """Asks by the surest method that the server takes."""
         refusal: Exception | None = None
         for method in METHODS[METHODS.index(self.method) :]:
@@ -208,20 +213,22 @@ class Line:
             self.traffic.correct(raw.usage.tokens_in + (raw.usage.tokens_out or 0) - tokens)
         return raw
 
-    def form(self, reply_type: type[LlmReply]) -> Form:
+    def form(self, reply_type: type[BaseModel]) -> Form:
         if reply_type not in self.forms:
             schema = reply_type.model_json_schema()
             key = json.dumps(schema, sort_keys=True)
-            in_words = Prompt("reply_form.md").render("schema", schema=json.dumps(schema))
+            in_words = Prompt(Path(__file__).with_name("reply_form.md")).render(
+                "schema", schema=json.dumps(schema)
+            )
             self.forms[reply_type] = Form(schema, key, in_words)
         return self.forms[reply_type]
 
-    def in_words(self, messages: Messages, reply_type: type[LlmReply]) -> Messages:
+    def in_words(self, messages: Messages, reply_type: type[BaseModel]) -> Messages:
         """The messages, the form of the reply described at the end of the first."""
         (role, text), *others = messages
         return ((role, f"{text}\n\n{self.form(reply_type).in_words}"), *others)
 
-    def runnable(self, reply_type: type[LlmReply], method: str) -> Runnable[Any, Any] | None:
+    def runnable(self, reply_type: type[BaseModel], method: str) -> Runnable[Any, Any] | None:
         """The model, bound to the form once; None where its package knows no such method."""
         if method == "text":
             return self.model

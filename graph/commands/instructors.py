@@ -14,16 +14,17 @@ from typing import Literal
 
 from rich.console import Console
 
-from errata.agents.data_writer import Ask, Writer, wrong
+from errata.agents.chat_models import LlmSettings
+from errata.agents.chat_models.client import Line
+from errata.agents.chat_models.providers import PROVIDERS
+from errata.agents.checks import wrong
+from errata.agents.data_writer import Ask, Writer
 from errata.agents.errors import ErrataError
 from errata.agents.instructor import Instructor
-from errata.agents.llm import LlmSettings
-from errata.agents.llm.line import Line
-from errata.agents.llm.providers import PROVIDERS
 from errata.agents.records import Attempt, Diagnosis, Draft, LlmCall, Mistake, Question, Unusable
+from errata.graph.agents import Teachers, open_teachers
 from errata.graph.config import RunConfig
-from errata.graph.printer import Printer, duration, grid
-from errata.graph.teachers import Teachers, open_teachers
+from errata.graph.views.printer import Printer, duration, grid
 
 SERVERS = (("vLLM", 8000), ("llama.cpp", 8080), ("LM Studio", 1234), ("Ollama", 11434))
 """Servers of one's own, and the port that each takes when not told."""

@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 
-from errata.agents.equations import (
+from errata.agents.marking.equations import (
     NUMBER,
     Equation,
     Expression,
@@ -35,7 +35,8 @@ from errata.agents.equations import (
     unmark,
     whole,
 )
-from errata.agents.mentions import (
+from errata.agents.records import Question
+from errata.agents.variations.mentions import (
     COMPARES,
     PACKING,
     WORD,
@@ -43,7 +44,6 @@ from errata.agents.mentions import (
     find_mentions,
     spelled_numbers,
 )
-from errata.agents.records import Question
 
 
 class TemplateError(ValueError):

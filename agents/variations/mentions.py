@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from errata.agents.equations import NUMBER, Value, decimals, read_number, whole
+from errata.agents.marking.equations import NUMBER, Value, decimals, read_number, whole
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from errata.graph.printer import Printer, duration
+from errata.graph.views.printer import Printer, duration
 
 EVERY_S = 10.0  # between two lines about the same step, where there is no terminal
 

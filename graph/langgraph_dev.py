@@ -15,10 +15,10 @@ from errata.agents.exams.several import load_exams
 from errata.graph.config import load_config
 from errata.graph.demo import demo_config
 from errata.graph.loop import build_graph
+from errata.graph.nodes import NoWatcher, Workbench
 from errata.graph.run import hire, prepare
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
-from errata.graph.workbench import NoWatcher, Workbench
 
 
 async def make_graph() -> Any:

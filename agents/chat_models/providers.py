@@ -19,8 +19,8 @@ from errata.agents.errors import ErrataError, InstructorError
 if TYPE_CHECKING:  # LangChain takes a second to import; the command line must not wait for it
     from langchain_core.language_models import BaseChatModel
 
-from errata.agents.llm.failures import one_line
-from errata.agents.llm.settings import NO_KEY, LlmSettings
+from errata.agents.chat_models.failures import one_line
+from errata.agents.chat_models.settings import NO_KEY, LlmSettings
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def open_chat_model(settings: LlmSettings, folder: Path | None = None) -> BaseCh
     """
     kind, _, rest = settings.model.partition(":")
     if kind == "local":
-        from errata.agents.llm.local import open_local_model
+        from errata.agents.chat_models.local import open_local_model
 
         return open_local_model(settings, folder)
     if kind == "python":

@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from errata.agents.chat_models.ledger import Usage
 from errata.agents.errors import RunError
-from errata.agents.llm.ledger import Usage
 from errata.agents.records import Record
 
 TABLE = """

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from rich.console import Console
 
-from errata.agents.llm.cache import ModelReplies, ReplyCache
-from errata.agents.llm.ledger import CHARACTERS_PER_TOKEN, Budget
+from errata.agents.chat_models.cache import ModelReplies, ReplyCache
+from errata.agents.chat_models.ledger import CHARACTERS_PER_TOKEN, Budget
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
-from errata.graph.printer import Printer, count, grid
+from errata.graph.views.printer import Printer, count, grid
 
 UNKNOWN = "unknown"
 

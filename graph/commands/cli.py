@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # nothing heavy before a command is known: --help answers at 
     from rich.console import Console
 
     from errata.graph.config import RunConfig
+    from errata.graph.nodes import Watcher
     from errata.graph.report import Report
-    from errata.graph.workbench import Watcher
 
 app = typer.Typer(
     help="""A small model learns from its own errors.
@@ -101,7 +101,7 @@ def resume(
 def list_runs(runs: Runs = HERE) -> None:
     """List the runs here: why each stopped, and what it gained."""
     from errata.graph.run_folder import all_runs
-    from errata.graph.views import print_runs
+    from errata.graph.views.summary import print_runs
 
     print_runs(all_runs(runs), console())
 
@@ -118,7 +118,7 @@ def trace(
 ) -> None:
     """Show what each agent saw and said, round by round."""
     from errata.graph.run_folder import find_run
-    from errata.graph.views import print_trace
+    from errata.graph.views.summary import print_trace
 
     print_trace(find_run(run, runs), console(), question, full)
 
@@ -149,8 +149,8 @@ def exam(
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
-    from errata.graph.sitting import open_exams, sit_exams
-    from errata.graph.views import print_sitting
+    from errata.graph.commands.exam import open_exams, sit_exams
+    from errata.graph.views.summary import print_sitting
 
     settings = StudentSettings(
         model=model,
@@ -190,9 +190,9 @@ def mark(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
     """Mark RESPONSES that were made elsewhere to the questions of EXAM."""
-    from errata.graph.responses import mark_responses
-    from errata.graph.sitting import open_exams
-    from errata.graph.views import print_marks
+    from errata.graph.commands.exam import open_exams
+    from errata.graph.commands.mark import mark_responses
+    from errata.graph.views.summary import print_marks
 
     with working("", to_stderr=as_json) as watcher:
         [(name, questions)] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
@@ -206,7 +206,7 @@ def mark(
 @app.command()
 def instructors() -> None:
     """List what could teach here, and what is missing: packages, keys, servers."""
-    from errata.graph.instructors import at_hand, print_at_hand
+    from errata.graph.commands.instructors import at_hand, print_at_hand
 
     print_at_hand(at_hand(), console())
 
@@ -216,9 +216,9 @@ def check(
     config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
 ) -> None:
     """Ask the instructor and the writer of CONFIG one small question each."""
+    from errata.graph.commands.instructors import check as check_teachers
+    from errata.graph.commands.instructors import print_checked
     from errata.graph.config import load_config
-    from errata.graph.instructors import check as check_teachers
-    from errata.graph.instructors import print_checked
 
     told = load_config(config)
     with working(""):
@@ -237,8 +237,8 @@ def cache(
     ] = None,
 ) -> None:
     """Show what the cache of LLM replies holds, by model, or clear it."""
-    from errata.agents.llm.cache import ReplyCache, replies_path
-    from errata.graph.cost_view import print_cache
+    from errata.agents.chat_models.cache import ReplyCache, replies_path
+    from errata.graph.views.costs import print_cache
 
     with closing(ReplyCache(replies_path())) as replies:
         if clear:
@@ -269,7 +269,7 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool) -> None:
 def finish(folder: Path, work: Callable[[Watcher], Report]) -> None:
     """Works on a run and shows what came of it."""
     from errata.graph.run import ReviewPending
-    from errata.graph.views import print_summary
+    from errata.graph.views.summary import print_summary
 
     try:
         with working(folder.name) as watcher:
@@ -283,7 +283,7 @@ def finish(folder: Path, work: Callable[[Watcher], Report]) -> None:
 @contextmanager
 def working(name: str, to_stderr: bool = False) -> Iterator[Watcher]:
     """Progress bars; Ctrl-C says how to go on."""
-    from errata.graph.progress import TerminalWatcher
+    from errata.graph.views.progress import TerminalWatcher
 
     try:
         with TerminalWatcher(console(to_stderr)) as watcher:

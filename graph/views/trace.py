@@ -13,7 +13,6 @@ from rich.console import Console, Group
 from rich.tree import Tree
 
 from errata.agents.errors import RunError
-from errata.agents.examiner import accuracy
 from errata.agents.records import (
     Attempt,
     Diagnosis,
@@ -28,9 +27,10 @@ from errata.agents.records import (
     Solved,
     Unusable,
 )
-from errata.graph.printer import Lines, Printer, count, duration, sparkline
+from errata.agents.scores import accuracy
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
+from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
 
 R = TypeVar("R", bound=Record)
 

@@ -15,10 +15,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
-from errata.agents.child import Child
-from errata.agents.llm.settings import LlmSettings
+from errata.agents.chat_models.settings import LlmSettings
 from errata.agents.records import ModelRef
-from errata.agents.student import check_model
+from errata.agents.weights import check_model
+from errata.agents.weights.child import Child
 
 ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 LONGEST_REPLY = 1024  # tokens, where max_tokens is not said

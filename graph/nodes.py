@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from errata.agents.checks import Checker
 from errata.agents.contrast_analyst import contrast
-from errata.agents.data_writer import Ask, Checker, Writer, write_for_exams
+from errata.agents.data_writer import Ask, Writer, write_for_exams
 from errata.agents.errors import BudgetSpent
-from errata.agents.examiner import accuracy, examine
+from errata.agents.examiner import examine
 from errata.agents.exams import HeldOut
 from errata.agents.instructor import Instructor
+from errata.agents.jsonl import Journal, read_records, write_records, write_text
 from errata.agents.records import (
     Accuracy,
     Attempt,
@@ -29,10 +31,11 @@ from errata.agents.records import (
     RefusalLine,
     Unusable,
 )
+from errata.agents.scores import accuracy
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer, TrainingJob
 from errata.graph.config import RunConfig
-from errata.graph.run_folder import Journal, RunFolder, read_records, write_records, write_text
+from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 
 if TYPE_CHECKING:

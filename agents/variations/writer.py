@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Literal
 
 from errata.agents.data_writer import Ask
-from errata.agents.equations import (
+from errata.agents.marking.equations import (
     Equation,
     Expression,
     Number,
@@ -31,7 +31,7 @@ from errata.agents.equations import (
     value,
 )
 from errata.agents.records import Diagnosis, Draft, Mistake, Solved, Unusable
-from errata.agents.templates import TemplateError, final_line, read_template
+from errata.agents.variations.templates import TemplateError, final_line, read_template
 
 
 class VariationsInstructor:

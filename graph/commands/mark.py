@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from errata.agents.errors import ExamError
-from errata.agents.examiner import mark_all, pass_at_k, wilson
+from errata.agents.examiner import mark_all
 from errata.agents.exams import plain
 from errata.agents.exams.layouts import LAYOUTS, read_layout, stem, wording
 from errata.agents.exams.rows import Unreadable, line_items
+from errata.agents.jsonl import Journal
 from errata.agents.records import Question, Record
-from errata.graph.run_folder import Journal
-from errata.graph.workbench import Watcher
+from errata.agents.scores import pass_at_k, wilson
+from errata.graph.nodes import Watcher
 
 
 class Marked(Record):

@@ -14,8 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from errata.agents.records import Accuracy
-from errata.graph.cost_view import show_cost
-from errata.graph.printer import (
+from errata.graph.commands.exam import Sitting
+from errata.graph.commands.mark import Marks
+from errata.graph.report import Gain, Report
+from errata.graph.run_folder import RunFolder
+from errata.graph.views.costs import show_cost
+from errata.graph.views.printer import (
     Column,
     Printer,
     count,
@@ -26,11 +30,7 @@ from errata.graph.printer import (
     scale,
     whisker,
 )
-from errata.graph.report import Gain, Report
-from errata.graph.responses import Marks
-from errata.graph.run_folder import RunFolder
-from errata.graph.sitting import Sitting
-from errata.graph.trace_view import events_of, print_trace, step_under_way
+from errata.graph.views.trace import events_of, print_trace, step_under_way
 
 __all__ = ["print_marks", "print_runs", "print_sitting", "print_summary", "print_trace"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from errata.agents.llm.ledger import Prices
+from errata.agents.chat_models.ledger import Prices
 from errata.agents.records import Record
 
 NO_KEY = "errata-sends-no-key"

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errata.agents.errors import ExamError
-from errata.agents.examiner import accuracy, examine
+from errata.agents.examiner import examine
 from errata.agents.exams import named_questions
 from errata.agents.exams.rows import Skipped
+from errata.agents.jsonl import Journal
 from errata.agents.records import Accuracy, Attempt, Question, Record
-from errata.agents.student import LocalStudent, Student, StudentSettings
-from errata.graph.run_folder import Journal
-from errata.graph.workbench import Watcher
+from errata.agents.scores import accuracy
+from errata.agents.student import Student, StudentSettings
+from errata.agents.weights import LocalStudent
+from errata.graph.nodes import Watcher
 
 
 class Answered(Record):
