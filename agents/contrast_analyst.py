@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BLOCK = 1000  # rows at a time: 10,000 mistakes by 10,000 answers never stand in memory at once
 
 
-def contrast(
+def contrast_mistakes(
     mistakes: Sequence[Mistake],
     solved: Sequence[tuple[Question, Attempt]],
     embeddings: Embeddings,

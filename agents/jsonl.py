@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -69,9 +70,39 @@ class Journal(Generic[R]):
             self.file.close()
 
 
+class Log(Generic[R]):
+    """Records that are added to a file for as long as a run goes on.
+
+    A line that a kill cut off is passed over, and takes no other with it.
+    """
+
+    def __init__(self, path: Path, of: type[R]) -> None:
+        self.path = path
+        self.of = of
+
+    def read(self) -> list[R]:
+        if not self.path.exists():
+            return []
+        records = []
+        for line in self.path.read_bytes().split(b"\n"):
+            with suppress(ValidationError):
+                records.append(self.of.model_validate_json(line))
+        return records
+
+    def add(self, record: R) -> None:
+        # The line break comes first: a line that was cut off ends there.
+        with self.path.open("ab") as file:
+            file.write(b"\n" + record.model_dump_json().encode())
+
+
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Writes JSON lines at once: the file is whole or not there."""
     write_text(path, "".join(record.model_dump_json() + "\n" for record in records))
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes one JSON object at once: the file is whole or not there."""
+    write_text(path, record.model_dump_json(indent=2))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -99,4 +130,21 @@ def read_records(path: Path, of: type[R]) -> list[R]:
         raise RunError(
             f"{path} holds a line that this version of errata cannot read "
             f"({error.errors()[0]['msg']}): open the run with the version that wrote it"
+        ) from None
+
+
+def read_record(path: Path, of: type[R]) -> R:
+    """The one record of a file.
+
+    Raises:
+        RunError: It is not there, or is not what this version writes.
+    """
+    try:
+        return of.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        raise RunError(
+            f"{path} is not what this version of errata writes ({error.errors()[0]['msg']}): put "
+            "the file back as it was, or start a new run"
         ) from None

@@ -164,6 +164,8 @@ class Unusable(Record):
     source_id: str
     """Id of the mistake or diagnosis that it was to come from."""
     reason: str
+    budget_spent: bool = False
+    """It was not asked for: what is left of the budget may not hold another call."""
 
 
 class Draft(Record):

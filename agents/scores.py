@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod, sqrt
 
 from errata.agents.records import Accuracy, Attempt, Question
@@ -76,3 +77,9 @@ def paired_gain(
     centre = (b - c) / m
     spread = Z95 * sqrt(b + c - (b - c) ** 2 / m) / m
     return (won - lost) / n, (max(-1.0, centre - spread), min(1.0, centre + spread))
+
+
+def tally(labels: Iterable[str]) -> dict[str, int]:
+    """Label → how often it occurs, the most frequent first."""
+    counts = Counter(labels)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import time
 
-from errata.agents.contrast_analyst import contrast
+from errata.agents.contrast_analyst import contrast_mistakes
 from errata.agents.embeddings import WordEmbeddings
 from errata.agents.exams.arithmetic import make_questions
 from errata.agents.records import Attempt, Mistake, Question
@@ -38,14 +38,14 @@ def main() -> None:
     taken: set[str] = set()
     missed = make_questions(1, "missed", 540, taken)
     solved = [(q, attempt(q, True)) for q in make_questions(1, "solved", 540, taken)]
-    contrasted = contrast(mistakes_of(missed), solved, WordEmbeddings(), 3)
+    contrasted = contrast_mistakes(mistakes_of(missed), solved, WordEmbeddings(), 3)
     same = [near.question.kind == m.question.kind for m in contrasted for near in m.contrast]
     print(f"same kind: {sum(same) / len(same):.1%} of {len(same)} neighbours")
 
     many = [q.model_copy(update={"prompt": f"{q.prompt} {n}"}) for n in range(19) for q in missed]
     many = many[:10_000]
     start = time.perf_counter()
-    contrast(mistakes_of(many), [(q, attempt(q, True)) for q in many], WordEmbeddings(), 3)
+    contrast_mistakes(mistakes_of(many), [(q, attempt(q, True)) for q in many], WordEmbeddings(), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     seconds = time.perf_counter() - start
     print(f"{len(many):,} by {len(many):,}: {seconds:.1f} s, peak memory {peak:.1f} GiB")

@@ -27,7 +27,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from errata.agents.data_writer import Ask
-from errata.agents.embeddings import WordEmbeddings
 from errata.agents.records import (
     Diagnosis,
     Draft,
@@ -38,8 +37,8 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.trainer import OnStep, Trained, TrainingJob
+from errata.graph.agents import Given
 from errata.graph.config import parse_config
-from errata.graph.nodes import Agents
 from errata.graph.run import run
 
 NAMES = "Ada Ben Cleo Dan Eve Finn Gus Hana Ida Jon".split()
@@ -154,19 +153,15 @@ def measure(size: int, hard: bool, profile: bool) -> dict[str, float]:
             "scale",
         )
         causes = size // 20 if hard else 20
-        agents = Agents(
-            InstantStudent(),
-            InstantTrainer(),
-            InstantInstructor(causes),
-            InstantWriter(),
-            WordEmbeddings(),
+        agents = Given(
+            InstantStudent(), InstantTrainer(), InstantInstructor(causes), InstantWriter()
         )
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         profiler = cProfile.Profile()
         start, cpu = time.perf_counter(), time.process_time()
         if profile:
             profiler.enable()
-        report = run(config, folder / "runs", agents)
+        report = run(config, folder / "runs", **vars(agents))
         if profile:
             profiler.disable()
             pstats.Stats(profiler, stream=sys.stderr).sort_stats("cumulative").print_stats(45)

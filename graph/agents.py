@@ -1,4 +1,4 @@
-"""The instructor and the writer that a configuration names."""
+"""From a run's settings to its agents: the one place where they are opened."""
 
 from __future__ import annotations
 
@@ -7,14 +7,80 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
+from errata.agents.chat_models.ledger import Ledger
 from errata.agents.data_writer import LARGEST_ASK, Writer
+from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
+from errata.agents.student import Student
+from errata.agents.trainer import Trainer
+from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.graph.config import RunConfig
+from errata.graph.costs import costs_log, prices_of
+from errata.graph.run_folder import RunFolder
+from errata.graph.trace import Trace
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
     from errata.agents.chat_models.cache import ReplyCache
     from errata.agents.chat_models.client import Line, OnCall
-    from errata.agents.chat_models.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Given:
+    """Agents of the caller's own; None takes what the configuration names."""
+
+    student: Student | None = None
+    trainer: Trainer | None = None
+    instructor: Instructor | None = None
+    writer: Writer | None = None
+    embeddings: Embeddings | None = None
+
+
+@dataclass(frozen=True)
+class Agents:
+    """Who works on a run."""
+
+    student: Student
+    trainer: Trainer
+    instructor: Instructor
+    writer: Writer
+    embeddings: Embeddings
+    teachers: Teachers
+
+    def unload(self) -> None:
+        """Frees the memory that models on this machine hold; the next question loads them."""
+        self.student.close()
+        self.teachers.close()
+
+
+def open_agents(
+    config: RunConfig,
+    folder: RunFolder,
+    trace: Trace,
+    cache: ReplyCache | None,
+    given: Given,
+) -> Agents:
+    """The agents of a run. Nothing is loaded, sent or written yet.
+
+    Raises:
+        ConfigError: A prompt or the embeddings do not fit, or the budget cannot be kept with the
+            prices that are known.
+        InstructorError: A provider's package, a key, or a function is missing.
+    """
+    costs = costs_log(folder)
+    ledger = Ledger(prices_of(config), config.budget, costs.read(), costs.add, lambda: trace.round)
+    teachers = open_teachers(
+        config, folder.path, trace.tell_call, cache, ledger, given.instructor, given.writer
+    )
+    return Agents(
+        student=given.student or LocalStudent(config.student, folder.path),
+        trainer=given.trainer or LocalTrainer(),
+        instructor=teachers.instructor,
+        writer=teachers.writer,
+        embeddings=given.embeddings or open_embeddings(config.contrast.embeddings),
+        teachers=teachers,
+    )
 
 
 @dataclass(frozen=True)
@@ -43,10 +109,13 @@ def open_teachers(
     on_call: OnCall,
     cache: ReplyCache | None = None,
     ledger: Ledger | None = None,
+    instructor: Instructor | None = None,
+    writer: Writer | None = None,
 ) -> Teachers:
     """Nothing is sent yet.
 
     Args:
+        instructor, writer: Of the caller's own, in place of those that `config` names.
         folder: Gets the logs of models on this machine.
         on_call: Gets every call to an LLM, one at a time.
         cache: Replies that need not be paid for again.
@@ -72,22 +141,19 @@ def open_teachers(
             lines[alike] = Line(model, on_call, alike, cache, ledger)
         return lines[alike]
 
-    instructor: Instructor = VariationsInstructor()
-    writer: Writer = VariationsWriter()
     if isinstance(first, LlmSettings) and first.preset == "paper":
         count = min(LARGEST_ASK, config.examples.per_mistake)
-        instructor = PaperInstructor(line_to(first), count, first.prompt)
-        writer = PaperWriter()
-    else:
-        if isinstance(first, LlmSettings):
-            instructor = LlmInstructor(line_to(first), first.prompt)
-        if isinstance(second, LlmSettings):
-            prompt = second.prompt if config.writer else None  # an instructor's does not write
-            writer = LlmWriter(line_to(second), prompt)
+        instructor = instructor or PaperInstructor(line_to(first), count, first.prompt)
+        writer = writer or PaperWriter()
+    if instructor is None and isinstance(first, LlmSettings):
+        instructor = LlmInstructor(line_to(first), first.prompt)
+    if writer is None and isinstance(second, LlmSettings):
+        prompt = second.prompt if config.writer else None  # an instructor's does not write
+        writer = LlmWriter(line_to(second), prompt)
     return Teachers(
-        instructor=instructor,
+        instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
-        writer=writer,
+        writer=writer or VariationsWriter(),
         writer_name=second.model,
         lines=tuple(lines.values()),
     )

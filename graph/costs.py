@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Entry, Prices
 from errata.agents.errors import ConfigError
+from errata.agents.jsonl import Log, read_record
 from errata.agents.records import Record
 from errata.graph.config import RunConfig
 from errata.graph.run_folder import RunFolder
@@ -75,27 +74,9 @@ class Estimate(Record):
     rows: tuple[EstimateRow, ...]
 
 
-class Costs:
-    """The file; a line is whole or, after a kill, passed over."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.path = folder.path / "costs.jsonl"
-
-    def read(self) -> list[Entry]:
-        if not self.path.exists():
-            return []
-        entries = []
-        for line in self.path.read_bytes().splitlines():
-            try:
-                entries.append(Entry.model_validate_json(line))
-            except ValidationError:
-                continue
-        return entries
-
-    def add(self, entry: Entry) -> None:
-        # The line break comes first: a line that a kill cut off takes no other with it.
-        with self.path.open("ab") as file:
-            file.write(b"\n" + entry.model_dump_json().encode())
+def costs_log(folder: RunFolder) -> Log[Entry]:
+    """costs.jsonl"""
+    return Log(folder.path / "costs.jsonl", Entry)
 
 
 def prices_of(config: RunConfig) -> dict[str, Prices | None]:
@@ -131,7 +112,7 @@ def currency_of(config: RunConfig) -> str | None:
 
 def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     """What the run took so far; None where no LLM was asked."""
-    entries = Costs(folder).read()
+    entries = costs_log(folder).read()
     if not entries:
         return None
     groups: dict[tuple[int, str, str], list[Entry]] = {}
@@ -141,7 +122,7 @@ def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 2, k[2]))
     rows = [row_of(groups[key], agent=key[1], model=key[2], round_index=key[0]) for key in keys]
     path = folder.path / "estimate.json"
-    given = Estimate.model_validate_json(path.read_bytes()).rows if path.exists() else ()
+    given = read_record(path, Estimate).rows if path.exists() else ()
     return Cost(
         currency=currency_of(config),
         rows=tuple(rows),

@@ -11,9 +11,11 @@ from errata.agents.data_writer import LARGEST_ASK, Ask
 from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
 from errata.agents.records import Attempt, Diagnosis, Mistake, Question, Solved
+from errata.agents.scores import tally
+from errata.agents.ways import WAYS
+from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
 from errata.graph.costs import INSTRUCTOR, WRITER, Estimate, EstimateRow
-from errata.graph.nodes import Agents, tally
 
 DIAGNOSIS_TOKENS, EXAMPLE_TOKENS = 250, 200
 """Typical of a model that does not think first."""
@@ -81,7 +83,7 @@ def size(messages: Sequence[tuple[str, str]]) -> int:
 def sample_mistakes(config: RunConfig, practice: Sequence[Question]) -> list[Mistake]:
     """Practice questions from the whole exam, as if each were missed beside some that were not."""
     chosen = practice[:: -(-len(practice) // SAMPLE)]
-    k = config.contrast.k if config.strategy == "lec" else 0
+    k = config.contrast.k if WAYS[config.strategy].contrasts else 0
     near = [Solved(question=q, attempt=attempt_at(q), similarity=0) for q in chosen]
     return [
         Mistake(

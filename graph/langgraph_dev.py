@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from errata.agents.exams.several import load_exams
+from errata.graph.agents import Given, open_agents
 from errata.graph.config import load_config
+from errata.graph.context import Context
 from errata.graph.demo import demo_config
 from errata.graph.loop import build_graph
-from errata.graph.nodes import NoWatcher, Workbench
-from errata.graph.run import hire, prepare
+from errata.graph.run import write_start
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
+from errata.graph.watcher import NoWatcher
 
 
 async def make_graph() -> Any:
@@ -31,8 +33,9 @@ def compiled() -> Any:
     named = os.environ.get("ERRATA_CONFIG")
     config = load_config(Path(named)) if named else demo_config()
     folder = RunFolder(Path("runs") / config.name)
-    if not (folder.path / "config.json").exists():
-        prepare(folder, config, load_exams(config.exam, config.out_of_domain))
+    if not folder.exists:
+        exams = load_exams(config.exam, config.out_of_domain)
+        folder.create(lambda scratch: write_start(scratch, config, exams, None))
     trace = Trace(folder.path / "trace.jsonl")
-    agents = hire(config, folder, trace)
-    return build_graph(Workbench(config, folder, trace, agents, NoWatcher())).compile()
+    agents = open_agents(config, folder, trace, None, Given())
+    return build_graph(Context(config, folder, trace, agents, NoWatcher())).compile()

@@ -1,428 +1,350 @@
-"""What the nodes work with: the agents of one run, its folder, its trace, its progress bars."""
+"""What each node of the loop does: reads the last step's records, asks one agent, writes its own.
+
+A node that is run again after a kill finds what it finished.
+"""
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+
+from langgraph.types import interrupt
 
 from errata.agents.checks import Checker
-from errata.agents.contrast_analyst import contrast
-from errata.agents.data_writer import Ask, Writer, write_for_exams
+from errata.agents.contrast_analyst import contrast_mistakes
+from errata.agents.data_writer import Lesson, write_for_exams
 from errata.agents.errors import BudgetSpent
-from errata.agents.examiner import examine
+from errata.agents.examiner import examine as examine_student
 from errata.agents.exams import HeldOut
-from errata.agents.instructor import Instructor
-from errata.agents.jsonl import Journal, read_records, write_records, write_text
+from errata.agents.jsonl import Journal, read_records, write_record, write_records
+from errata.agents.promotion import judge
 from errata.agents.records import (
     Accuracy,
     Attempt,
     Diagnosis,
     DiagnosisLine,
-    Draft,
     Example,
     Mistake,
-    ModelRef,
-    Question,
-    Record,
     Refusal,
     RefusalLine,
     Unusable,
 )
-from errata.agents.scores import accuracy
-from errata.agents.student import Student
-from errata.agents.trainer import Trainer, TrainingJob
-from errata.graph.config import RunConfig
-from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
-
-if TYPE_CHECKING:
-    from langchain_core.embeddings import Embeddings
+from errata.agents.scores import accuracy, tally
+from errata.agents.trainer import TrainingJob
+from errata.agents.ways import WAYS
+from errata.graph.asks import Asked, RememberingWriter
+from errata.graph.context import Context
+from errata.graph.state import State, Status
 
 BUDGET_SPENT = "the budget was spent"
-"""Why a mistake has no diagnosis, or a round no more examples."""
+"""Why a mistake has no diagnosis, or a round no more examples, as people read it."""
 
 
-class Watcher(Protocol):
-    """Shows a person how far the work is."""
-
-    def progress(self, step: str, done: int, total: int, note: str = "") -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-
-class NoWatcher:
-    """Shows nothing."""
-
-    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        pass
-
-
-class Asked(Record):
-    """One finished request to the writer, kept so that a resumed run need not ask again."""
-
-    diagnosis_id: str
-    count: int
-    seed: int
-    results: tuple[Draft | Unusable, ...]
-
-
-@dataclass(frozen=True)
-class Agents:
-    """Who works on a run."""
-
-    student: Student
-    trainer: Trainer
-    instructor: Instructor
-    writer: Writer
-    embeddings: Embeddings
-    let_go: Callable[[], None] = lambda: None
-    """Frees the memory that the instructor and the writer hold on this machine."""
+def examine(state: State, context: Context) -> State:
+    """Dev exam of the candidate; a better one becomes the best and is asked practice too."""
+    index = state.get("round", 0)
+    dev = exam_of_round(index, "dev", context)
+    best = context.attempts(state["best_round"], "dev") if index else None
+    promotion = judge(best, context.attempts(index, "dev"), index)
+    write_record(context.folder.promotion(index), promotion)
+    context.trace.tell(
+        "examiner",
+        "promoted" if promotion.promoted else "dropped",
+        dev=dev.accuracy,
+        fixed=promotion.fixed,
+        broken=promotion.broken,
+    )
+    status: Status | None = None
+    if is_budget_spent(index, context):
+        status = "budget spent"
+    elif index >= context.config.stop.rounds:
+        status = "round budget spent"
+    if not promotion.promoted:
+        return {"round": index, "status": status}
+    practice = exam_of_round(index, "practice", context)
+    if dev.accuracy >= context.config.stop.target_accuracy:
+        status = "target reached"
+    elif practice.accuracy == 1 and status is None:
+        status = "no mistakes left"
+    return {"round": index, "best_round": index, "status": status}
 
 
-@dataclass(frozen=True)
-class Workbench:
-    config: RunConfig
-    folder: RunFolder
-    trace: Trace
-    agents: Agents
-    watcher: Watcher
+def collect(state: State, context: Context) -> State:
+    """The best model's mistakes on practice questions open the next round."""
+    index = state["round"] + 1
+    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
+    mistakes = [
+        Mistake(id=f"m{index:02d}-{question.id}", question=question, attempt=attempts[question.id])
+        for question in context.questions("practice")
+        if not attempts[question.id].correct
+    ]
+    write_records(context.folder.round(index) / "mistakes.jsonl", mistakes)
+    context.trace.tell("examiner", "mistakes collected", mistakes=len(mistakes))
+    return {"round": index}
 
-    # The small things that every node needs.
 
-    def timed(self, node: Callable[..., Any]) -> Callable[..., Any]:
-        """`node`, with its start, end and duration in the trace."""
+def contrast(state: State, context: Context) -> State:
+    """Each mistake beside the nearest correct answers."""
+    folder = context.folder.round(state["round"])
+    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
+    solved = [
+        (question, attempts[question.id])
+        for question in context.questions("practice")
+        if attempts[question.id].correct
+    ]
+    mistakes = read_records(folder / "mistakes.jsonl", Mistake)
+    contrasted = contrast_mistakes(
+        mistakes, solved, context.agents.embeddings, context.config.contrast.k
+    )
+    write_records(folder / "contrasts.jsonl", contrasted)
+    context.trace.tell(
+        "contrast analyst", "contrasts found", mistakes=len(mistakes), solved=len(solved)
+    )
+    return {}
 
-        @functools.wraps(node)
-        def run(state: Any) -> Any:
-            name = node.__name__
-            self.trace.round = state.get("round", 0) + (name == "collect")
-            self.trace.tell("graph", "step started", step=name)
-            start = time.monotonic()
-            update = node(state)
-            seconds = round(time.monotonic() - start, 2)
-            self.trace.tell("graph", "step finished", step=name, seconds=seconds)
-            return update
 
-        return run
-
-    def questions(self, name: str) -> list[Question]:
-        return read_records(self.folder.exam(name), Question)
-
-    def attempts(self, round_index: int, name: str) -> list[Attempt]:
-        return read_records(self.folder.round(round_index) / f"{name}.jsonl", Attempt)
-
-    def model(self, round_index: int) -> ModelRef:
-        """The model that round `round_index` made; 0 is the one that the run began with."""
-        student = self.config.student
-        if round_index == 0:
-            return ModelRef(base=student.model, adapter=student.adapter)
-        adapter = self.folder.round(round_index) / "adapter"
-        return ModelRef(base=student.model, adapter=str(adapter.resolve()))
-
-    def written(self, before: int) -> list[Example]:
-        """The examples accepted in all rounds before `before`."""
-        return [
-            example
-            for index in range(1, before)
-            for example in read_records(self.folder.round(index) / "examples.jsonl", Example)
-        ]
-
-    # One method a node.
-
-    def sit(self, round_index: int, name: str) -> Accuracy:
-        """The model of a round sits the dev or practice exam."""
-        path = self.folder.round(round_index) / f"{name}.jsonl"
-        title = f"round {round_index}: {name} exam" if round_index else f"base model: {name} exam"
-        found = self.sitting(round_index, name, path, f"{name}-{round_index}", title)
-        self.watcher.say(f"{title}: {shown(found)}")
-        return found
-
-    def sitting(self, model_round: int, name: str, path: Any, sitting: str, title: str) -> Accuracy:
-        questions = self.questions(name)
-        with Journal(path, Attempt) as journal:
-            if not journal.finished:
-                done = frozenset(attempt.question_id for attempt in journal.records)
-                right = sum(attempt.correct for attempt in journal.records)
-                self.watcher.progress(title, len(done), len(questions))
-                for attempt in examine(
-                    self.agents.student, self.model(model_round), questions, sitting, done
-                ):
-                    journal.add(attempt)
-                    right += attempt.correct
-                    n = len(journal.records)
-                    self.watcher.progress(title, n, len(questions), f"{right / n:.0%} right")
-            found = accuracy(questions, journal.finish())
-        self.trace.tell(
-            "examiner",
-            "exam marked",
-            exam=name,
-            sitting=sitting,
-            **found.model_dump(exclude={"by_kind"}),
-        )
-        return found
-
-    def collect_mistakes(self, round_index: int, best_round: int) -> None:
-        path = self.folder.round(round_index) / "mistakes.jsonl"
-        attempts = {a.question_id: a for a in self.attempts(best_round, "practice")}
-        mistakes = [
-            Mistake(
-                id=f"m{round_index:02d}-{question.id}",
-                question=question,
-                attempt=attempts[question.id],
-            )
-            for question in self.questions("practice")
-            if not attempts[question.id].correct
-        ]
-        write_records(path, mistakes)
-        self.trace.tell("examiner", "mistakes collected", mistakes=len(mistakes))
-
-    def contrast_mistakes(self, round_index: int, best_round: int) -> None:
-        folder = self.folder.round(round_index)
-        attempts = {a.question_id: a for a in self.attempts(best_round, "practice")}
-        solved = [
-            (question, attempts[question.id])
-            for question in self.questions("practice")
-            if attempts[question.id].correct
-        ]
-        mistakes = read_records(folder / "mistakes.jsonl", Mistake)
-        contrasted = contrast(mistakes, solved, self.agents.embeddings, self.config.contrast.k)
-        write_records(folder / "contrasts.jsonl", contrasted)
-        self.trace.tell(
-            "contrast analyst",
-            "contrasts found",
-            mistakes=len(mistakes),
-            solved=len(solved),
-        )
-
-    def lessons(self, round_index: int) -> list[Mistake]:
-        """What the instructor sees: the mistakes, under LEC with their contrast."""
-        name = "contrasts" if self.config.strategy == "lec" else "mistakes"
-        return read_records(self.folder.round(round_index) / f"{name}.jsonl", Mistake)
-
-    def diagnose(self, round_index: int) -> None:
-        mistakes = self.lessons(round_index)
-        title = f"round {round_index}: diagnosing"
-        path = self.folder.round(round_index) / "diagnoses.jsonl"
-        with Journal(path, DiagnosisLine) as journal:
-            if not journal.finished:
-                done = {source_of(line.result) for line in journal.records}
-                open_mistakes = [mistake for mistake in mistakes if mistake.id not in done]
-                self.watcher.progress(title, len(done), len(mistakes))
-                try:
-                    for result in self.agents.instructor.diagnose(open_mistakes):
-                        journal.add(DiagnosisLine(result=result))
-                        self.watcher.progress(title, len(journal.records), len(mistakes))
-                except BudgetSpent as spent:
-                    self.watcher.say(f"{title}: {spent}")
-                    done = {source_of(line.result) for line in journal.records}
-                    for mistake in mistakes:
-                        if mistake.id not in done:
-                            cut_off = Unusable(source_id=mistake.id, reason=BUDGET_SPENT)
-                            journal.add(DiagnosisLine(result=cut_off))
-            results = [line.result for line in journal.finish()]
-        named = [result for result in results if isinstance(result, Diagnosis)]
-        self.trace.tell(
-            "instructor",
-            "mistakes diagnosed",
-            diagnoses=len(named),
-            unusable=len(results) - len(named),
-            causes=tally(diagnosis.cause for diagnosis in named),
-        )
-        self.watcher.say(f"{title}: {len(named)} of {len(mistakes)} mistakes named")
-
-    def write_examples(self, round_index: int) -> int:
-        """Number of examples accepted in this round."""
-        folder = self.folder.round(round_index)
-        if (folder / "examples.jsonl").exists():
-            return len(read_records(folder / "examples.jsonl", Example))
-        mistakes = {mistake.id: mistake for mistake in self.lessons(round_index)}
-        lines = read_records(folder / "diagnoses.jsonl", DiagnosisLine)
-        order = {id: at for at, id in enumerate(mistakes)}  # not the order of the replies
-        lessons = sorted(
-            (
-                (mistakes[line.result.mistake_id], line.result)
-                for line in lines
-                if isinstance(line.result, Diagnosis)
-            ),
-            key=lambda lesson: order[lesson[0].id],
-        )
-        checker = Checker(
-            HeldOut(
-                question
-                for name in ("dev", "test", "out-of-domain")
-                if self.folder.exam(name).exists()
-                for question in self.questions(name)
-            ),
-            [*self.questions("practice"), *self.written(round_index)],
-        )
-        by_exam = tally(mistake.question.exam or "" for mistake, _ in lessons)
-        quotas = self.config.examples.quotas(by_exam)
-        quota = sum(quotas.values())
-        title = f"round {round_index}: writing examples"
-        examples: list[Example] = []
-        refused: list[Refusal | Unusable] = []
-        self.watcher.progress(title, 0, quota)
-        with Journal(folder / "asks.jsonl", Asked) as journal:
-            writer = RememberingWriter(self.agents.writer, journal)
+def diagnose(state: State, context: Context) -> State:
+    """The instructor names what went wrong."""
+    index = state["round"]
+    mistakes = shown_mistakes(index, context)
+    title = f"round {index}: diagnosing"
+    path = context.folder.round(index) / "diagnoses.jsonl"
+    with Journal(path, DiagnosisLine) as journal:
+        if not journal.finished:
+            done = {mistake_of(line.result) for line in journal.records}
+            open_mistakes = [mistake for mistake in mistakes if mistake.id not in done]
+            context.watcher.progress(title, len(done), len(mistakes))
             try:
-                for result in write_for_exams(
-                    lessons, writer, checker, quotas, round_index, self.config.seed
-                ):
-                    if isinstance(result, Example):
-                        examples.append(result)
-                    else:
-                        refused.append(result)
-                    self.watcher.progress(title, len(examples), quota, f"{len(refused)} refused")
+                for result in context.agents.instructor.diagnose(open_mistakes):
+                    journal.add(DiagnosisLine(result=result))
+                    context.watcher.progress(title, len(journal.records), len(mistakes))
             except BudgetSpent as spent:
-                self.watcher.say(f"{title}: {spent}")
-                refused.append(Unusable(source_id=folder.name, reason=BUDGET_SPENT))
-            journal.finish()
-        write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
-        write_records(folder / "examples.jsonl", examples)
-        self.trace.tell(
-            "data writer",
-            "examples written",
-            accepted=len(examples),
-            rejected=tally(result.reason for result in refused),
-            causes=tally(example.cause for example in examples),
-        )
-        self.watcher.say(f"{title}: {len(examples)} accepted, {len(refused)} refused")
-        return len(examples)
-
-    def budget_spent(self, round_index: int) -> bool:
-        """Whether the round was cut short by the budget. Read from its records: a kill keeps it."""
-        here = self.folder.round(round_index)
-        lines: list[DiagnosisLine | RefusalLine] = []
-        if (here / "diagnoses.jsonl").exists():
-            lines += read_records(here / "diagnoses.jsonl", DiagnosisLine)
-        if (here / "refusals.jsonl").exists():
-            lines += read_records(here / "refusals.jsonl", RefusalLine)
-        return any(
-            isinstance(line.result, Unusable) and line.result.reason == BUDGET_SPENT
-            for line in lines
-        )
-
-    def train(self, round_index: int, best_round: int) -> None:
-        folder = self.folder.round(round_index)
-        adapter = folder / "adapter"
-        if (folder / "trained.json").exists():
-            return
-        settings = self.config.training
-        fresh = read_records(folder / "examples.jsonl", Example)
-        earlier = sample(self.written(round_index), settings.replay, settings.seed + round_index)
-        write_records(folder / "training.jsonl", [*earlier, *fresh])
-        start = self.model(best_round if settings.start == "best" else 0)
-        title = f"round {round_index}: training on {len(fresh) + len(earlier)} examples"
-
-        def on_step(step: int, steps: int, loss: float) -> None:
-            self.watcher.progress(title, step, steps, f"loss {loss:.2f}")
-            self.trace.tell("trainer", "step", step=step, steps=steps, loss=loss)
-
-        self.agents.student.close()  # training needs the memory
-        self.agents.let_go()
-        self.watcher.progress(title, 0, 0)
-        trained = self.agents.trainer.train(
-            TrainingJob(
-                start=start,
-                examples=folder / "training.jsonl",
-                adapter=adapter,
-                settings=settings.model_copy(update={"seed": settings.seed + round_index}),
-                system=self.config.student.system,
-            ),
-            on_step,
-        )
-        write_text(folder / "trained.json", trained.model_dump_json(indent=2))
-        self.trace.tell(
-            "trainer",
-            "trained",
-            fresh=len(fresh),
-            replayed=len(earlier),
-            tokens=trained.tokens,
-            skipped=trained.skipped,
-            loss=trained.loss,
-        )
-        self.watcher.say(f"{title}: loss {trained.loss:.2f}")
-
-    def final_exam(self, best_round: int) -> None:
-        exams = [("test", "sealed test")]
-        if self.config.out_of_domain:
-            exams.append(("out-of-domain", "out-of-domain exams"))
-        for name, index in [("base", 0)] + [("best", best_round)] * (best_round > 0):
-            for exam, title in exams:
-                path = self.folder.final_exam(exam, name)
-                title = f"{title}: {name} model"
-                found = self.sitting(index, exam, path, f"{exam}-{name}", title)
-                self.watcher.say(f"{title}: {shown(found)}")
-        self.agents.student.close()
+                context.watcher.say(f"{title}: {spent}")
+                done = {mistake_of(line.result) for line in journal.records}
+                for mistake in mistakes:
+                    if mistake.id not in done:
+                        journal.add(DiagnosisLine(result=cut_off_by_budget(mistake.id)))
+        results = [line.result for line in journal.finish()]
+    diagnoses = [result for result in results if isinstance(result, Diagnosis)]
+    context.trace.tell(
+        "instructor",
+        "mistakes diagnosed",
+        diagnoses=len(diagnoses),
+        unusable=len(results) - len(diagnoses),
+        causes=tally(diagnosis.cause for diagnosis in diagnoses),
+    )
+    context.watcher.say(f"{title}: {len(diagnoses)} of {len(mistakes)} mistakes named")
+    return {}
 
 
-class RememberingWriter:
-    """A writer whose finished requests are in a journal, and are not made again."""
-
-    def __init__(self, writer: Writer, journal: Journal[Asked]) -> None:
-        self.writer = writer
-        self.journal = journal
-        self.known = {(a.diagnosis_id, a.count, a.seed): a.results for a in journal.records}
-
-    @property
-    def fewest(self) -> int:
-        return self.writer.fewest
-
-    @property
-    def at_once(self) -> int:
-        return self.writer.at_once
-
-    def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
-        """See `Writer.draft`. What comes is in the journal before it is handed on."""
-        new = []
-        for ask in asks:
-            key = (ask.diagnosis.id, ask.count, ask.seed)
-            if key in self.known:
-                yield ask, self.known[key]
-            else:
-                new.append(ask)
-        if not new:
-            return
-        for ask, results in self.writer.draft(new):
-            key = (ask.diagnosis.id, ask.count, ask.seed)
-            self.known[key] = tuple(results)
-            self.journal.add(
-                Asked(
-                    diagnosis_id=ask.diagnosis.id,
-                    count=ask.count,
-                    seed=ask.seed,
-                    results=self.known[key],
-                )
-            )
-            yield ask, self.known[key]
+def write(state: State, context: Context) -> State:
+    """New examples for each diagnosis, checked."""
+    index = state["round"]
+    count = len(write_examples(index, context))
+    status: Status | None = None
+    if not count:
+        status = "budget spent" if is_budget_spent(index, context) else "no examples accepted"
+    return {"examples": count, "status": status}
 
 
-def source_of(result: Diagnosis | Unusable) -> str:
-    return result.mistake_id if isinstance(result, Diagnosis) else result.source_id
+def review(state: State, context: Context) -> State:
+    """A person may look at the examples first (`review = true`)."""
+    if not context.config.review:
+        return {}
+    answer = interrupt(
+        {
+            "question": "Train on these examples? Resume with true or false.",
+            "round": state["round"],
+            "examples": state["examples"],
+            "file": str(context.folder.round(state["round"]) / "examples.jsonl"),
+        }
+    )
+    return {} if answer else {"status": "rejected"}
 
 
-def tally(labels: Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for label in labels:
-        counts[label] = counts.get(label, 0) + 1
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+def train(state: State, context: Context) -> State:
+    """A LoRA adapter from the examples: the candidate."""
+    index = state["round"]
+    folder = context.folder.round(index)
+    if (folder / "trained.json").exists():
+        return {}
+    settings = context.config.training
+    fresh = read_records(folder / "examples.jsonl", Example)
+    rows = WAYS[context.config.strategy].rows(
+        fresh, context.examples_before(index), settings, index
+    )
+    write_records(folder / "training.jsonl", rows)
+    title = f"round {index}: training on {len(rows)} examples"
+
+    def on_step(step: int, steps: int, loss: float) -> None:
+        context.watcher.progress(title, step, steps, f"loss {loss:.2f}")
+        context.trace.tell("trainer", "step", step=step, steps=steps, loss=loss)
+
+    context.agents.unload()  # training needs the memory
+    context.watcher.progress(title, 0, 0)
+    trained = context.agents.trainer.train(
+        TrainingJob(
+            start=context.model(state["best_round"] if settings.start == "best" else 0),
+            examples=folder / "training.jsonl",
+            adapter=folder / "adapter",
+            settings=settings.model_copy(update={"seed": settings.seed + index}),
+            system=context.config.student.system,
+        ),
+        on_step,
+    )
+    write_record(folder / "trained.json", trained)
+    context.trace.tell(
+        "trainer",
+        "trained",
+        fresh=len(fresh),
+        replayed=len(rows) - len(fresh),
+        tokens=trained.tokens,
+        skipped=trained.skipped,
+        loss=trained.loss,
+    )
+    context.watcher.say(f"{title}: loss {trained.loss:.2f}")
+    return {}
 
 
-def sample(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
-    """A share of the examples, in their order; the same seed gives the same ones."""
-    import random
+def final_exam(state: State, context: Context) -> State:
+    """The sealed test and the out-of-domain exams, once: base model and best model."""
+    best_round = state["best_round"]
+    exams = [("test", "sealed test")]
+    if context.config.out_of_domain:
+        exams.append(("out-of-domain", "out-of-domain exams"))
+    for name, index in [("base", 0)] + [("best", best_round)] * (best_round > 0):
+        for exam, title in exams:
+            path = context.folder.final_exam(exam, name)
+            run_exam(index, exam, path, f"{exam}-{name}", f"{title}: {name} model", context)
+    context.agents.student.close()
+    return {}
 
-    count = min(len(examples), round(share * len(examples)))
-    chosen = sorted(random.Random(seed).sample(range(len(examples)), count))
-    return [examples[at] for at in chosen]
+
+# What the nodes share.
 
 
-def shown(found: Accuracy) -> str:
+def exam_of_round(index: int, name: str, context: Context) -> Accuracy:
+    """The model of a round is asked `dev` or `practice`."""
+    path = context.folder.round(index) / f"{name}.jsonl"
+    title = f"round {index}: {name} exam" if index else f"base model: {name} exam"
+    return run_exam(index, name, path, f"{name}-{index}", title, context)
+
+
+def run_exam(
+    model_round: int, name: str, path: Path, exam_id: str, title: str, context: Context
+) -> Accuracy:
+    """Asks what is not yet answered in `path`, and marks it.
+
+    Args:
+        name: Of the set of questions.
+        exam_id: Ends the ids of the attempts.
+    """
+    questions = context.questions(name)
+    with Journal(path, Attempt) as journal:
+        if not journal.finished:
+            done = frozenset(attempt.question_id for attempt in journal.records)
+            right = sum(attempt.correct for attempt in journal.records)
+            context.watcher.progress(title, len(done), len(questions))
+            model = context.model(model_round)
+            for attempt in examine_student(context.agents.student, model, questions, exam_id, done):
+                journal.add(attempt)
+                right += attempt.correct
+                n = len(journal.records)
+                context.watcher.progress(title, n, len(questions), f"{right / n:.0%} right")
+        found = accuracy(questions, journal.finish())
+    context.trace.tell(
+        "examiner",
+        "exam marked",
+        exam=name,
+        exam_id=exam_id,
+        **found.model_dump(exclude={"by_kind"}),
+    )
     low, high = found.ci95
-    return f"{found.accuracy:.1%} of {found.n} right (95% interval {low:.1%} to {high:.1%})"
+    context.watcher.say(
+        f"{title}: {found.accuracy:.1%} of {found.n} right (95% interval {low:.1%} to {high:.1%})"
+    )
+    return found
+
+
+def shown_mistakes(index: int, context: Context) -> list[Mistake]:
+    """What the instructor sees: the mistakes, with their contrast where the way asks for it."""
+    name = "contrasts" if WAYS[context.config.strategy].contrasts else "mistakes"
+    return read_records(context.folder.round(index) / f"{name}.jsonl", Mistake)
+
+
+def write_examples(index: int, context: Context) -> list[Example]:
+    """The examples accepted in a round."""
+    folder = context.folder.round(index)
+    if (folder / "examples.jsonl").exists():
+        return read_records(folder / "examples.jsonl", Example)
+    lessons = lessons_of(index, context)
+    checker = Checker(
+        HeldOut(
+            question
+            for name in ("dev", "test", "out-of-domain")
+            for question in context.questions(name)
+        ),
+        [*context.questions("practice"), *context.examples_before(index)],
+    )
+    quotas = context.config.examples.quotas(
+        tally(mistake.question.exam or "" for mistake, _ in lessons)
+    )
+    quota = sum(quotas.values())
+    title = f"round {index}: writing examples"
+    examples: list[Example] = []
+    refused: list[Refusal | Unusable] = []
+    context.watcher.progress(title, 0, quota)
+    with Journal(folder / "asks.jsonl", Asked) as journal:
+        writer = RememberingWriter(context.agents.writer, journal)
+        try:
+            for result in write_for_exams(
+                lessons, writer, checker, quotas, index, context.config.seed
+            ):
+                if isinstance(result, Example):
+                    examples.append(result)
+                else:
+                    refused.append(result)
+                context.watcher.progress(title, len(examples), quota, f"{len(refused)} refused")
+        except BudgetSpent as spent:
+            context.watcher.say(f"{title}: {spent}")
+            refused.append(cut_off_by_budget(folder.name))
+        journal.finish()
+    write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
+    write_records(folder / "examples.jsonl", examples)
+    context.trace.tell(
+        "data writer",
+        "examples written",
+        accepted=len(examples),
+        rejected=tally(result.reason for result in refused),
+        causes=tally(example.cause for example in examples),
+    )
+    context.watcher.say(f"{title}: {len(examples)} accepted, {len(refused)} refused")
+    return examples
+
+
+def lessons_of(index: int, context: Context) -> list[Lesson]:
+    """Mistakes with their diagnoses, in the order of the mistakes and not of the replies."""
+    mistakes = {mistake.id: mistake for mistake in shown_mistakes(index, context)}
+    lines = read_records(context.folder.round(index) / "diagnoses.jsonl", DiagnosisLine)
+    named = {
+        line.result.mistake_id: line.result for line in lines if isinstance(line.result, Diagnosis)
+    }
+    return [(mistake, named[id]) for id, mistake in mistakes.items() if id in named]
+
+
+def cut_off_by_budget(source_id: str) -> Unusable:
+    return Unusable(source_id=source_id, reason=BUDGET_SPENT, budget_spent=True)
+
+
+def is_budget_spent(index: int, context: Context) -> bool:
+    """Whether the round was cut short by the budget. Read from its records: a kill keeps it."""
+    folder = context.folder.round(index)
+    lines: list[DiagnosisLine | RefusalLine] = []
+    if (folder / "diagnoses.jsonl").exists():
+        lines += read_records(folder / "diagnoses.jsonl", DiagnosisLine)
+    if (folder / "refusals.jsonl").exists():
+        lines += read_records(folder / "refusals.jsonl", RefusalLine)
+    return any(isinstance(line.result, Unusable) and line.result.budget_spent for line in lines)
+
+
+def mistake_of(result: Diagnosis | Unusable) -> str:
+    return result.mistake_id if isinstance(result, Diagnosis) else result.source_id

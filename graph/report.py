@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
-from errata.agents.jsonl import read_records, write_text
+from errata.agents.jsonl import read_record, read_records, write_record
+from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Accuracy,
     Attempt,
@@ -19,12 +19,11 @@ from errata.agents.records import (
     RefusalLine,
     Unusable,
 )
-from errata.agents.scores import accuracy, paired_gain
+from errata.agents.scores import accuracy, paired_gain, tally
 from errata.graph.config import RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
-from errata.graph.nodes import tally
-from errata.graph.run_folder import RunFolder
-from errata.graph.trace import read_trace
+from errata.graph.run_folder import RunFolder, StepTime
+from errata.graph.state import State
 
 
 class Written(Record):
@@ -147,10 +146,11 @@ class Report(Record):
     """What the LLMs took; None where none was asked."""
 
 
-def build_report(folder: RunFolder, config: RunConfig, state: Mapping[str, Any]) -> Report:
+def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
     """The report of a finished run, from its files."""
-    events = read_trace(folder.path / "trace.jsonl", calls=False)
-    last_round = max(event["round"] for event in events)
+    status = state["status"]
+    assert status is not None  # the loop ends with one
+    step_times = folder.step_times.read()
     best_round = state["best_round"]
     test, base, best = sealed(folder, "test", best_round)
     exams = exam_reports(test, base, best, in_domain=True)
@@ -158,13 +158,10 @@ def build_report(folder: RunFolder, config: RunConfig, state: Mapping[str, Any])
         exams += exam_reports(*sealed(folder, "out-of-domain", best_round), in_domain=False)
     if len(exams) == 1:
         exams = []
-    promoted = {e["round"] for e in events if e["event"] == "promoted"}
-    rounds = [
-        round_report(folder, index, events, index in promoted) for index in range(last_round + 1)
-    ]
+    rounds = [round_report(folder, index, step_times) for index in folder.rounds()]
     return Report(
         name=folder.name,
-        status=state["status"],
+        status=status,
         strategy=config.strategy,
         target_accuracy=config.stop.target_accuracy,
         best_round=best_round,
@@ -235,19 +232,20 @@ def averages(exams: Sequence[ExamReport]) -> Averages | None:
     return Averages(base=fmean(e.base for e in exams), final=fmean(e.final for e in exams))
 
 
-def round_report(
-    folder: RunFolder, index: int, events: list[dict[str, Any]], promoted: bool
-) -> RoundReport:
-    seconds: Counter[str] = Counter()
-    for event in events:
-        if event["round"] == index and event["event"] == "step finished":
-            seconds[event["step"]] += event["seconds"]
+def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) -> RoundReport:
+    seconds: dict[str, float] = defaultdict(float)
+    for step in step_times:
+        if step.round == index:
+            seconds[step.step] += step.seconds
     here = folder.round(index)
     dev = None
     if (here / "dev.jsonl").exists():
         dev = accuracy(
             read_records(folder.exam("dev"), Question), read_records(here / "dev.jsonl", Attempt)
         )
+    promoted = False
+    if folder.promotion(index).exists():
+        promoted = read_record(folder.promotion(index), Promotion).promoted
     examples: list[Example] = []
     refusals: list[RefusalLine] = []
     causes: dict[str, int] = {}
@@ -273,13 +271,10 @@ def round_report(
             rejected=tally(r.reason for r in results if isinstance(r, Refusal)),
             unwritable=tally(r.reason for r in results if isinstance(r, Unusable)),
         ),
-        seconds=dict(seconds),
+        seconds={step: round(taken, 2) for step, taken in seconds.items()},
     )
 
 
 def write_report(report: Report, folder: RunFolder) -> None:
-    """Writes report.json, report.svg and report.png."""
-    from errata.graph.views.charts import draw_report
-
-    write_text(folder.path / "report.json", report.model_dump_json(indent=2))
-    draw_report(report, folder.path)
+    """Writes report.json."""
+    write_record(folder.path / "report.json", report)

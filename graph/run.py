@@ -7,43 +7,36 @@ print(report.test.final.accuracy, report.model.adapter)
 
 from __future__ import annotations
 
-import platform
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from errata.agents.chat_models.cache import ReplyCache, replies_path
-from errata.agents.chat_models.ledger import Ledger
-from errata.agents.embeddings import open_embeddings
+from errata.agents.data_writer import Writer
 from errata.agents.errors import RunError
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
-from errata.agents.jsonl import write_records, write_text
-from errata.agents.records import Record
-from errata.agents.weights import LocalStudent, LocalTrainer, check_model
-from errata.graph.agents import open_teachers
+from errata.agents.instructor import Instructor
+from errata.agents.jsonl import write_record, write_records
+from errata.agents.student import Student
+from errata.agents.trainer import Trainer
+from errata.agents.weights import check_model
+from errata.graph.agents import Given, open_agents
 from errata.graph.config import RunConfig
-from errata.graph.costs import Costs, currency_of, prices_of
+from errata.graph.context import Context
+from errata.graph.costs import Estimate, currency_of
 from errata.graph.estimate import estimate_run
-from errata.graph.nodes import Agents, NoWatcher, Watcher, Workbench
 from errata.graph.report import Report, build_report, write_report
-from errata.graph.run_folder import RunFolder
+from errata.graph.run_folder import RunFolder, taken
+from errata.graph.settled import Settled, check_versions, read_settled, versions_here
+from errata.graph.state import State
 from errata.graph.trace import Trace
-from errata.graph.views.costs import estimate_lines
+from errata.graph.watcher import NoWatcher, Watcher
 
-PACKAGES = (
-    "errata langgraph langchain openai pydantic torch transformers peft trl accelerate datasets"
-).split()
-
-
-class Settled(Record):
-    """config.json: what a run was told, and what it ran with."""
-
-    config: RunConfig
-    versions: dict[str, str]
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
 
 
 class ReviewPending(RunError):
@@ -53,46 +46,56 @@ class ReviewPending(RunError):
 def run(
     config: RunConfig,
     runs: Path = Path("runs"),
-    agents: Agents | None = None,
+    *,
+    student: Student | None = None,
+    trainer: Trainer | None = None,
+    instructor: Instructor | None = None,
+    writer: Writer | None = None,
+    embeddings: Embeddings | None = None,
     watcher: Watcher | None = None,
     cache: bool = True,
 ) -> Report:
     """Starts a new run in `runs/NAME` and works until it stops by itself.
 
     Args:
-        agents: Used in place of those that the configuration names.
+        student, trainer, instructor, writer, embeddings: Each in place of the one that the
+            configuration names.
         cache: Takes replies of LLMs that were asked the same before from the user's cache.
 
     Raises:
         ErrataError: Bad input, or a step that failed; the run can be resumed.
         ReviewPending: `config.review` is on and examples wait for a look.
     """
+    given = Given(student, trainer, instructor, writer, embeddings)
+    watcher = watcher or NoWatcher()
+    folder = RunFolder(runs / config.name)
+    if folder.path.exists():
+        raise taken(folder)
     skipped: list[Skipped] = []
     exams = load_exams(config.exam, config.out_of_domain, skipped)
-    folder = RunFolder(runs / config.name)
-    if agents is None:
+    if student is None:
         check_model(config.student.model_ref)
-    if (folder.path / "config.json").exists():
-        raise RunError(
-            f"the run {folder.path} is there already: `errata resume {folder.name}` goes on with "
-            "it, another name starts a new one"
-        )
-    watcher = watcher or NoWatcher()
-    with folder.locked(), opened_cache(cache, watcher) as replies:
-        trace = Trace(folder.path / "trace.jsonl")
-        agents = agents or hire(config, folder, trace, replies)  # before anything is written
-        if guess := estimate_run(config, agents, exams.practice):
-            write_text(folder.path / "estimate.json", guess.model_dump_json(indent=2))
-            for line in estimate_lines(guess, config.budget, currency_of(config)):
-                watcher.say(line)
-        prepare(folder, config, exams)
-        tell_skipped(skipped, trace, watcher)
-        return drive(Workbench(config, folder, trace, agents, watcher), None)
+    trace = Trace(folder.path / "trace.jsonl")
+    with opened_cache(cache, watcher) as replies:
+        # What can fail for want of a key or a package fails before anything is written.
+        agents = open_agents(config, folder, trace, replies, given)
+        if estimate := estimate_run(config, agents, exams.practice):
+            watcher.estimated(estimate, config.budget, currency_of(config))
+        folder.create(lambda scratch: write_start(scratch, config, exams, estimate))
+        with folder.locked():
+            context = Context(config, folder, trace, agents, watcher)
+            report_skipped(skipped, context)
+            return drive(context, None)
 
 
 def resume(
     folder: RunFolder,
-    agents: Agents | None = None,
+    *,
+    student: Student | None = None,
+    trainer: Trainer | None = None,
+    instructor: Instructor | None = None,
+    writer: Writer | None = None,
+    embeddings: Embeddings | None = None,
     watcher: Watcher | None = None,
     approve: bool | None = None,
     cache: bool = True,
@@ -101,17 +104,20 @@ def resume(
 
     Args:
         approve: The answer to a pending review of examples.
-        cache: As `run`.
+        student, trainer, instructor, writer, embeddings, cache: As `run`.
 
     Raises:
         ErrataError, ReviewPending: As `run`.
     """
+    given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
     with folder.locked(), opened_cache(cache, watcher) as replies:
         config = read_settled(folder).config
+        folder.manifest.verify()
+        folder.manifest.record_finished()
         trace = Trace(folder.path / "trace.jsonl")
-        agents = agents or hire(config, folder, trace, replies)
-        return drive(Workbench(config, folder, trace, agents, watcher), approve)
+        agents = open_agents(config, folder, trace, replies, given)
+        return drive(Context(config, folder, trace, agents, watcher), approve)
 
 
 @contextmanager
@@ -124,86 +130,83 @@ def opened_cache(wanted: bool, watcher: Watcher) -> Iterator[ReplyCache | None]:
         yield cache
 
 
-def read_settled(folder: RunFolder) -> Settled:
-    """What the run was told when it began."""
-    return Settled.model_validate_json((folder.path / "config.json").read_bytes())
-
-
-def tell_skipped(skipped: Sequence[Skipped], trace: Trace, watcher: Watcher) -> None:
-    """Questions that are not in the exam are counted, never lost in silence."""
-    for left_out in skipped:
-        trace.tell("examiner", "question left out", **left_out.model_dump())
-    if skipped:
-        watcher.say(f"{len(skipped)} questions left out, the first: {skipped[0]}")
-
-
-def prepare(folder: RunFolder, config: RunConfig, exams: RunExams) -> None:
-    """Writes the questions, then config.json: with that file the run exists."""
+def write_start(
+    folder: RunFolder, config: RunConfig, exams: RunExams, estimate: Estimate | None
+) -> None:
+    """The questions and the configuration: what a run is before its first step."""
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
-    versions = {package: version(package) for package in PACKAGES}
-    versions |= {"python": platform.python_version(), "platform": platform.platform()}
-    settled = Settled(config=config, versions=versions)
-    write_text(folder.path / "config.json", settled.model_dump_json(indent=2))
+    if estimate is not None:
+        write_record(folder.path / "estimate.json", estimate)
+    write_record(folder.path / "config.json", Settled(config=config, versions=versions_here()))
 
 
-def hire(
-    config: RunConfig, folder: RunFolder, trace: Trace, cache: ReplyCache | None = None
-) -> Agents:
-    """The agents that the configuration names.
-
-    Raises:
-        ConfigError: The budget cannot be kept with the prices that are known.
-        InstructorError: A provider's package or key is missing.
-    """
-    costs = Costs(folder)
-    ledger = Ledger(prices_of(config), config.budget, costs.read(), costs.add, lambda: trace.round)
-    teachers = open_teachers(config, folder.path, trace.tell_call, cache, ledger)
-    return Agents(
-        student=LocalStudent(config.student, folder.path),
-        trainer=LocalTrainer(),
-        instructor=teachers.instructor,
-        writer=teachers.writer,
-        embeddings=open_embeddings(config.contrast.embeddings),
-        let_go=teachers.close,
-    )
+def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:
+    """Questions that are not in the exam are counted, never lost in silence."""
+    for left_out in skipped:
+        context.trace.tell("examiner", "question left out", **left_out.model_dump())
+    if skipped:
+        context.watcher.say(f"{len(skipped)} questions left out, the first: {skipped[0]}")
 
 
-def drive(bench: Workbench, approve: bool | None) -> Report:
+def drive(context: Context, approve: bool | None) -> Report:
     """Runs the graph from its last checkpoint to its end."""
     from langgraph.checkpoint.sqlite import SqliteSaver
     from langgraph.types import Command
 
     from errata.graph.loop import build_graph
 
-    path = bench.folder.path / "checkpoints.sqlite"
-    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
-        graph = build_graph(bench).compile(checkpointer=SqliteSaver(connection))
+    folder = context.folder
+    with closing(open_checkpoints(context)) as connection:
+        graph = build_graph(context).compile(checkpointer=SqliteSaver(connection))
         thread: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
         before = graph.get_state(thread)
         given: Any = {"round": 0} if not before.values else None
         if before.interrupts:
             if approve is None:
-                raise pending(bench, before.values["round"])
+                raise pending(folder, before.values["round"])
             given = Command(resume=approve)
-        try:
-            if given is not None or before.next:
+        # A kill between a node's writes and the next checkpoint leaves its task and no next node.
+        if given is not None or before.tasks:
+            check_versions(folder)
+            try:
                 graph.invoke(given, thread, durability="sync")
-        finally:
-            bench.agents.student.close()
-            bench.agents.let_go()
+            finally:
+                context.agents.unload()
         after = graph.get_state(thread)
         if after.interrupts:
-            raise pending(bench, after.values["round"])
-        report = build_report(bench.folder, bench.config, after.values)
-    write_report(report, bench.folder)
+            raise pending(folder, after.values["round"])
+        report = build_report(folder, context.config, cast(State, after.values))
+    write_report(report, folder)
     return report
 
 
-def pending(bench: Workbench, round_index: int) -> ReviewPending:
-    name = bench.folder.name
+def open_checkpoints(context: Context) -> sqlite3.Connection:
+    """LangGraph's checkpoints. Damaged ones are put aside: the loop finds its way by the records,
+    from its beginning, and repeats nothing that was finished."""
+    path = context.folder.path / "checkpoints.sqlite"
+    connection = sqlite3.connect(path, check_same_thread=False)
+    try:
+        damage = connection.execute("PRAGMA quick_check").fetchone()[0]
+        if damage == "ok":
+            return connection
+    except sqlite3.OperationalError:  # locked, full or read-only: nothing is damaged
+        connection.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        damage = str(error)
+    connection.close()
+    context.watcher.say(f"{path} is damaged ({damage}): the run finds its way by its records")
+    for ending in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + ending)
+        if file.exists():
+            file.replace(file.with_name(file.name + ".damaged"))
+    return sqlite3.connect(path, check_same_thread=False)
+
+
+def pending(folder: RunFolder, round_index: int) -> ReviewPending:
     return ReviewPending(
-        f"the run {name} waits for your review: read "
-        f"{bench.folder.round(round_index)}/examples.jsonl, then "
-        f"`errata resume {name} --approve` or `errata resume {name} --reject`"
+        f"the run {folder.name} waits for your review: read "
+        f"{folder.round(round_index)}/examples.jsonl, then "
+        f"`errata resume {folder.name} --approve` or `errata resume {folder.name} --reject`"
     )

@@ -2,27 +2,60 @@
 
     runs/NAME/
       config.json       the configuration, complete, and the versions it ran with
+      manifest.jsonl    the SHA-256 of every finished file
       exam/             practice, dev, test, out-of-domain (.jsonl): the questions
-      round-00/         the base model: dev.jsonl, practice.jsonl (attempts)
+      round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
       round-01/         mistakes, contrasts, diagnoses, asks, examples, refusals, training (.jsonl),
-                        adapter/, then the candidate's dev.jsonl and practice.jsonl
+                        adapter/, trained.json, then the candidate's dev.jsonl, promotion.json and
+                        practice.jsonl
       final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…
-      trace.jsonl       events, one a line, as they happen
+      steps.jsonl       how long each step took
+      trace.jsonl       events, one a line, as they happen, for people
       costs.jsonl       tokens and money of each call to an LLM; estimate.json: what was expected
       checkpoints.sqlite  LangGraph's
       report.json, report.svg, report.png
 
 A file is written line by line under the name `X.jsonl.part` and renamed when it is whole.
+docs/run-folder.md describes each file.
 """
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Sequence
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from errata.agents.errors import RunError
+from errata.agents.jsonl import Log
+from errata.agents.records import Record
+
+FORMAT = 2
+"""Of the files in a run folder; a run of another format is refused by name."""
+
+RECORDS = "config.json estimate.json exam/* round-*/*.json* round-*/adapter/* final/*".split()
+UNRECORDED = ("-job.json", ".log", ".part")
+
+
+class StepTime(Record):
+    """One line of steps.jsonl: a step that was finished."""
+
+    round: int
+    step: str
+    seconds: float
+
+
+class FinishedFile(Record):
+    """One line of manifest.jsonl."""
+
+    path: str
+    """Within the run folder, with `/`."""
+    sha256: str
 
 
 class RunFolder:
@@ -33,8 +66,20 @@ class RunFolder:
     def name(self) -> str:
         return self.path.name
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a run; a folder without configuration is none."""
+        return (self.path / "config.json").is_file()
+
     def round(self, index: int) -> Path:
         return self.path / f"round-{index:02d}"
+
+    def rounds(self) -> list[int]:
+        """Those that began."""
+        return sorted(int(path.name.removeprefix("round-")) for path in self.path.glob("round-*"))
+
+    def promotion(self, index: int) -> Path:
+        return self.round(index) / "promotion.json"
 
     def final_exam(self, exam: str, model: str) -> Path:
         """Attempts of the `base` or the `best` model at the `test` or the `out-of-domain` exam."""
@@ -43,6 +88,35 @@ class RunFolder:
     def exam(self, name: str) -> Path:
         return self.path / "exam" / f"{name}.jsonl"
 
+    @cached_property
+    def manifest(self) -> Manifest:
+        return Manifest(self.path)
+
+    @cached_property
+    def step_times(self) -> Log[StepTime]:
+        return Log(self.path / "steps.jsonl", StepTime)
+
+    def create(self, fill: Callable[[RunFolder], None]) -> None:
+        """Makes the folder with what `fill` writes into it: whole, or not at all.
+
+        Raises:
+            RunError: There is a folder of that name already.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            fill(RunFolder(scratch))
+            Manifest(scratch).record_finished()
+            try:
+                scratch.rename(self.path)
+            except OSError:
+                if not self.path.exists():
+                    raise
+                raise taken(self) from None
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder for this process; the system lets go of it when the process dies.
@@ -50,16 +124,70 @@ class RunFolder:
         Raises:
             RunError: Another process is at work in it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"the run {self.path} is at work in another process: wait for it, or start "
-                    "a run of another name"
-                ) from None
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise RunError(
+                f"the run {self.path} is at work in another process: wait for it, or start "
+                "a run of another name"
+            ) from None
+        try:
             yield
+        finally:
+            lock.release()
+
+
+class Manifest:
+    """What each finished file of a run held when it was finished."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = Log(folder / "manifest.jsonl", FinishedFile)
+
+    def record_finished(self) -> None:
+        """Adds the files that were finished since."""
+        known = {line.path for line in self.log.read()}
+        for path in self.finished_files():
+            name = path.relative_to(self.folder).as_posix()
+            if name not in known:
+                self.log.add(FinishedFile(path=name, sha256=sha256_of(path)))
+
+    def finished_files(self) -> Iterator[Path]:
+        for pattern in RECORDS:
+            for path in sorted(self.folder.glob(pattern)):
+                if path.is_file() and not path.name.endswith(UNRECORDED):
+                    yield path
+
+    def verify(self) -> None:
+        """Whether every finished file is as it was.
+
+        Raises:
+            RunError: One is missing or was changed.
+        """
+        for line in self.log.read():
+            path = self.folder / line.path
+            if not path.is_file():
+                how = "is missing"
+            elif sha256_of(path) != line.sha256:
+                how = "was changed after it was finished"
+            else:
+                continue
+            raise RunError(f"{path} {how}: put it back as it was, or start a new run")
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def taken(folder: RunFolder) -> RunError:
+    if folder.exists:
+        return RunError(
+            f"the run {folder.path} is there already: `errata resume {folder.name}` goes on with "
+            "it, another name starts a new one"
+        )
+    return RunError(f"{folder.path} is there already and is no run: choose another name")
 
 
 def find_run(name: str, runs: Path) -> RunFolder:
@@ -69,7 +197,7 @@ def find_run(name: str, runs: Path) -> RunFolder:
         RunError: There is none.
     """
     for path in (Path(name), runs / name):
-        if (path / "config.json").is_file():
+        if RunFolder(path).exists:
             return RunFolder(path)
     there = ", ".join(run.name for run in all_runs(runs)) or "none"
     raise RunError(f"there is no run {name!r} in {runs}/ (there: {there}): see `errata runs`")
@@ -77,12 +205,12 @@ def find_run(name: str, runs: Path) -> RunFolder:
 
 def all_runs(runs: Path) -> Sequence[RunFolder]:
     """Runs under `runs`, oldest first."""
-    found = [path.parent for path in runs.glob("*/config.json")]
+    found = [path.parent for path in runs.glob("[!.]*/config.json")]
     return [RunFolder(path) for path in sorted(found, key=lambda path: path.stat().st_mtime)]
 
 
 def free_name(name: str, runs: Path) -> str:
     """`name`, or `name-2`, `name-3` … where that is taken."""
-    taken = {path.name for path in runs.glob("*")}
-    numbered = (f"{name}-{n}" for n in range(2, len(taken) + 3))
-    return next(free for free in (name, *numbered) if free not in taken)
+    names = {path.name for path in runs.glob("*")}
+    numbered = (f"{name}-{n}" for n in range(2, len(names) + 3))
+    return next(free for free in (name, *numbered) if free not in names)

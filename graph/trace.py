@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -19,9 +20,8 @@ class Trace:
         self.round = 0
         """The round that is under way."""
         self.lock = Lock()  # an instructor calls from several threads
-        if path.exists() and not path.read_bytes().endswith(b"\n"):
-            with path.open("a") as file:  # a kill cut the last line off
-                file.write("\n")
+        if path.exists():
+            drop_torn_line(path)
 
     def tell(self, agent: str, event: str, **details: Any) -> None:
         line = json.dumps(
@@ -39,6 +39,21 @@ class Trace:
 
     def tell_call(self, call: LlmCall) -> None:
         self.tell(call.agent, "llm call", **call.model_dump(exclude={"agent"}))
+
+
+def drop_torn_line(path: Path) -> None:
+    """Takes away a last line that a kill cut off: other readers of JSON lines stop at it."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:  # from the end, a block at a time
+            start = max(0, end - 65_536)
+            file.seek(start)
+            at = file.read(end - start).rfind(b"\n")
+            if at >= 0:
+                end = start + at + 1
+                break
+            end = start
+        file.truncate(end)
 
 
 def read_trace(path: Path, calls: bool = True) -> list[dict[str, Any]]:

@@ -1,78 +1,13 @@
-"""A student and a trainer that answer from a table: the whole loop in milliseconds."""
+"""The agents of a run in which nothing is computed."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from errata.agents.embeddings import WordEmbeddings
-from errata.agents.records import ModelRef, Question, Response
-from errata.agents.trainer import OnStep, Trained, TrainingJob
-from errata.agents.variations import VariationsInstructor, VariationsWriter
-from errata.graph.nodes import Agents
-
-
-class TableStudent:
-    """Knows the kinds of questions that its adapter lists; answers others without a number.
-
-    Every question it is asked is a line in `log`, where one is given.
-    """
-
-    def __init__(self, knows: Sequence[str] = (), log: Path | None = None) -> None:
-        self.knows = frozenset(knows)
-        self.log = log
-        self.asked: list[tuple[str, str]] = []
-
-    def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
-    ) -> Iterator[Response]:
-        known = self.knows
-        if model.adapter is not None:
-            known |= set(json.loads((Path(model.adapter) / "table.json").read_text()))
-        for question in questions:
-            if question.id in answered:
-                continue
-            self.asked.append((model.adapter or "base", question.id))
-            if self.log is not None:
-                with self.log.open("a") as file:
-                    file.write(f"ask {model.adapter or 'base'} {question.id}\n")
-            solution = question.solution or ""
-            text = solution if question.kind in known else f"I like {question.kind}."
-            yield Response(question_id=question.id, text=text, tokens=len(text), cut=False)
-
-    def close(self) -> None:
-        pass
-
-
-class TableTrainer:
-    """Its adapter lists the kinds of the examples, as far as `learns` allows."""
-
-    def __init__(
-        self, kinds: dict[str, str], learns: Sequence[Sequence[str]], log: Path | None = None
-    ) -> None:
-        """`kinds`: practice question id → kind. `learns`: kinds that each training brings."""
-        self.kinds = kinds
-        self.learns = list(learns)
-        self.log = log
-        self.jobs: list[TrainingJob] = []
-
-    def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
-        index = int(job.adapter.parent.name.removeprefix("round-"))
-        self.jobs.append(job)
-        if self.log is not None:
-            with self.log.open("a") as file:
-                file.write(f"train {index}\n")
-        taught = {
-            self.kinds[json.loads(line)["question_id"]]
-            for line in job.examples.read_text().splitlines()
-        }
-        on_step(1, 1, 0.5)
-        job.adapter.mkdir(exist_ok=True)
-        learnt = sorted(taught & set(self.learns[min(index, len(self.learns)) - 1]))
-        (job.adapter / "table.json").write_text(json.dumps(learnt))
-        model = ModelRef(base=job.start.base, adapter=str(job.adapter))
-        return Trained(model=model, tokens=10, skipped=0, loss=0.5)
+from errata.agents.records import Question
+from errata.agents.testing.tables import TableStudent, TableTrainer
 
 
 def table_agents(
@@ -80,12 +15,9 @@ def table_agents(
     learns: Sequence[Sequence[str]],
     knows: Sequence[str] = (),
     log: Path | None = None,
-) -> Agents:
-    """The offline instructor and writer with a table for a student."""
-    return Agents(
-        student=TableStudent(knows, log),
-        trainer=TableTrainer({q.id: q.kind or "" for q in questions}, learns, log),
-        instructor=VariationsInstructor(),
-        writer=VariationsWriter(),
-        embeddings=WordEmbeddings(),
-    )
+) -> dict[str, Any]:
+    """A table for a student and a trainer, as `run` takes them; the rest as configured."""
+    return {
+        "student": TableStudent(knows, log),
+        "trainer": TableTrainer({q.id: q.kind or "" for q in questions}, learns, log),
+    }

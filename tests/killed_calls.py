@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,8 @@ from table_run import Killer
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.graph.config import parse_config
-from errata.graph.run import hire, resume, run
+from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
 
 CONCURRENCY = 4
 ALL = [kind.name for kind in KINDS]
@@ -77,15 +75,12 @@ def main(runs: Path, url: str, kill_after: int) -> None:
         "killed_calls",
     )
     folder = RunFolder(runs / config.name)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    hired = hire(config, folder, Trace(folder.path / "trace.jsonl"))
     table = table_agents(load_exams(config.exam).practice, [ALL[:8], ALL[:12]], ALL[:3])
-    agents = replace(hired, student=table.student, trainer=table.trainer)
     killer = Killer(kill_after)
-    if (folder.path / "config.json").exists():
-        resume(folder, agents, killer)
+    if folder.exists:
+        resume(folder, **table, watcher=killer, cache=False)
     else:
-        run(config, runs, agents, killer)
+        run(config, runs, **table, watcher=killer, cache=False)
 
 
 def work(runs: Path, url: str, kill_after: int) -> bool:

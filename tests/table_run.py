@@ -23,6 +23,7 @@ from errata.graph.config import parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
+from errata.graph.watcher import NoWatcher
 
 CONFIG = parse_config(
     {
@@ -36,7 +37,7 @@ CONFIG = parse_config(
 ALL = [kind.name for kind in KINDS]
 
 
-class Killer:
+class Killer(NoWatcher):
     """Counts ticks; the last one is the process's last."""
 
     def __init__(self, ticks: int) -> None:
@@ -72,9 +73,9 @@ def main(runs: Path, log: Path, kill_after: int, at_step: str) -> None:
     killer = Killer(kill_after)
     folder = RunFolder(runs / CONFIG.name)
     if (folder.path / "config.json").exists():
-        resume(folder, agents, killer)
+        resume(folder, **agents, watcher=killer)
     else:
-        run(CONFIG, runs, agents, killer)
+        run(CONFIG, runs, **agents, watcher=killer)
 
 
 if __name__ == "__main__":

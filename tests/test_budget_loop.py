@@ -15,7 +15,7 @@ import pytest
 from doubles import table_agents
 from openai_server import OpenAIServer
 
-from errata.agents.chat_models.cache import ReplyCache
+from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.chat_models.ledger import Budget, Ledger, Usage
 from errata.agents.data_writer import Ask
 from errata.agents.errors import BudgetSpent
@@ -25,12 +25,10 @@ from errata.agents.jsonl import read_records
 from errata.agents.records import Diagnosis, DiagnosisLine, Draft, Mistake, Unusable
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.costs import Costs
-from errata.graph.nodes import Agents
+from errata.graph.costs import costs_log
 from errata.graph.report import Report
-from errata.graph.run import ReviewPending, hire, resume, run
+from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
 
 ALL = [kind.name for kind in KINDS]
 CALL = 100
@@ -79,14 +77,12 @@ def config(**changes: Any) -> RunConfig:
     return parse_config(given | changes, "test")
 
 
-def paid_agents(settings: RunConfig, folder: RunFolder, calls: int) -> Agents:
+def paid_agents(settings: RunConfig, folder: RunFolder, calls: int) -> dict[str, Any]:
     """32 mistakes in the first round; the budget is enough for `calls` calls."""
-    costs = Costs(folder)
+    costs = costs_log(folder)
     ledger = Ledger({}, Budget(tokens=CALL * calls or 1), costs.read(), costs.add)
     table = table_agents(load_exams(settings.exam).practice, [ALL[:8], ALL[:12]], ALL[:2])
-    return Agents(
-        table.student, table.trainer, PaidInstructor(ledger), PaidWriter(ledger), table.embeddings
-    )
+    return table | {"instructor": PaidInstructor(ledger), "writer": PaidWriter(ledger)}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +94,7 @@ def test_what_the_budget_paid_for_is_used_and_then_the_run_stops(
 ) -> None:
     settings = config()
     folder = RunFolder(tmp_path / "t")
-    report = run(settings, tmp_path, paid_agents(settings, folder, calls))
+    report = run(settings, tmp_path, **paid_agents(settings, folder, calls))
     assert report.status == "budget spent"
     last = report.rounds[-1]
     assert last.index == rounds
@@ -106,14 +102,14 @@ def test_what_the_budget_paid_for_is_used_and_then_the_run_stops(
     assert (last.dev is not None) == bool(accepted)  # trained and examined, or stopped right there
     assert report.cost is None if not calls else report.cost.total.calls == calls
     asked = (tmp_path / "t" / "costs.jsonl").read_bytes() if calls else b""
-    assert resume(folder, paid_agents(settings, folder, calls)) == report
+    assert resume(folder, **paid_agents(settings, folder, calls)) == report
     assert calls == 0 or (tmp_path / "t" / "costs.jsonl").read_bytes() == asked
 
 
 def test_a_mistake_that_the_budget_left_out_says_so(tmp_path: Path) -> None:
     settings = config()
     folder = RunFolder(tmp_path / "t")
-    report = run(settings, tmp_path, paid_agents(settings, folder, 10))
+    report = run(settings, tmp_path, **paid_agents(settings, folder, 10))
     lines = read_records(folder.round(1) / "diagnoses.jsonl", DiagnosisLine)
     left = [line.result for line in lines if isinstance(line.result, Unusable)]
     assert len(lines) == report.rounds[1].mistakes == 10 + len(left)
@@ -139,15 +135,10 @@ def test_a_resumed_run_goes_on_with_the_budget_that_is_left(tmp_path: Path) -> N
     settings = config()
     folder = RunFolder(tmp_path / "t")
     agents = paid_agents(settings, folder, 20)
-    assert isinstance(agents.instructor, PaidInstructor)
-    stopped = Interrupting(agents.instructor.ledger, after=7)
+    agents["instructor"] = Interrupting(agents["instructor"].ledger, after=7)
     with pytest.raises(KeyboardInterrupt):
-        run(
-            settings,
-            tmp_path,
-            Agents(agents.student, agents.trainer, stopped, agents.writer, agents.embeddings),
-        )
-    report = resume(folder, paid_agents(settings, folder, 20))
+        run(settings, tmp_path, **agents)
+    report = resume(folder, **paid_agents(settings, folder, 20))
     assert report.status == "budget spent"
     assert report.cost is not None
     assert report.cost.total.calls == 20  # the one that the stop cut off among them
@@ -158,8 +149,8 @@ def test_a_budget_spent_in_the_round_before_a_review_still_waits_for_it(tmp_path
     settings = config(review=True)
     folder = RunFolder(tmp_path / "t")
     with pytest.raises(ReviewPending):
-        run(settings, tmp_path, paid_agents(settings, folder, 40))
-    report = resume(folder, paid_agents(settings, folder, 40), approve=True)
+        run(settings, tmp_path, **paid_agents(settings, folder, 40))
+    report = resume(folder, **paid_agents(settings, folder, 40), approve=True)
     assert report.status == "budget spent"
     assert report.rounds[1].dev is not None
 
@@ -167,13 +158,13 @@ def test_a_budget_spent_in_the_round_before_a_review_still_waits_for_it(tmp_path
 def test_a_target_that_is_reached_is_said_before_a_budget_that_is_spent(tmp_path: Path) -> None:
     settings = config(stop={"target_accuracy": 0.2})
     folder = RunFolder(tmp_path / "t")
-    assert run(settings, tmp_path, paid_agents(settings, folder, 40)).status == "target reached"
+    assert run(settings, tmp_path, **paid_agents(settings, folder, 40)).status == "target reached"
 
 
 def test_what_was_taken_is_in_the_report_by_agent_and_round(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 2})
     folder = RunFolder(tmp_path / "t")
-    report = run(settings, tmp_path, paid_agents(settings, folder, 1000))
+    report = run(settings, tmp_path, **paid_agents(settings, folder, 1000))
     assert report.status == "round budget spent"
     assert report.cost is not None
     total = report.cost.total
@@ -189,7 +180,7 @@ def test_the_budget_that_is_spent_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_run_without_an_llm_has_no_cost(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    report = run(settings, tmp_path, table_agents(load_exams(settings.exam).practice, [ALL[:4]]))
+    report = run(settings, tmp_path, **table_agents(load_exams(settings.exam).practice, [ALL[:4]]))
     assert report.cost is None
     assert not (tmp_path / "t" / "costs.jsonl").exists()
     assert not (tmp_path / "t" / "estimate.json").exists()
@@ -233,22 +224,18 @@ def llm_config(url: str, name: str, **changes: Any) -> RunConfig:
     return config(name=name, instructor=instructor, stop={"rounds": 1}, **changes)
 
 
-def llm_agents(settings: RunConfig, folder: RunFolder, cache: ReplyCache | None) -> Agents:
-    folder.path.mkdir(parents=True, exist_ok=True)
-    llm = hire(settings, folder, Trace(folder.path / "trace.jsonl"), cache)
-    table = table_agents(load_exams(settings.exam).practice, [ALL[:8]], ALL[:2])
-    return Agents(table.student, table.trainer, llm.instructor, llm.writer, table.embeddings)
+def tables(settings: RunConfig) -> dict[str, Any]:
+    return table_agents(load_exams(settings.exam).practice, [ALL[:8]], ALL[:2])
 
 
-def work(
-    runs: Path, name: str, server: OpenAIServer, cache: ReplyCache | None, **changes: Any
-) -> Report:
+def work(runs: Path, name: str, server: OpenAIServer, cache: bool, **changes: Any) -> Report:
     settings = llm_config(server.base_url, name, **changes)
-    return run(settings, runs, llm_agents(settings, RunFolder(runs / name), cache))
+    return run(settings, runs, **tables(settings), cache=cache)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[OpenAIServer]:
+    monkeypatch.setenv("ERRATA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ERRATA_TEST_KEY", KEY)
     with OpenAIServer(Mind()) as running:
         yield running
@@ -257,13 +244,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIServer]:
 def test_the_same_run_again_asks_nothing_and_pays_nothing(
     server: OpenAIServer, tmp_path: Path
 ) -> None:
-    with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
-        first = work(tmp_path, "first", server, cache)
-        asked = server.calls
-        again = work(tmp_path, "again", server, cache)
-        assert server.calls == asked
-        without = work(tmp_path, "without", server, None)
-        assert server.calls > asked
+    first = work(tmp_path, "first", server, cache=True)
+    asked = server.calls
+    again = work(tmp_path, "again", server, cache=True)
+    assert server.calls == asked
+    without = work(tmp_path, "without", server, cache=False)
+    assert server.calls > asked
     assert first.cost is not None
     assert again.cost is not None
     assert without.cost is not None
@@ -280,7 +266,7 @@ def test_the_same_run_again_asks_nothing_and_pays_nothing(
 def test_the_estimate_is_in_the_report_beside_what_was_taken(
     server: OpenAIServer, tmp_path: Path
 ) -> None:
-    cost = work(tmp_path, "t", server, None).cost
+    cost = work(tmp_path, "t", server, False).cost
     assert cost is not None
     assert [row.agent for row in cost.estimate] == ["instructor", "data writer"]
     for expected, taken in zip(cost.estimate, cost.rows, strict=True):
@@ -294,7 +280,7 @@ def test_the_estimate_is_in_the_report_beside_what_was_taken(
 def test_calls_at_once_do_not_exceed_the_budget_and_what_they_brought_is_kept(
     tokens: int, server: OpenAIServer, tmp_path: Path
 ) -> None:
-    report = work(tmp_path, "t", server, None, budget={"tokens": tokens})
+    report = work(tmp_path, "t", server, False, budget={"tokens": tokens})
     assert report.status == "budget spent"
     assert report.cost is not None
     total = report.cost.total
@@ -310,8 +296,8 @@ def test_calls_at_once_do_not_exceed_the_budget_and_what_they_brought_is_kept(
 
 
 def test_neither_the_cache_nor_the_costs_hold_a_key(server: OpenAIServer, tmp_path: Path) -> None:
-    with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
-        work(tmp_path, "t", server, cache)
+    work(tmp_path, "t", server, cache=True)
+    with closing(ReplyCache(replies_path())) as cache:
         assert cache.contents()
         for path in tmp_path.rglob("*"):
             if path.is_file():
@@ -320,22 +306,18 @@ def test_neither_the_cache_nor_the_costs_hold_a_key(server: OpenAIServer, tmp_pa
 
 KILLED = """
 import os, signal, sys
-from contextlib import closing
 from pathlib import Path
 tests, runs, url = sys.argv[1:]
 sys.path.insert(0, tests)
-from test_budget_loop import ReplyCache, RunFolder, llm_agents, llm_config, run
+from test_budget_loop import NoWatcher, llm_config, run, tables
 
-class Killer:
+class Killer(NoWatcher):
     def progress(self, step, done, total, note=""):
         if "diagnosing" in step and done == 10:
             os.kill(os.getpid(), signal.SIGKILL)
-    def say(self, text):
-        pass
 
 settings = llm_config(url, "t")
-cache = ReplyCache(Path(runs) / "replies.sqlite")
-run(settings, Path(runs), llm_agents(settings, RunFolder(Path(runs) / "t"), cache), Killer())
+run(settings, Path(runs), **tables(settings), watcher=Killer())
 """
 
 
@@ -345,11 +327,10 @@ def test_a_kill_loses_at_most_the_calls_under_way(server: OpenAIServer, tmp_path
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
     under_way = 8  # the default
     folder = RunFolder(tmp_path / "t")
-    counted = len(Costs(folder).read())
+    counted = len(costs_log(folder).read())
     assert 10 <= counted <= server.calls <= counted + under_way
-    with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
-        settings = llm_config(server.base_url, "t")
-        report = resume(folder, llm_agents(settings, folder, cache))
+    settings = llm_config(server.base_url, "t")
+    report = resume(folder, **tables(settings))
     assert report.cost is not None
     total = report.cost.total
     assert server.calls - under_way <= total.calls <= server.calls

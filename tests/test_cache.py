@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from errata.agents.chat_models.cache import CachedReply, ReplyCache, cache_key, replies_path
 from errata.agents.chat_models.ledger import Usage
 from errata.agents.errors import RunError
-from errata.graph.commands.cli import app
+from errata.graph.cli import app
 
 REPLY = CachedReply(text='{"cause": "slip"}', usage=Usage(tokens_in=10, tokens_out=5))
 

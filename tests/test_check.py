@@ -42,7 +42,7 @@ def teacher(request: dict[str, Any]) -> Reply:
 
 def errata(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "errata.graph.commands.cli", *args],
+        [sys.executable, "-m", "errata.graph.cli", *args],
         cwd=cwd,
         env={k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
         | {"COLUMNS": "200"}

@@ -21,7 +21,7 @@ test = 18
 
 def errata(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "errata.graph.commands.cli", *args],
+        [sys.executable, "-m", "errata.graph.cli", *args],
         cwd=cwd,
         env={k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | env,
         capture_output=True,
@@ -50,7 +50,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, errata.graph.commands.cli; print(*sys.modules)",
+            "import sys, errata.graph.cli; print(*sys.modules)",
         ],
         cwd=tmp_path,
         capture_output=True,
@@ -133,7 +133,6 @@ def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path:
     from errata.agents.exams.several import load_exams
     from errata.agents.llm import LlmInstructor
     from errata.graph.config import parse_config
-    from errata.graph.nodes import Agents
     from errata.graph.run import resume, run
     from errata.graph.run_folder import RunFolder
 
@@ -147,19 +146,14 @@ def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path:
     )
     table = table_agents(load_exams(config.exam).practice, [["change"]])
     nobody = LlmSettings(model="openai:x", base_url="http://127.0.0.1:9/v1", retries=0)
-    dead = Agents(
-        table.student,
-        table.trainer,
-        LlmInstructor(Line(open_chat_model(nobody), lambda call: None, nobody)),
-        table.writer,
-        table.embeddings,
-    )
+    dead = LlmInstructor(Line(open_chat_model(nobody), lambda call: None, nobody))
     with pytest.raises(InstructorError, match=r"127\.0\.0\.1:9"):
-        run(config, tmp_path, dead)
-    asked = len(table.student.asked)  # type: ignore[attr-defined]
-    report = resume(RunFolder(tmp_path / "run"), table)
+        run(config, tmp_path, **table, instructor=dead)
+    student = table["student"]
+    asked = len(student.asked)
+    report = resume(RunFolder(tmp_path / "run"), **table)
     assert report.status == "round budget spent"
-    base = [who for who, _ in table.student.asked[asked:] if who == "base"]  # type: ignore[attr-defined]
+    base = [who for who, _ in student.asked[asked:] if who == "base"]
     assert len(base) == 18  # the sealed test alone: the rest was not asked again
 
 

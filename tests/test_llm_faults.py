@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,9 +21,9 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.llm import LlmInstructor
 from errata.agents.records import Draft, Example
-from errata.graph.nodes import Agents
+from errata.graph.agents import Given, open_agents
 from errata.graph.report import Report
-from errata.graph.run import hire, resume, run
+from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 
@@ -74,15 +73,14 @@ class Faulty:
         return self.fault(good) if callable(self.fault) else self.fault
 
 
-def agents_of(settings: Any, runs: Path) -> Agents:
+def agents_of(settings: Any, runs: Path) -> dict[str, Any]:
     folder = RunFolder(runs / settings.name)
-    folder.path.mkdir(exist_ok=True)
-    hired = hire(settings, folder, Trace(folder.path / "trace.jsonl"))
+    hired = open_agents(settings, folder, Trace(folder.path / "trace.jsonl"), None, Given())
     assert isinstance(hired.instructor, LlmInstructor)
     hired.instructor.line.traffic.first_rest_s = 0.01
     exam = load_exams(settings.exam)
     table = table_agents(exam.practice, [[KINDS[0].name, KINDS[1].name]], [KINDS[2].name])
-    return replace(hired, student=table.student, trainer=table.trainer)
+    return table | {"instructor": hired.instructor, "writer": hired.writer}
 
 
 def worked(reply: Callable[[dict[str, Any]], Reply], runs: Path, **changes: Any) -> Report:
@@ -99,7 +97,9 @@ def worked(reply: Callable[[dict[str, Any]], Reply], runs: Path, **changes: Any)
         while True:
             try:
                 report = (
-                    resume(RunFolder(runs / "llm"), agents) if said else run(settings, runs, agents)
+                    resume(RunFolder(runs / "llm"), **agents)
+                    if said
+                    else run(settings, runs, **agents)
                 )
                 break
             except InstructorError as stopped:
@@ -146,11 +146,11 @@ def test_a_server_that_only_fails_stops_the_run_and_recovers_on_resume(
         settings = settings.model_copy(update={"instructor": changed})
         agents = agents_of(settings, tmp_path)
         with pytest.raises(InstructorError) as stopped:
-            run(settings, tmp_path, agents)
+            run(settings, tmp_path, **agents)
         assert "\n" not in str(stopped.value)
         assert server.calls < 2 * 17  # given up before all were asked about
         faulty.share = 0
-        assert resume(RunFolder(tmp_path / "llm"), agents).rounds[1].examples.accepted == 10
+        assert resume(RunFolder(tmp_path / "llm"), **agents).rounds[1].examples.accepted == 10
 
 
 def test_a_server_that_refuses_every_form_of_replies_is_asked_in_words(tmp_path: Path) -> None:

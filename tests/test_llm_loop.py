@@ -15,10 +15,8 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import Example
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.nodes import Agents
-from errata.graph.run import hire, run
+from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
 
 KEY = "sk-marked-key-0123456789abcdef"
 
@@ -84,12 +82,11 @@ def test_an_llm_diagnoses_and_writes_and_only_sound_examples_are_trained_on(
         exam = load_exams(settings.exam)
         table = table_agents(exam.practice, [[KINDS[0].name, KINDS[1].name]], [KINDS[2].name])
         folder = RunFolder(tmp_path / "llm")
-        folder.path.mkdir()
-        llm = hire(settings, folder, Trace(folder.path / "trace.jsonl"))
         report = run(
             settings,
             tmp_path,
-            Agents(table.student, table.trainer, llm.instructor, llm.writer, table.embeddings),
+            **table,
+            cache=False,
         )
         assert {request.authorization for request in server.requests} == {f"Bearer {KEY}"}
     first = report.rounds[1]
@@ -117,13 +114,12 @@ def test_no_file_of_a_run_holds_the_key(tmp_path: Path, monkeypatch: pytest.Monk
         settings = config(server.base_url, "le")
         exam = load_exams(settings.exam)
         folder = RunFolder(tmp_path / "llm")
-        folder.path.mkdir()
-        llm = hire(settings, folder, Trace(folder.path / "trace.jsonl"))
         table = table_agents(exam.practice, [[]])
         report = run(
             settings,
             tmp_path,
-            Agents(table.student, table.trainer, llm.instructor, llm.writer, table.embeddings),
+            **table,
+            cache=False,
         )
     assert report.status == "no examples accepted"
     for path in folder.path.rglob("*"):

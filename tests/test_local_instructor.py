@@ -14,7 +14,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,9 @@ from errata.agents.prompts import Prompt
 from errata.agents.records import DiagnosisLine, Unusable
 from errata.graph.config import parse_config
 from errata.graph.report import Report
-from errata.graph.run import hire, run
+from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace, read_trace
+from errata.graph.trace import read_trace
 
 OWN_FOLDER = Path(llm.__file__).parent
 
@@ -59,11 +58,8 @@ def small_run(runs: Path, **instructor: Any) -> Report:
         },
         "test",
     )
-    folder = RunFolder(runs / "small")
-    folder.path.mkdir()
-    hired = hire(config, folder, Trace(folder.path / "trace.jsonl"))
     table = table_agents(load_exams(config.exam).practice, [[]])
-    return run(config, runs, replace(hired, student=table.student, trainer=table.trainer))
+    return run(config, runs, **table, cache=False)
 
 
 def short_prompt(folder: Path) -> Path:

@@ -17,7 +17,6 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import Attempt, DiagnosisLine, Example, Mistake, Question
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.nodes import Agents
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
@@ -36,7 +35,7 @@ def config(**changes: Any) -> RunConfig:
 
 def agents(
     settings: RunConfig, learns: Sequence[Sequence[str]], knows: Sequence[str] = ALL[:2]
-) -> Agents:
+) -> dict[str, Any]:
     return table_agents(load_exams(settings.exam).practice, learns, knows)
 
 
@@ -50,7 +49,7 @@ def accuracies(report: Report) -> list[float]:
 
 def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path: Path) -> None:
     settings = config()
-    report = run(settings, tmp_path, agents(settings, [ALL]))
+    report = run(settings, tmp_path, **agents(settings, [ALL]))
     assert report.status == "target reached"
     assert [r.promoted for r in report.rounds] == [True, True]
     assert report.test.base.accuracy == pytest.approx(2 / 18)
@@ -60,7 +59,7 @@ def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path:
 
 def test_a_slow_learner_stops_at_the_round_budget(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 2})
-    report = run(settings, tmp_path, agents(settings, [ALL[:4], ALL[:6]]))
+    report = run(settings, tmp_path, **agents(settings, [ALL[:4], ALL[:6]]))
     assert report.status == "round budget spent"
     assert accuracies(report) == [0.111, 0.222, 0.333]
     assert report.best_round == 2
@@ -68,7 +67,7 @@ def test_a_slow_learner_stops_at_the_round_budget(tmp_path: Path) -> None:
 
 def test_a_worse_candidate_is_dropped_and_the_best_one_kept(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 3})
-    report = run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:5], ALL[:7]]))
+    report = run(settings, tmp_path, **agents(settings, [ALL[:8], ALL[:5], ALL[:7]]))
     assert [r.promoted for r in report.rounds] == [True, True, False, False]
     assert report.best_round == 1
     assert report.test.final.accuracy == pytest.approx(8 / 18)
@@ -77,7 +76,7 @@ def test_a_worse_candidate_is_dropped_and_the_best_one_kept(tmp_path: Path) -> N
 
 def test_an_equal_candidate_is_not_better(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    report = run(settings, tmp_path, agents(settings, [[]]))
+    report = run(settings, tmp_path, **agents(settings, [[]]))
     assert [r.promoted for r in report.rounds] == [True, False]
     assert report.model.adapter is None
     assert report.test.final == report.test.base
@@ -87,7 +86,7 @@ def test_an_equal_candidate_is_not_better(tmp_path: Path) -> None:
 def test_a_student_without_mistakes_has_nothing_to_learn(tmp_path: Path) -> None:
     settings = config(stop={"target_accuracy": 1.0})
     table = agents(settings, [ALL], knows=ALL)
-    report = run(settings, tmp_path, table)
+    report = run(settings, tmp_path, **table)
     assert report.status == "target reached"
     dev_only = [question.kind for question in load_exams(settings.exam).practice]
     assert set(dev_only) == set(ALL)
@@ -95,7 +94,7 @@ def test_a_student_without_mistakes_has_nothing_to_learn(tmp_path: Path) -> None
 
 def test_no_mistakes_in_practice_is_reported_by_name(tmp_path: Path) -> None:
     settings = config(exam={"name": "arithmetic", "practice": 2, "dev": 36, "test": 18})
-    report = run(settings, tmp_path, agents(settings, [ALL]))
+    report = run(settings, tmp_path, **agents(settings, [ALL]))
     assert report.status == "no mistakes left"
     assert report.test.final == report.test.base
 
@@ -110,18 +109,14 @@ class SilentWriter:
 
 def test_a_writer_without_examples_ends_the_run_by_name(tmp_path: Path) -> None:
     settings = config()
-    table = agents(settings, [ALL])
-    silent = Agents(
-        table.student, table.trainer, table.instructor, SilentWriter(), table.embeddings
-    )
-    report = run(settings, tmp_path, silent)
+    report = run(settings, tmp_path, **agents(settings, [ALL]), writer=SilentWriter())
     assert report.status == "no examples accepted"
     assert report.rounds[-1].dev is None
 
 
 def test_under_le_the_instructor_sees_the_mistake_alone(tmp_path: Path) -> None:
     settings = config(strategy="le", stop={"rounds": 1})
-    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     here = folder(tmp_path).round(1)
     assert not (here / "contrasts.jsonl").exists()
     assert all(not m.contrast for m in read_records(here / "mistakes.jsonl", Mistake))
@@ -129,7 +124,7 @@ def test_under_le_the_instructor_sees_the_mistake_alone(tmp_path: Path) -> None:
 
 def test_under_lec_each_mistake_has_its_nearest_correct_answers(tmp_path: Path) -> None:
     settings = config(strategy="lec", stop={"rounds": 1})
-    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     for mistake in read_records(folder(tmp_path).round(1) / "contrasts.jsonl", Mistake):
         assert not mistake.attempt.correct
         assert len(mistake.contrast) == 3
@@ -140,7 +135,7 @@ def test_under_lec_each_mistake_has_its_nearest_correct_answers(tmp_path: Path) 
 
 def test_every_record_can_be_followed_back_to_its_question(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     run_folder = folder(tmp_path)
     here = run_folder.round(1)
     practice = {q.id for q in read_records(run_folder.exam("practice"), Question)}
@@ -158,7 +153,7 @@ def test_every_record_can_be_followed_back_to_its_question(tmp_path: Path) -> No
 
 def test_nothing_trained_on_is_a_practice_dev_or_test_question(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 2})
-    run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:9]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8], ALL[:9]]))
     exam = load_exams(settings.exam)
     asked = {plain(q.prompt) for q in exam.practice + exam.dev + exam.test}
     trained = read_records(folder(tmp_path).round(2) / "training.jsonl", Example)
@@ -170,8 +165,8 @@ def test_nothing_trained_on_is_a_practice_dev_or_test_question(tmp_path: Path) -
 def test_the_sealed_test_is_asked_once_at_the_end(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 2})
     table = agents(settings, [ALL[:8], ALL[:9]])
-    run(settings, tmp_path, table)
-    asked: list[str] = [question for _, question in table.student.asked]  # type: ignore[attr-defined]
+    run(settings, tmp_path, **table)
+    asked: list[str] = [question for _, question in table["student"].asked]
     first = next(at for at, id in enumerate(asked) if id.startswith("test-"))
     assert all(id.startswith("test-") for id in asked[first:])
     assert len(asked[first:]) == 2 * 36
@@ -182,7 +177,7 @@ def test_checkpoints_stay_small_whatever_the_exam(tmp_path: Path) -> None:
         exam={"name": "arithmetic", "practice": 900, "dev": 100, "test": 36},
         stop={"rounds": 2},
     )
-    run(settings, tmp_path, agents(settings, [ALL[:8], ALL[:9]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8], ALL[:9]]))
     import sqlite3
     from contextlib import closing
 
@@ -195,11 +190,11 @@ def test_a_review_pauses_the_run_until_a_person_answers(tmp_path: Path) -> None:
     settings = config(review=True, stop={"rounds": 1})
     table = agents(settings, [ALL[:8]])
     with pytest.raises(ReviewPending, match=r"examples\.jsonl"):
-        run(settings, tmp_path, table)
+        run(settings, tmp_path, **table)
     with pytest.raises(ReviewPending, match=r"round-01/examples\.jsonl"):
-        resume(folder(tmp_path), table)
-    assert table.trainer.jobs == []  # type: ignore[attr-defined]
-    report = resume(folder(tmp_path), table, approve=True)
+        resume(folder(tmp_path), **table)
+    assert table["trainer"].jobs == []
+    report = resume(folder(tmp_path), **table, approve=True)
     assert report.status == "round budget spent"
     assert report.best_round == 1
 
@@ -208,18 +203,18 @@ def test_a_rejected_review_ends_the_run_without_training(tmp_path: Path) -> None
     settings = config(review=True)
     table = agents(settings, [ALL])
     with pytest.raises(ReviewPending):
-        run(settings, tmp_path, table)
-    report = resume(folder(tmp_path), table, approve=False)
+        run(settings, tmp_path, **table)
+    report = resume(folder(tmp_path), **table, approve=False)
     assert report.status == "rejected"
-    assert table.trainer.jobs == []  # type: ignore[attr-defined]
+    assert table["trainer"].jobs == []
 
 
 def test_a_run_of_the_same_name_is_not_written_over(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     before = (tmp_path / "t" / "report.json").read_bytes()
     with pytest.raises(RunError, match="errata resume t"):
-        run(settings, tmp_path, agents(settings, [ALL]))
+        run(settings, tmp_path, **agents(settings, [ALL]))
     assert (tmp_path / "t" / "report.json").read_bytes() == before
 
 
@@ -229,7 +224,7 @@ def test_a_second_process_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         folder(tmp_path).locked(),
         pytest.raises(RunError, match="at work in another process"),
     ):
-        run(settings, tmp_path, agents(settings, [ALL]))
+        run(settings, tmp_path, **agents(settings, [ALL]))
 
 
 def test_the_student_is_trained_with_the_system_prompt_that_it_is_asked_with(
@@ -237,22 +232,22 @@ def test_the_student_is_trained_with_the_system_prompt_that_it_is_asked_with(
 ) -> None:
     settings = config(stop={"rounds": 1}, student={"system": "Solve."})
     table = agents(settings, [ALL[:8]])
-    report = run(settings, tmp_path, table)
-    assert [job.system for job in table.trainer.jobs] == ["Solve."]  # type: ignore[attr-defined]
+    report = run(settings, tmp_path, **table)
+    assert [job.system for job in table["trainer"].jobs] == ["Solve."]
     assert report.model.system == "Solve."
 
 
 def test_a_finished_run_gives_its_report_again_and_asks_nothing(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    first = run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    first = run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     again = agents(settings, [ALL[:8]])
-    assert resume(folder(tmp_path), again) == first
-    assert again.student.asked == []  # type: ignore[attr-defined]
+    assert resume(folder(tmp_path), **again) == first
+    assert again["student"].asked == []
 
 
 def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     report = json.loads((tmp_path / "t" / "report.json").read_text())
     first = report["rounds"][1]
     assert first["dev"].keys() >= {"accuracy", "n", "ci95"}
@@ -269,6 +264,6 @@ def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
 
 def test_a_sitting_keeps_attempts_in_the_order_they_came(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, agents(settings, [ALL[:8]]))
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
     attempts = read_records(folder(tmp_path).round(0) / "dev.jsonl", Attempt)
     assert len({attempt.id for attempt in attempts}) == 36

@@ -18,7 +18,7 @@ from errata.agents.scores import pass_at_k
 from errata.agents.student import StudentSettings
 from errata.graph.commands.exam import open_exams, sit_exams
 from errata.graph.commands.mark import Marks, mark_responses
-from errata.graph.nodes import NoWatcher
+from errata.graph.watcher import NoWatcher
 
 FUNCTION = {
     "task_id": "Small/0",
@@ -132,7 +132,7 @@ def test_the_command_prints_a_table_or_json_and_writes_nothing_over(tmp_path: Pa
     rows = [row | {"response": "I am not sure."} for row in CHOICES]
     rows[0]["response"] = "It conducts. The answer is B."
     write(tmp_path / "responses.jsonl", rows)
-    command = [sys.executable, "-m", "errata.graph.commands.cli", "mark", "mmlu=test.jsonl"]
+    command = [sys.executable, "-m", "errata.graph.cli", "mark", "mmlu=test.jsonl"]
 
     def marked(*more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

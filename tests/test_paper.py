@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import DiagnosisLine, DraftedDiagnosis, Example
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.nodes import Agents
-from errata.graph.run import hire, resume, run
+from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
 
 
 class Mind:
@@ -69,13 +66,9 @@ def config(url: str, strategy: str) -> RunConfig:
     )
 
 
-def agents_of(settings: RunConfig, runs: Path) -> Agents:
-    folder = RunFolder(runs / "paper")
-    folder.path.mkdir(exist_ok=True)
-    hired = hire(settings, folder, Trace(folder.path / "trace.jsonl"))
+def tables(settings: RunConfig) -> dict[str, Any]:
     practice = load_exams(settings.exam).practice
-    table = table_agents(practice, [[KINDS[0].name]], [KINDS[2].name])
-    return replace(hired, student=table.student, trainer=table.trainer)
+    return table_agents(practice, [[KINDS[0].name]], [KINDS[2].name]) | {"cache": False}
 
 
 @pytest.mark.parametrize("strategy", ["le", "lec"])
@@ -85,7 +78,7 @@ def test_one_call_a_mistake_gives_the_analysis_and_the_examples(
     mind = Mind()
     with OpenAIServer(mind) as server:
         settings = config(server.base_url, strategy)
-        report = run(settings, tmp_path, agents_of(settings, tmp_path))
+        report = run(settings, tmp_path, **tables(settings))
     mistakes = report.rounds[1].mistakes
     assert len(mind.saw) == mistakes == 17
     folder = RunFolder(tmp_path / "paper")
@@ -100,7 +93,7 @@ def test_the_exams_own_answer_is_not_shown(tmp_path: Path) -> None:
     mind = Mind()
     with OpenAIServer(mind) as server:
         settings = config(server.base_url, "le")
-        run(settings, tmp_path, agents_of(settings, tmp_path))
+        run(settings, tmp_path, **tables(settings))
     for question in load_exams(settings.exam).practice:
         assert question.solution
         assert not any(question.solution in said for said in mind.saw)
@@ -111,9 +104,9 @@ def test_a_resumed_run_hands_out_the_drafts_of_replies_that_were_paid_for(tmp_pa
     with OpenAIServer(mind) as server:
         settings = config(server.base_url, "le")
         with pytest.raises(InstructorError, match="out of order"):
-            run(settings, tmp_path, agents_of(settings, tmp_path))
+            run(settings, tmp_path, **tables(settings))
         mind.left = 1000
-        report = resume(RunFolder(tmp_path / "paper"), agents_of(settings, tmp_path))
+        report = resume(RunFolder(tmp_path / "paper"), **tables(settings))
     assert len(mind.saw) == 17
     assert report.rounds[1].examples.accepted == 34
     lines = read_records(tmp_path / "paper" / "round-01" / "diagnoses.jsonl", DiagnosisLine)

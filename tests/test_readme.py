@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from doubles import table_agents
 
+from errata.graph.agents import Given, open_agents
 from errata.graph.config import load_config, parse_config
+from errata.graph.context import Context
 from errata.graph.loop import build_graph
-from errata.graph.nodes import NoWatcher, Workbench
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
+from errata.graph.watcher import NoWatcher
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else ""
@@ -25,10 +27,11 @@ README = (ROOT / "README.md").read_text() if (ROOT / "README.md").exists() else 
 
 def drawn_graph(tmp_path: Path) -> str:
     config = parse_config({"exam": {"name": "arithmetic"}}, "test")
-    agents = table_agents([], [[]])
     folder = RunFolder(tmp_path)
-    bench = Workbench(config, folder, Trace(tmp_path / "trace.jsonl"), agents, NoWatcher())
-    return build_graph(bench).compile().get_graph().draw_mermaid(with_styles=False).strip()
+    trace = Trace(tmp_path / "trace.jsonl")
+    agents = open_agents(config, folder, trace, None, Given(**table_agents([], [[]])))
+    context = Context(config, folder, trace, agents, NoWatcher())
+    return build_graph(context).compile().get_graph().draw_mermaid(with_styles=False).strip()
 
 
 def test_the_drawn_graph_is_the_compiled_one(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import traceback
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,8 @@ from errata.agents.chat_models.secrets import forms_of
 from errata.agents.errors import InstructorError
 from errata.agents.exams.several import load_exams
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.nodes import Agents
-from errata.graph.run import hire, resume, run
+from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
 from errata.graph.views.progress import TerminalWatcher
 from errata.graph.views.summary import print_summary, print_trace
 
@@ -52,11 +49,8 @@ def settings(url: str, **more: Any) -> RunConfig:
     )
 
 
-def agents_of(config: RunConfig, folder: RunFolder) -> Agents:
-    folder.path.mkdir(exist_ok=True)
-    hired = hire(config, folder, Trace(folder.path / "trace.jsonl"))
-    table = table_agents(load_exams(config.exam).practice, [[]])
-    return replace(hired, student=table.student, trainer=table.trainer)
+def tables(config: RunConfig) -> dict[str, Any]:
+    return table_agents(load_exams(config.exam).practice, [[]]) | {"cache": False}
 
 
 def test_a_whole_run_with_errors_leaves_no_trace_of_the_key(
@@ -71,15 +65,13 @@ def test_a_whole_run_with_errors_leaves_no_trace_of_the_key(
         with TerminalWatcher(console) as watcher:
             for trouble in (REFUSED, BROKEN):
                 replies["now"] = trouble
-                agents = agents_of(config, folder)
-                print(agents, config, agents.instructor, file=sys.stderr)
-                again = (folder.path / "config.json").exists()
-                work = partial(resume, folder) if again else partial(run, config, tmp_path)
+                print(config, file=sys.stderr)
+                work = partial(resume, folder) if folder.exists else partial(run, config, tmp_path)
                 with pytest.raises(InstructorError) as raised:
-                    work(agents, watcher)
+                    work(**tables(config), watcher=watcher)
                 traceback.print_exception(raised.value)
             replies["now"] = f"I know you: {TOLD}"
-            report = resume(folder, agents_of(config, folder), watcher)
+            report = resume(folder, **tables(config), watcher=watcher)
         assert server.requests[-1].authorization == f"Bearer {KEY}"
     print_summary(report, console, folder.path)
     print_trace(folder, console, None, True)
@@ -110,7 +102,7 @@ def test_errata_check_does_not_show_the_key(tmp_path: Path) -> None:
             """
         )
         done = subprocess.run(
-            [sys.executable, "-m", "errata.graph.commands.cli", "check", "my.toml"],
+            [sys.executable, "-m", "errata.graph.cli", "check", "my.toml"],
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def exams_of(config: RunConfig) -> RunExams:
 
 @pytest.fixture
 def report(config: RunConfig, tmp_path: Path) -> Report:
-    return run(config, tmp_path / "runs", table_agents(exams_of(config).practice, [["sum"]]))
+    return run(config, tmp_path / "runs", **table_agents(exams_of(config).practice, [["sum"]]))
 
 
 def test_each_exam_is_reported_by_itself_and_averages_count_exams_alike(report: Report) -> None:
@@ -141,8 +140,8 @@ def test_an_example_that_repeats_an_out_of_domain_question_is_refused(
     config: RunConfig, tmp_path: Path
 ) -> None:
     exams = exams_of(config)
-    agents = replace(table_agents(exams.practice, [["sum"]]), writer=Copier(exams.out_of_domain))
-    report = run(config, tmp_path / "runs", agents)
+    table = table_agents(exams.practice, [["sum"]])
+    report = run(config, tmp_path / "runs", **table, writer=Copier(exams.out_of_domain))
     assert report.status == "no examples accepted"
     assert set(report.rounds[1].examples.rejected) == {"too near to a dev or test question"}
 

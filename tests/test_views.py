@@ -40,7 +40,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = parse_config({"name": "tale", "exam": exam, "examples": {"per_round": 60}}, "test")
     learns = [NAMES[:6], NAMES[:4], NAMES[:15]]
     questions = load_exams(config.exam).practice
-    run(config, runs, table_agents(questions, learns, knows=NAMES[:2]))
+    run(config, runs, **table_agents(questions, learns, knows=NAMES[:2]))
     return runs / "tale"
 
 

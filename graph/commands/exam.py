@@ -15,7 +15,7 @@ from errata.agents.records import Accuracy, Attempt, Question, Record
 from errata.agents.scores import accuracy
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import LocalStudent
-from errata.graph.nodes import Watcher
+from errata.graph.watcher import Watcher
 
 
 class Answered(Record):

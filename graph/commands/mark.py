@@ -20,7 +20,7 @@ from errata.agents.exams.rows import Unreadable, line_items
 from errata.agents.jsonl import Journal
 from errata.agents.records import Question, Record
 from errata.agents.scores import pass_at_k, wilson
-from errata.graph.nodes import Watcher
+from errata.graph.watcher import Watcher
 
 
 class Marked(Record):

@@ -12,6 +12,9 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from errata.agents.chat_models.ledger import Budget
+from errata.graph.costs import Estimate
+from errata.graph.views.costs import estimate_lines
 from errata.graph.views.printer import Printer, duration
 
 EVERY_S = 10.0  # between two lines about the same step, where there is no terminal
@@ -79,6 +82,10 @@ class TerminalWatcher:
                 self.bar.remove_task(task)
             self.step = ""
         self.out.print(text)
+
+    def estimated(self, estimate: Estimate, budget: Budget, currency: str | None) -> None:
+        for line in estimate_lines(estimate, budget, currency):
+            self.say(line)
 
     def render(self) -> RenderableType:
         table = Table.grid()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
@@ -16,8 +17,18 @@ if TYPE_CHECKING:  # nothing heavy before a command is known: --help answers at 
     from rich.console import Console
 
     from errata.graph.config import RunConfig
-    from errata.graph.nodes import Watcher
     from errata.graph.report import Report
+    from errata.graph.views.printer import Printer
+    from errata.graph.watcher import Watcher
+
+REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EACCES: "choose another folder with --runs",
+    errno.EROFS: "choose another folder with --runs",
+    errno.EIO: "look after the disk",
+}
+"""Of what can go wrong with a disk."""
 
 app = typer.Typer(
     help="""A small model learns from its own errors.
@@ -159,7 +170,7 @@ def exam(
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
     )
-    with working("", to_stderr=as_json) as watcher:
+    with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
         found = sit_exams(settings, opened, out, watcher)
     if as_json:
@@ -194,7 +205,7 @@ def mark(
     from errata.graph.commands.mark import mark_responses
     from errata.graph.views.summary import print_marks
 
-    with working("", to_stderr=as_json) as watcher:
+    with working(to_stderr=as_json) as watcher:
         [(name, questions)] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
         found = mark_responses(name, questions, responses, out, watcher)
     if as_json:
@@ -221,7 +232,7 @@ def check(
     from errata.graph.config import load_config
 
     told = load_config(config)
-    with working(""):
+    with working():
         found = check_teachers(told)
     print_checked(found, console())
     if any(one.problem for one in found):
@@ -269,35 +280,59 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool) -> None:
 def finish(folder: Path, work: Callable[[Watcher], Report]) -> None:
     """Works on a run and shows what came of it."""
     from errata.graph.run import ReviewPending
+    from errata.graph.views.charts import draw_report
     from errata.graph.views.summary import print_summary
 
     try:
-        with working(folder.name) as watcher:
+        with working(folder) as watcher:
             report = work(watcher)
     except ReviewPending as waiting:
-        print(waiting)
+        printer().unwrapped(str(waiting))
     else:
+        draw_report(report, folder)
         print_summary(report, console(), folder)
 
 
 @contextmanager
-def working(name: str, to_stderr: bool = False) -> Iterator[Watcher]:
-    """Progress bars; Ctrl-C says how to go on."""
+def working(run: Path | None = None, to_stderr: bool = False) -> Iterator[Watcher]:
+    """Progress bars; Ctrl-C, or a scheduler's SIGTERM, says how to go on."""
     from errata.graph.views.progress import TerminalWatcher
 
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         with TerminalWatcher(console(to_stderr)) as watcher:
             yield watcher
-    except KeyboardInterrupt:
-        hint = f"; `errata resume {name}` goes on where it was" if name else ""
-        print(f"\nerrata: stopped{hint}", file=sys.stderr)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stopped:
+        begun = run is not None and (run / "config.json").exists()
+        hint = f"; `errata resume {run.name}` goes on where it was" if run and begun else ""
+        print_error(f"stopped{hint}")
+        raise typer.Exit(143 if isinstance(stopped, Stopped) else 130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM: the end of a batch job, or of a container."""
 
 
 def console(to_stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(highlight=False, stderr=to_stderr)
+
+
+def printer(to_stderr: bool = False) -> Printer:
+    from errata.graph.views.printer import Printer
+
+    return Printer(console(to_stderr))
+
+
+def print_error(sentence: str) -> None:
+    """One line on standard error. What an exam, a model or a file name put into it stays text."""
+    printer(to_stderr=True).unwrapped(" ".join(f"errata: {sentence}".split()))
 
 
 def main() -> None:
@@ -307,25 +342,23 @@ def main() -> None:
     try:
         app()
     except ErrataError as error:
-        print(f"errata: {error}", file=sys.stderr)
-        sys.exit(2)
+        print_error(str(error))
     except sqlite3.OperationalError as error:
-        print(
-            f"errata: the run's checkpoints cannot be written ({error}); make room, then resume "
-            "the run",
-            file=sys.stderr,
+        remedy = "make room" if "locked" not in str(error) else "end the program that holds them"
+        print_error(
+            f"the run's checkpoints cannot be used ({error}): {remedy}, then resume the run"
         )
-        sys.exit(2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if error.errno not in REMEDIES:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        print(
-            f"errata: cannot write{where}: {error.strerror}; make room or choose another folder "
-            "with --runs, then resume the run",
-            file=sys.stderr,
+        where = f" {error.filename}" if error.filename else ""
+        print_error(
+            f"cannot read or write{where}: {error.strerror}; {REMEDIES[error.errno]}, then resume "
+            "the run"
         )
-        sys.exit(2)
+    else:
+        return
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""What the nodes of one run work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from errata.agents.jsonl import read_records
+from errata.agents.records import Attempt, Example, ModelRef, Question
+from errata.graph.agents import Agents
+from errata.graph.config import RunConfig
+from errata.graph.run_folder import RunFolder
+from errata.graph.trace import Trace
+from errata.graph.watcher import Watcher
+
+
+@dataclass(frozen=True)
+class Context:
+    """Live things: it is bound to the nodes when the graph is built, and no checkpoint holds it."""
+
+    config: RunConfig
+    folder: RunFolder
+    trace: Trace
+    agents: Agents
+    watcher: Watcher
+
+    def questions(self, name: str) -> list[Question]:
+        """Of the set `practice`, `dev`, `test` or `out-of-domain`; none where it is not there."""
+        path = self.folder.exam(name)
+        return read_records(path, Question) if path.exists() else []
+
+    def attempts(self, round_index: int, name: str) -> list[Attempt]:
+        """The answers of a round's model to `dev` or `practice`."""
+        return read_records(self.folder.round(round_index) / f"{name}.jsonl", Attempt)
+
+    def model(self, round_index: int) -> ModelRef:
+        """The model that a round made; 0 is the one that the run began with."""
+        student = self.config.student
+        if round_index == 0:
+            return student.model_ref
+        adapter = self.folder.round(round_index) / "adapter"
+        return ModelRef(base=student.model, adapter=str(adapter.resolve()))
+
+    def examples_before(self, round_index: int) -> list[Example]:
+        """The examples accepted in all rounds before this one."""
+        return [
+            example
+            for index in range(1, round_index)
+            for example in read_records(self.folder.round(index) / "examples.jsonl", Example)
+        ]

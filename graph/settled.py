@@ -1,0 +1,69 @@
+"""config.json: what a run was given when it began, and what it ran with."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+
+from errata.agents.errors import RunError
+from errata.agents.jsonl import read_record
+from errata.agents.records import Record
+from errata.graph.config import RunConfig
+from errata.graph.run_folder import FORMAT, RunFolder
+
+PACKAGES = (
+    "errata langgraph langchain openai pydantic torch transformers peft trl accelerate datasets"
+).split()
+CHANGE_ANSWERS = ("errata", "torch", "transformers", "peft", "trl")
+
+
+class Settled(Record):
+    format: int = FORMAT
+    """Of the run folder's files."""
+    config: RunConfig
+    versions: dict[str, str]
+    """Package → version; `python` and `platform` too."""
+
+
+def versions_here() -> dict[str, str]:
+    found = {package: version(package) for package in PACKAGES}
+    return found | {"python": platform.python_version(), "platform": platform.platform()}
+
+
+def read_settled(folder: RunFolder) -> Settled:
+    """What the run was given when it began.
+
+    Raises:
+        RunError: The file is damaged, or another version of errata made the run.
+    """
+    path = folder.path / "config.json"
+    try:
+        given = json.loads(path.read_bytes())
+        made_with = given["versions"]["errata"]
+        number = given.get("format", 1)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise RunError(f"{path} is damaged: put it back as it was, or start a new run") from None
+    if number != FORMAT:
+        raise RunError(
+            f"errata {made_with} made the run {folder.path} (format {number}), and this version "
+            f"reads format {FORMAT}: open it with errata {made_with}, or start a new run"
+        )
+    return read_record(path, Settled)
+
+
+def check_versions(folder: RunFolder) -> None:
+    """One exam is never answered by two versions of what answers it.
+
+    Raises:
+        RunError: A package is not the one that the run began with.
+    """
+    began = read_settled(folder).versions
+    here = versions_here()
+    for package in CHANGE_ANSWERS:
+        if began.get(package) != here[package]:
+            raise RunError(
+                f"the run {folder.path} began with {package} {began.get(package)}, and here is "
+                f"{here[package]}, with which answers may differ: install that version, or start "
+                "a new run"
+            )

@@ -1,0 +1,27 @@
+"""What LangGraph carries from node to node."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+Status = Literal[
+    "target reached",
+    "round budget spent",
+    "budget spent",
+    "no mistakes left",
+    "no examples accepted",
+    "rejected",
+]
+
+
+class State(TypedDict, total=False):
+    """What a checkpoint holds: numbers and names, whatever the size of the exam."""
+
+    round: int
+    """Of the candidate that is examined; 0 is the base model."""
+    best_round: int
+    """Of the best model so far."""
+    examples: int
+    """Accepted in this round."""
+    status: Status | None
+    """Why the loop stopped; None while it goes on."""
