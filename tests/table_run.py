@@ -1,29 +1,30 @@
-"""A run with the table doubles in a process of its own, which kills itself when told to.
+"""Runs with the table doubles, each in a process of its own, which is killed when told to.
 
-    python tests/table_run.py RUNS LOG KILL_AFTER AT_STEP
+    python tests/table_run.py
 
-Starts the run, or resumes it. After KILL_AFTER signs of progress (0: never), or when the node
-AT_STEP begins (empty: never), the process sends itself SIGKILL.
+Each line on standard input is a JSON list [RUNS, KILL_AT, AFTER_S]: a process is forked, which
+has everything imported; it starts the run, or resumes it. At its file operation number KILL_AT
+(0: never), or after AFTER_S seconds (null: never), it gets SIGKILL. The answer is one line, its
+exit code and the number of its file operations; these are those that Python's audit hooks tell of.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+import time
+import traceback
 from pathlib import Path
-from typing import Any
 
 from doubles import table_agents
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.graph import run as run_module
 from errata.graph.config import parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
-from errata.graph.watcher import NoWatcher
 
 CONFIG = parse_config(
     {
@@ -35,48 +36,64 @@ CONFIG = parse_config(
     "table_run",
 )
 ALL = [kind.name for kind in KINDS]
+OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree"}
 
 
-class Killer(NoWatcher):
-    """Counts ticks; the last one is the process's last."""
+def count_operations(kill_at: int, runs: Path) -> list[int]:
+    """Operations on files of the runs so far; this process is killed when the last one begins."""
+    count = [0]
 
-    def __init__(self, ticks: int) -> None:
-        self.left = ticks
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        if event in OPERATIONS and args and str(args[0]).startswith(str(runs)):
+            count[0] += 1
+            if count[0] == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    def tick(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
-        self.tick()
-
-    def say(self, text: str) -> None:
-        self.tick()
+    sys.addaudithook(hook)
+    return count
 
 
-class DeadlyTrace(Trace):
-    """Kills the process when the node `at_step` begins."""
-
-    at_step = ""
-
-    def tell(self, agent: str, event: str, **details: Any) -> None:
-        super().tell(agent, event, **details)
-        if event == "step started" and details["step"] == self.at_step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-def main(runs: Path, log: Path, kill_after: int, at_step: str) -> None:
-    DeadlyTrace.at_step = at_step
-    run_module.Trace = DeadlyTrace  # type: ignore[misc]
-    agents = table_agents(load_exams(CONFIG.exam).practice, [ALL[:8], ALL[:12]], ALL[:3], log)
-    killer = Killer(kill_after)
+def work(runs: Path) -> None:
+    log = runs / "log"
+    table = table_agents(load_exams(CONFIG.exam).practice, [ALL[:8], ALL[:12]], ALL[:3], log)
     folder = RunFolder(runs / CONFIG.name)
-    if (folder.path / "config.json").exists():
-        resume(folder, **agents, watcher=killer)
+    if folder.exists:
+        resume(folder, **table, cache=False)
     else:
-        run(CONFIG, runs, **agents, watcher=killer)
+        run(CONFIG, runs, **table, cache=False)
+
+
+def forked(runs: Path, kill_at: int, after_s: float | None) -> tuple[int, int]:
+    """Exit code and number of file operations of one process."""
+    told = runs / "operations"
+    child = os.fork()
+    if child == 0:
+        count = count_operations(kill_at, runs)
+        try:
+            work(runs)
+            told.write_text(str(count[0]))
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    end = None if after_s is None else time.monotonic() + after_s
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            code = os.waitstatus_to_exitcode(status)
+            return code, int(told.read_text()) if code == 0 else 0
+        if end is not None and time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            end = None
+        time.sleep(0.005)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    # LangGraph's parts are imported when they are first used: here, not in each process.
+    import langgraph.checkpoint.sqlite  # noqa: F401
+
+    import errata.graph.loop  # noqa: F401
+
+    for line in sys.stdin:
+        given = json.loads(line)
+        print(*forked(Path(given[0]), *given[1:]), flush=True)

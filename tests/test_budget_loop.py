@@ -309,7 +309,8 @@ import os, signal, sys
 from pathlib import Path
 tests, runs, url = sys.argv[1:]
 sys.path.insert(0, tests)
-from test_budget_loop import NoWatcher, llm_config, run, tables
+from test_budget_loop import llm_config, run, tables
+from errata.graph.watcher import NoWatcher
 
 class Killer(NoWatcher):
     def progress(self, step, done, total, note=""):

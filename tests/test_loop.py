@@ -220,11 +220,12 @@ def test_a_run_of_the_same_name_is_not_written_over(tmp_path: Path) -> None:
 
 def test_a_second_process_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
+    run(settings, tmp_path, **agents(settings, [ALL]))
     with (
         folder(tmp_path).locked(),
         pytest.raises(RunError, match="at work in another process"),
     ):
-        run(settings, tmp_path, **agents(settings, [ALL]))
+        resume(folder(tmp_path), **agents(settings, [ALL]))
 
 
 def test_the_student_is_trained_with_the_system_prompt_that_it_is_asked_with(
@@ -258,7 +259,7 @@ def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
     low, high = report["test"]["gain"]["ci95"]
     assert low < report["test"]["gain"]["accuracy"] < high
     assert report["model"].keys() >= {"base", "adapter"}
-    for name in ("report.svg", "report.png", "trace.jsonl", "config.json"):
+    for name in ("manifest.jsonl", "steps.jsonl", "trace.jsonl", "config.json"):
         assert (tmp_path / "t" / name).stat().st_size > 0
 
 
