@@ -67,6 +67,9 @@ class Reader:
     """Finds the choices in one response."""
 
     def __init__(self, response: str, options: Mapping[str, str]) -> None:
+        self.known: dict[tuple[int, str], Choice | None] = {}
+        """What is named at each place: texts can be made that ask again and again."""
+        self.last_words: dict[int, int] = {}
         shown = {label: plain(text).strip(" .\n") for label, text in options.items()}
         names = {*map(plain, options), *shown.values()}
         fold = str.lower if len({*map(str.lower, names)}) == len(names) else str
@@ -77,6 +80,7 @@ class Reader:
                 self.texts[fold(text)] = self.texts.get(fold(text), frozenset()) | {label}
         self.text = fold(plain(response))
         self.text = self.without_list()
+        self.known, self.last_words = {}, {}
 
     def read(self) -> frozenset[str]:
         """Labels of the options that are chosen: one in a clear response."""
@@ -108,7 +112,7 @@ class Reader:
 
     def whole_line(self, start: int, end: int) -> Iterator[Choice]:
         """The choice that is all of a line, if one is."""
-        choice = self.choice_at(past(BULLET, self.text, start))
+        choice = self.choice_at(past(BULLET, self.text, start), end)
         if choice and choice.start < end and self.is_last(choice.end, end):
             yield choice
 
@@ -162,20 +166,25 @@ class Reader:
                     )
                 ):
                     found.append(Choice(at, to, labels, quoted=False))
-        taken: list[Choice] = []
+        taken = bytearray(len(self.text))
         for choice in sorted(found, key=lambda choice: choice.start - choice.end):
-            if all(choice.end <= other.start or other.end <= choice.start for other in taken):
-                taken.append(choice)
-        for choice in taken:
+            if any(taken[choice.start : choice.end]):
+                continue
+            taken[choice.start : choice.end] = b"\1" * (choice.end - choice.start)
             if not self.before(DENIED, choice.start, start) and not RULED_OUT.match(
                 self.text, choice.end
             ):
                 yield choice
 
-    def choice_at(self, at: int) -> Choice | None:
-        """The longest choice named at `at`, past `FILLER`, with what else is named there."""
+    def choice_at(self, at: int, end: int | None = None) -> Choice | None:
+        """The longest choice named at `at`, past `FILLER` that begins before `end`, with what
+        else is named there."""
+        end = len(self.text) if end is None else end
         starts = [at]
-        while filler := FILLER.match(self.text, starts[-1]):
+        while len(starts) <= MOST_FILLERS and starts[-1] < end:
+            filler = FILLER.match(self.text, starts[-1])
+            if filler is None:
+                break
             starts.append(filler.end())
         best = longest(find(at) for find in (self.label_at, self.text_at) for at in starts)
         return self.with_neighbours(best) if best else None
@@ -206,6 +215,12 @@ class Reader:
 
     def label_at(self, at: int, closed: bool = False) -> Choice | None:
         """The label at `at`; `closed` when no words but its own text may follow."""
+        key = (at, "closed label" if closed else "label")
+        if key not in self.known:
+            self.known[key] = self.find_label(at, closed)
+        return self.known[key]
+
+    def find_label(self, at: int, closed: bool) -> Choice | None:
         found = None
         for label, labels in self.labels.items():
             to = at + len(label)
@@ -221,6 +236,11 @@ class Reader:
 
     def text_at(self, at: int) -> Choice | None:
         """The longest option that is quoted in full at `at`."""
+        if (at, "text") not in self.known:
+            self.known[at, "text"] = self.find_text(at)
+        return self.known[at, "text"]
+
+    def find_text(self, at: int) -> Choice | None:
         found = None
         for text, labels in self.texts.items():
             to = at + len(text)
@@ -261,7 +281,12 @@ class Reader:
 
     def is_last(self, at: int, end: int) -> bool:
         """Whether a line that ends at `end` holds no word after `at`."""
-        return not self.text[at:end].strip(" .!*_)]}$\"'`")
+        if end not in self.last_words:
+            last = end
+            while last and self.text[last - 1] in CLOSING:
+                last -= 1
+            self.last_words[end] = last
+        return at >= self.last_words[end]
 
     def before(self, pattern: re.Pattern[str], at: int, start: int = 0) -> re.Match[str] | None:
         """What `pattern` finds right before `at`; it reaches no further back than some words."""
@@ -314,6 +339,11 @@ def places(text: str, name: str, start: int, end: int) -> Iterator[int]:
         at = text.find(name, at + 1, end)
 
 
+CLOSING = " .!*_)]}$\"'`"
+MOST_FILLERS = 40
+
+# Runs of signs are bounded below: a text can be nothing but such runs.
+
 IS = r"""[*_"]*\s*(?::|=|→|is\b|-+(?=\s)|(?:would|should|must|will|has\sto|can\sonly)\sbe\b)"""
 
 STATED = re.compile(
@@ -332,7 +362,7 @@ STATED = re.compile(
 
 FILLER = re.compile(
     r"""
-    [\s*_`"'(\[{$:] | \\[a-z]+\s*\{ | \\[(\[]
+    [\s*_`"'(\[{$:] | \\[a-z]{1,20}\s?\{ | \\[(\[]
   | (?:therefore|thus|clearly|definitely|probably|likely|simply|option|choice|letter|answer|number
       |that|the)\b,?\s+(?=\S)
   | an?\s+(?=\w\w)
@@ -343,7 +373,7 @@ FILLER = re.compile(
 
 CONFIRMED = re.compile(
     r"""
-    [)\]*_"']*\s+(?:is|must\sbe|would\sbe)\s(?:therefore\s|thus\s|clearly\s)?(?:the\s|my\s)?
+    (?<![)\]*_"'])[)\]*_"']*\s(?:is|must\sbe|would\sbe)\s(?:therefore\s|thus\s|clearly\s)?(?:the\s|my\s)?
     (?:only\s|most\s|final\s)*(?:correct|right|best|appropriate|answer)
     (?=[.,;:!)*_\n]|$|\s(?:answer|choice|option|one|because|since|as|here|and|so)\b)
     """,
@@ -361,10 +391,10 @@ UNMEANT = re.compile(
 )
 """What makes a statement a denial, a condition, or one about another answer."""
 
-NOT = re.compile(r"[\s*_]*not\b", re.IGNORECASE)
-BUT = re.compile(r"[\s,;.)*]*(?:(?:but|rather|instead|it\sis|it's)\b[\s,]*)+", re.IGNORECASE)
+NOT = re.compile(r"[\s*_]{0,16}not\b", re.IGNORECASE)
+BUT = re.compile(r"[\s,;.)*]{0,16}(?:(?:but|rather|instead|it\sis|it's)\b[\s,]*)+", re.IGNORECASE)
 
-LABEL_ENDS = re.compile(r"[)\]}*_`\"$]|'(?!\w)|[.,;:!?](?!\w)|\s*-+(?=\s)|\s*\(|\s*(?:\n|$)")
+LABEL_ENDS = re.compile(r"[)\]}*_`\"$]|'(?!\w)|[.,;:!?](?!\w)|\s?-{1,8}(?=\s)|\s?\(|\s?(?:\n|$)")
 LABEL_GOES_ON = re.compile(
     r"\s(?:because|since|as|for|so|due|which|where|who|but|and|or|based|given|is|in|on|at|from|if"
     r"|when|while|the|this|that|it|there)\b",
@@ -379,11 +409,11 @@ LED_TO = re.compile(
 )
 """Before a bare label that is confirmed: `vitamin C is correct` names no label."""
 
-TEXT_ENDS = re.compile(r"\s*(?:[.,;!?)\]}\"'*$\n]|$)")
-SECOND_ENDS = re.compile(r"[)\]*_\"']*\s*(?:[.,;!?\n]|$)")
-GAP = re.compile(r"[ )\]}.:,;*_\"'(-]*")
+TEXT_ENDS = re.compile(r"\s?(?:[.,;!?)\]}\"'*$\n]|$)")
+SECOND_ENDS = re.compile(r"[)\]*_\"']{0,16}\s?(?:[.,;!?\n]|$)")
+GAP = re.compile(r"[ )\]}.:,;*_\"'(-]{0,16}")
 ALSO = re.compile(
-    r"[ )\]*_\"']*(?:,?[ ](?:and|or)[ ]|,[ ]|[ ]?[/&][ ]?)|[)\]]?[ ]+(?=[(\[])", re.IGNORECASE
+    r"[ )\]*_\"']{0,16}(?:,?[ ](?:and|or)[ ]|,[ ]|[ ]?[/&][ ]?)|[)\]]?[ ](?=[(\[])", re.IGNORECASE
 )
 ALSO_BEFORE = re.compile(r"[)\]*_\"']*(?:,?\s(?:and|or)\s|[/&])[(\[*_\"']*\Z", re.IGNORECASE)
 
@@ -399,7 +429,7 @@ DENIED = re.compile(
     re.IGNORECASE,
 )
 RULED_OUT = re.compile(
-    r"[)\]*_\"']*(?:,?\swhich)?\s"
+    r"[)\]*_\"']{0,16}(?:,?\swhich)?\s"
     r"(?:(?:is|are|was|would\sbe)\s(?:not|wrong|incorrect|false|out)|(?:are|does|do)n't|does\snot"
     r"|cannot|can't)\b",
     re.IGNORECASE,
@@ -409,4 +439,4 @@ BULLET = re.compile(r"[ ]*(?:[#>•*]+[ ]*|-[ ])*")
 OPENS = re.compile(BULLET.pattern + r"(?:(?:option|choice)\s)?[(\[*_]*", re.IGNORECASE)
 BRACKET = re.compile(r"[(\[]?")
 QUANTITY = re.compile(r"[-+$€£]*[0-9][0-9., /%]*")
-REASON = re.compile(r"[\s).:,*_-]*(?:because|since|as)\b", re.IGNORECASE)
+REASON = re.compile(r"[\s).:,*_-]{0,16}(?:because|since|as)\b", re.IGNORECASE)
