@@ -134,9 +134,15 @@ READERS: dict[str, Callable[[str], object]] = {
 
 WORST: tuple[Text, ...] = (
     *(Text(atom) for atom in ("(", ")", "*", "<", "{", "[", "`", ".", "=", "\\", '"', "-", "_")),
-    *(Text(atom) for atom in ("1", "1,", "1,111", "a", " ", "\n", "(\n", "1+", "(1+", "(1)*", "1 ")),
+    *(
+        Text(atom)
+        for atom in ("1", "1,", "1,111", "a", " ", "\n", "(\n", "1+", "(1+", "(1)*", "1 ")
+    ),
     *(Text(atom) for atom in ("answer : ", "the answer is ", "\\boxed{", "#### ", "so ", "not ")),
-    *(Text(atom) for atom in ("x sky ", "x option A, ", "A or ", "A. slower\n", "is D. not at all, ")),
+    *(
+        Text(atom)
+        for atom in ("x sky ", "x option A, ", "A or ", "A. slower\n", "is D. not at all, ")
+    ),
     *(Text(atom) for atom in ("<<1=1>>1 ", "<<1", "<<1=2>>", "<<=>>", "1 = 1 ", "((1+1)*(1+1))+")),
     *(Text(atom) for atom in ("x = [\n", "def f(:\n", "a=1\n) \n", "sk-proj-ABCD", "<fim_a", "<|")),
     *(Text(atom) for atom in ("wide ", "5 of the ", "the 3 ", "half 1/2 ", "7 = 3 + 4\n", "\\a")),
@@ -158,10 +164,52 @@ WORST: tuple[Text, ...] = (
 
 PIECES = [
     *"0123456789abxACD\\{}[]()<>=+-*/\"'`,.:;$%#_|&^!?\n \t",
-    *("answer is ", "answer: ", "option A", "so ", "#### ", "def f(", "<<", ">>", "\\boxed{", "not "),
-    *("slower", "(B) ", "D. not at all", "sky", " is correct", "actually, ", "Question: ", "leaves "),
-    *("half ", "twenty-", "1/2 ", "out of ", " wide", "other ", "return ", "import a\n", "```python\n"),
-    *('{"a": ', "//", "/*", "\\u12", "sk-proj-", "<|im_", "[/INST", "é", "\x1b", "–", "€", "\u2028"),  # noqa: RUF001
+    *(
+        "answer is ",
+        "answer: ",
+        "option A",
+        "so ",
+        "#### ",
+        "def f(",
+        "<<",
+        ">>",
+        "\\boxed{",
+        "not ",
+    ),
+    *(
+        "slower",
+        "(B) ",
+        "D. not at all",
+        "sky",
+        " is correct",
+        "actually, ",
+        "Question: ",
+        "leaves ",
+    ),
+    *(
+        "half ",
+        "twenty-",
+        "1/2 ",
+        "out of ",
+        " wide",
+        "other ",
+        "return ",
+        "import a\n",
+        "```python\n",
+    ),
+    *(
+        '{"a": ',
+        "//",
+        "/*",
+        "\\u12",
+        "sk-proj-",
+        "<|im_",
+        "[/INST",
+        "é",
+        "\x1b",
+        "€",
+        "\u2028",
+    ),
 ]
 """What the readers look for, to be strung together at random."""
 
