@@ -30,15 +30,20 @@ from errata.graph.printer import Printer
 
 
 class Text(NamedTuple):
-    """A text of any length: `atom` over and over between two ends."""
+    """A text of any length: `atom` over and over between two ends, `#` in it counted up."""
 
     atom: str
     before: str = ""
     after: str = ""
+    counted: bool = False
 
     def of(self, length: int) -> str:
         """The text at about `length` characters."""
-        return self.before + self.atom * max(1, length // len(self.atom)) + self.after
+        count = max(1, length // len(self.atom))
+        if self.counted:
+            atoms = (self.atom.replace("#", str(10_000 + n)) for n in range(count))
+            return self.before + "".join(atoms)[:length] + self.after
+        return self.before + self.atom * count + self.after
 
 
 SUM = Question(
@@ -159,6 +164,11 @@ WORST: tuple[Text, ...] = (
     Text("1+1+1+1 a b c d e ="),
     Text("Question: A\n", "B\n"),
     Text("$", "1 = ", "<<1=1>>"),
+    Text("# ", counted=True),
+    Text("w# ", counted=True),
+    Text("# + 1 = #\n", counted=True),
+    Text("<<#+1=#>>", counted=True),
+    Text("a#=0;", "def f(x): return x\n", counted=True),
 )
 """What took longest before each reader was made linear, and what was tried against them since."""
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from errata.agents.marking import mark
 from errata.agents.marking.choice import mark_choice
+from errata.agents.records import ChoiceAnswer, Question
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -365,6 +367,15 @@ def test_any_text_can_be_marked(response: str, options: dict[str, str]) -> None:
 def test_a_long_response_does_no_harm() -> None:
     for piece in ("A or ", "the answer is ", "(", "A. slower\n", "*", "option "):
         mark_choice(piece * 4000 + "is correct", "A", ROLLING)
+
+
+def test_of_a_response_of_millions_of_characters_the_two_ends_are_read() -> None:
+    answer = ChoiceAnswer(options=ROLLING)
+    asked = Question(id="q", prompt="How does it roll?", target="B", answer=answer)
+    going_on = "and so on " * 500_000
+    assert mark(asked, f"The answer is B.\n{going_on}").correct
+    assert mark(asked, f"The answer is A.\n{going_on}\nThe answer is B.").correct
+    assert not mark(asked, f"The answer is B.\n{going_on}\nThe answer is A.").correct
 
 
 UNLIKE_THE_REST = {

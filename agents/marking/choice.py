@@ -182,7 +182,7 @@ class Reader:
     def claimed(self, named: list[Choice], lines: list[tuple[int, int]]) -> frozenset[str]:
         """The options that something is said to be, by label and text; else the one named so."""
         meant = [choice for choice in named if self.is_meant(choice)]
-        claims = [choice for choice in meant if self.before(IS_SAID, choice.start)]
+        claims = {choice for choice in meant if self.before(IS_SAID, choice.start)}
         if claims:
             joined = [
                 after.labels
