@@ -17,7 +17,7 @@ NOT_YET = (
 )
 """Readers that still have texts which take them longer than in proportion."""
 
-RANDOM_TEXTS = int(os.environ.get("ERRATA_GROWTH_TEXTS", "24"))
+RANDOM_TEXTS = int(os.environ.get("ERRATA_GROWTH_TEXTS", "16"))
 MEASURABLE_S = 0.002
 LONGEST = 16_000
 BOUND = 10

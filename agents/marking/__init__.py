@@ -11,7 +11,6 @@ from errata.agents.marking.number import mark_number
 from errata.agents.marking.text import mark_text
 from errata.agents.records import ChoiceAnswer, CodeAnswer, NumberAnswer, Question, Verdict
 
-
 LONGEST = 200_000
 """Characters of a response that are read: seconds, for each marker takes time in proportion."""
 
