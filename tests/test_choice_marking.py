@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from errata.agents.marking import mark
 from errata.agents.marking.choice import mark_choice
+from errata.agents.records import ChoiceAnswer, Question
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -197,6 +199,142 @@ def test_a_target_that_is_no_label_is_an_error_not_a_wrong_answer() -> None:
         mark_choice("The answer is A.", "E", ROLLING)
 
 
+PLANETS = {"A": "Mercury", "B": "Venus", "C": "Earth", "D": "Mars"}
+CROPS = {"A": "Mining", "B": "Hunting and gathering", "C": "Fishing", "D": "Agriculture"}
+
+RESPONSES = r"""
+D | The planet that it describes is D. Mars. Mercury is closer to the sun, and so is Venus.
+D | The planet that it describes is D. Mars. It is red. Earth is blue.
+D | The planet is **D. Mars**. Mercury, Venus and Earth are closer to the sun.
+D | The planet is (D) Mars. Venus is hot.
+D | The planet is D) Mars, I believe. Venus is hot.
+D | The planet is D: Mars. Venus is hot.
+D | The planet is **D**: Mars. Venus is hot.
+D | The planet is option D. Mars. Venus is hot.
+D | The planet is most likely D. Mars. Venus is hot.
+D | It's D. Mars. Venus is hot.
+D | This must be D. Mars. Venus is hot.
+D | The planet is Mars (D). Venus is hot.
+D | The planet is Mars (option D). Venus is hot, Mercury small.
+D | Mars (D) is the red planet. Venus is hot and Mercury small.
+D | **Mars** (D) is the red planet. Venus is hot and Mercury small.
+D | The red planet = D. Mars. Earth is blue.
+D | The red one would be D. Mars.\n\nVenus is hot, and Earth is blue.
+D | The red one is D. Mars.\nMercury: small.\nVenus: hot.
+D | We look for a red planet: D. Mars. It is not Earth, which is blue; Venus is hot.
+D | The red planet is D. Mars, not A. Mercury. Venus is hot.
+D | The red planet is D. Mars, and it is not B. Venus.
+D | The red planet is D. Mars. A. Mercury is small. Venus is hot.
+D | The red planet is D. Mars. B. Venus is wrong, for it is white.
+D | It is not B. Venus. The red planet is D. Mars. Earth is blue.
+D | If it were white it would be B. Venus. The red planet is D. Mars. Earth is blue.
+D | Some people think it is B. Venus. The red planet is D. Mars. Earth is blue.
+D | It is tempting to say that it is B. Venus, but the red planet is D. Mars. Earth is blue.
+D | We eliminate B. Venus and see D. Mars there. Earth and Mercury are no candidates.
+D | I would look for D. Mars in the sky. Earth is below, Venus is white.
+D | D. Mars\n\nA. Mercury is the closest to the sun.
+D | D. Mars\n\nA. Mercury is the closest to the sun.\nB. Venus is the hottest.
+D | D. Mars\nVenus is hot and Earth is blue.
+D | D) Mars\n\nB. Venus is hot.
+D | (D) Mars is red.\nVenus is white.
+D | That leaves D.
+D | Mercury is small and Venus is white. That leaves D.
+D | A. Mercury is small. B. Venus is white. C. Earth is blue. That leaves D.
+D | A. Mercury is wrong. That leaves us with D.
+D | A and B are white, C is blue, which leaves D.
+D | A, B and C are out, leaving only D. Mars.
+D | B... actually, no: D.
+D | B. Wait, no, D.
+D | B. No, it's D.
+D | B. Sorry, I mean D.
+D | B\nActually, D. Mars.
+D | The answer is B. Hmm, wait, D.
+D | The answer is B... no, D.
+D | <answer>D</answer>
+D | <answer> D. Mars </answer>
+D | <answer>Mars</answer>
+D | Venus is white.\n<answer>(D)</answer>
+D | <final_answer>D</final_answer>
+D | <answer>\nD\n</answer>
+D | The answer is D.\n\nQuestion: Which is blue?\nAnswer: A
+D | D\n\nQuestion: Which is blue?\nA. Mercury\nB. Venus\nAnswer: B
+D | Mars is red, so it is D.\n\nQ: Which is blue?\nA: Earth. The answer is C.
+D | The answer is D. Mars.\n\n## Question 2: Which is blue?\n\nThe answer is C.
+D | D. Mars\n\nHuman: Which is blue?\n\nC. Earth
+D | It is D. Mars.\n\nNext question: Which is blue?\nAnswer: C
+D | Question: Which is red?\nAnswer: D
+D | Let me see.\nQuestion: Which is red?\nAnswer: D
+C | The red planet is D. Mars. No wait, it says blue. The answer is C.
+C | The red planet is D. Mars, but the blue one is asked for. So it is C.
+C | The red planet is D. Mars. But that is not asked. Therefore, it must be C.
+C | Mars (D) is red, so it is C.
+C | D. Mars is red. C is correct.
+C | I see D. Mars in the sky. I choose C.
+C | Some say it is D. Mars. The answer is (C) Earth.
+C | Not D. Mars, but C. Earth.
+C | It is D. Mars.\nActually, C.
+C | I looked at D. Mars.\n\n**C. Earth**
+C | D. Mars is not blue. Earth is.
+? | The planet is D. Mars. The planet is A. Mercury.
+? | It is D. Mars or C. Earth.
+? | It is either D. Mars or C. Earth, and Venus is hot.
+? | The planets are A. Mercury, B. Venus, C. Earth and D. Mars.
+? | The options are A. Mercury; B. Venus; C. Earth; D. Mars.
+? | The choices are: A. Mercury. B. Venus. C. Earth. D. Mars. Let me think.
+? | Mercury (A), Venus (B), Earth (C), Mars (D).
+? | A. Mercury, B. Venus, C. Earth, D. Mars
+? | A. Mercury\nB. Venus\nC. Earth\nD. Mars
+? | It is not D. Mars.
+? | The planet is not D. Mars.
+? | It can never be D. Mars.
+? | D. Mars is wrong.
+? | D. Mars is ruled out.
+? | Mars (D) is incorrect.
+? | We eliminate D.
+? | We eliminate D. Mars.
+? | I am ruling out D. Mars.
+? | If it is D. Mars, then it is red.
+D | It might be D. Mars.
+? | Whether it is D. Mars remains open.
+? | People often say it is D. Mars, which is wrong.
+? | A. Mercury\nIt is small.\nB. Venus\nIt is white.
+? | No, D is wrong.
+? | That leaves D or C.
+? | That leaves nothing.
+? | <answer></answer>
+? | <answer>D or C</answer>
+? | Question: Which is red?
+? | The answer is C or D.\n\nQuestion: Which is blue?\nAnswer: A
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "response"),
+    [(line[0], line[4:].replace(r"\n", "\n")) for line in RESPONSES.strip().split("\n")],
+)
+def test_a_hundred_responses_are_read_as_a_person_reads_them(label: str, response: str) -> None:
+    assert read(response, PLANETS) == (None if label == "?" else label)
+
+
+@pytest.mark.parametrize(
+    ("response", "label"),
+    [
+        (
+            "The most widespread economic activity is D. Agriculture. While mining, hunting and "
+            "gathering, and fishing are also practised, they are far less common.",
+            "D",
+        ),
+        ("Agriculture (D) is everywhere. Fishing and mining are not.", "D"),
+        ("It is B. Hunting and gathering. Fishing came later, mining last.", "B"),
+        ("Mining (A) needs tools. The oldest is B. Hunting and gathering. Fishing is next.", "B"),
+    ],
+)
+def test_the_options_that_are_discussed_after_the_choice_do_not_replace_it(
+    response: str, label: str
+) -> None:
+    assert read(response, CROPS) == label
+
+
 LABELS = st.sampled_from(["ABCDE", "1234", "abc", ["i", "ii", "iii"], ["A1", "A2", "B1"], "PQ"])
 WORDS = st.lists(st.text("kmpqz", min_size=3, max_size=9), min_size=5, max_size=5, unique=True)
 WAYS = """{L}/({L})/{L}./**{L}**/{L}. {T}/({L}) {T}/The answer is {L}./The answer is ({L}) {T}/
@@ -229,6 +367,15 @@ def test_any_text_can_be_marked(response: str, options: dict[str, str]) -> None:
 def test_a_long_response_does_no_harm() -> None:
     for piece in ("A or ", "the answer is ", "(", "A. slower\n", "*", "option "):
         mark_choice(piece * 4000 + "is correct", "A", ROLLING)
+
+
+def test_of_a_response_of_millions_of_characters_the_two_ends_are_read() -> None:
+    answer = ChoiceAnswer(options=ROLLING)
+    asked = Question(id="q", prompt="How does it roll?", target="B", answer=answer)
+    going_on = "and so on " * 500_000
+    assert mark(asked, f"The answer is B.\n{going_on}").correct
+    assert mark(asked, f"The answer is A.\n{going_on}\nThe answer is B.").correct
+    assert not mark(asked, f"The answer is B.\n{going_on}\nThe answer is A.").correct
 
 
 UNLIKE_THE_REST = {

@@ -377,3 +377,27 @@ def test_prices_keep_their_cents_and_large_numbers_their_commas() -> None:
         assert re.search(
             r"\* \$\d\.\d\d = \$\d+\.00\.\n.*= \$\d,\d{3}\.\n#### \d{4}$", draft.completion
         )
+
+
+def test_a_solution_in_which_each_sum_is_used_twice_is_read_without_going_over_all_its_paths() -> (
+    None
+):
+    steps = [f"{3 * 2**n} + {3 * 2**n} = {6 * 2**n}" for n in range(35)]
+    asked = question("Ed has 3 hens.", "\n".join([*steps, f"#### {3 * 2**35}"]))
+    assert write(wrong(asked, "?"), count=1)
+
+
+def test_a_question_with_more_numbers_than_a_story_has_is_refused_not_a_crash() -> None:
+    many = " ".join(str(1000 + 7 * n) for n in range(120))
+    asked = question(f"Ed has {many} hens. He buys 14.", "1007 + 14 = 1021\n#### 1021")
+    assert refusal(asked) == "the question has over 40 different numbers"
+    asked = question("Ed has 5 hens. " * 500, "5 + 14 = 19\n#### 19")
+    assert refusal(asked) == "the question with its solution is over 4,000 characters long"
+
+
+def test_a_length_alone_is_no_packing_but_shapes_that_must_fit_are() -> None:
+    solution = "34 - 19 = 15\n#### 15"
+    hair = "Isabel's hair is 34 inches long. She has it cut by 19 inches. How long is it now?"
+    assert write(wrong(question(hair.replace(" by", ""), solution), "?"))
+    tiles = "A wall is 34 feet long and 19 feet tall. How many more tiles fit along it than up it?"
+    assert refusal(question(tiles, solution)) == "shapes that must fit into each other"

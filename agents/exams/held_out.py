@@ -16,12 +16,12 @@ class HeldOut:
     def __init__(self, questions: Iterable[Question]) -> None:
         self.texts = {plain(stem(question)): question.id for question in questions}
         self.shingles = [(id, shingles(text)) for text, id in self.texts.items()]
-        self.having: dict[tuple[tuple[str, ...], str], list[int]] = {}
-        """Numbers and a shingle → the questions that have both, in their order."""
+        self.having: dict[tuple[str, ...], dict[str, list[int]]] = {}
+        """Numbers, and a shingle → the questions that have both, in their order."""
         for at, (text, (_, own)) in enumerate(zip(self.texts, self.shingles, strict=True)):
-            of = numbers(text)
+            having = self.having.setdefault(numbers(text), {})
             for shingle in own:
-                self.having.setdefault((of, shingle), []).append(at)
+                having.setdefault(shingle, []).append(at)
 
     def nearest(self, text: str) -> str | None:
         """Id of a held-out question that `text`, a question's stem, equals or nearly equals.
@@ -32,9 +32,10 @@ class HeldOut:
         text = plain(text)
         if text in self.texts:
             return self.texts[text]
-        own, of = shingles(text), numbers(text)
+        own = shingles(text)
+        having = self.having.get(numbers(text), {})
         # Who has half of these triples has one of any larger half: the rarest find the fewest.
-        found = sorted((self.having.get((of, shingle), []) for shingle in own), key=len)
+        found = sorted((having.get(shingle, []) for shingle in own), key=len)
         for at in sorted({at for places in found[: len(own) // 2 + 1] for at in places}):
             id, other = self.shingles[at]
             if len(own & other) >= 0.5 * len(own | other):

@@ -11,14 +11,23 @@ from errata.agents.marking.number import mark_number
 from errata.agents.marking.text import mark_text
 from errata.agents.records import ChoiceAnswer, CodeAnswer, NumberAnswer, Question, Verdict
 
+LONGEST = 200_000
+"""Characters of a response that are read: seconds, for each marker takes time in proportion."""
+
 
 def mark(question: Question, response: str) -> Verdict:
     """The verdict on one response.
+
+    Of one that is longer than `LONGEST`, the first and the last half of that many characters
+    count; a program is read whole, in a sandbox that ends by itself.
 
     Raises:
         ValueError: The target cannot be marked.
         SandboxError: Generated code could not be run safely on this machine.
     """
+    if len(response) > LONGEST and not isinstance(question.answer, CodeAnswer):
+        half = LONGEST // 2
+        response = f"{response[:half]}\n\n{response[-half:]}"
     match question.answer:
         case NumberAnswer():
             return mark_number(response, question.target)

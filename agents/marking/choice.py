@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from errata.agents.records import Verdict
 
@@ -14,12 +15,16 @@ def mark_choice(response: str, target: str, options: Mapping[str, str]) -> Verdi
 
     What counts, the first of these that there is:
 
-    1. The last statement: a choice after `answer is`, `answer:`, `####`, `I choose`, in a box or
-       before `is correct`, or one that is the whole last line. Options that are only mentioned,
-       denied (`not B but D`) or supposed (`if the answer is B`) are none.
+    1. The last statement: a choice after `answer is`, `answer:`, `####`, `I choose`, `<answer>`,
+       in a box or before `is correct`, one that takes back another (`no, it is D.`), or one that
+       is the whole last line. Options that are only mentioned, denied (`not B but D`) or supposed
+       (`if the answer is B`) are none.
     2. A choice that is the whole first line, or a label that begins it (`B. Because …`), unless
-       other lines begin with other labels.
-    3. In the last sentence of the last line, or the one before: options quoted in full (a number
+       the lines go through the options.
+    3. The one option that something is said to be (`… is D. Mars.`), by its label with its own
+       text; else the one that is named so (`D. Mars`, `Mars (D)`) at all. What ends the response
+       in `so it is C` or `that leaves C` goes before.
+    4. In the last sentence of the last line, or the one before: options quoted in full (a number
        only as the last word), bracketed (`(C)`) or named (`option C`, `so it is C`).
 
     A choice is a label in any case, standing so that it is no word and no number (`A plant`,
@@ -27,8 +32,9 @@ def mark_choice(response: str, target: str, options: Mapping[str, str]) -> Verdi
     longest. What is both a label and a text (labels 1 to 4 on options that are numbers) is read
     as the label. The response is unclear, which is wrong, when nothing counts, and when what
     counts names two options: `B or C`, `B. slower` where A is `slower`, a text that two options
-    share. The question's options repeated as a list are passed over. Case counts only in questions
-    where two options, or an option and a label, differ in nothing else (`Rr`, `rr`).
+    share. The question's options repeated as a list are passed over. Of a response that goes on
+    with a new `Question:` only what stands before is read, if that chooses. Case counts only in
+    questions where two options, or an option and a label, differ in nothing else (`Rr`, `rr`).
 
     Sources: `answer is` and `answer:` as in MMLU-Pro (github.com/TIGER-AI-Lab/MMLU-Pro,
     compute_accuracy.py, `answer is \\(?([A-J])\\)?`), simple-evals (common.py, `Answer[ \\t]*:`)
@@ -67,6 +73,9 @@ class Reader:
     """Finds the choices in one response."""
 
     def __init__(self, response: str, options: Mapping[str, str]) -> None:
+        self.known: dict[tuple[int, str], Choice | None] = {}
+        """What is named at each place: texts can be made that ask again and again."""
+        self.last_words: dict[int, int] = {}
         shown = {label: plain(text).strip(" .\n") for label, text in options.items()}
         names = {*map(plain, options), *shown.values()}
         fold = str.lower if len({*map(str.lower, names)}) == len(names) else str
@@ -80,15 +89,29 @@ class Reader:
 
     def read(self) -> frozenset[str]:
         """Labels of the options that are chosen: one in a clear response."""
+        whole = self.text
+        asked = NEXT_QUESTION.search(whole)
+        if asked:
+            self.text = whole[: asked.start()]
+            if labels := self.chosen():
+                return labels
+            self.text = whole
+        return self.chosen()
+
+    def chosen(self) -> frozenset[str]:
+        self.known, self.last_words = {}, {}
         lines = [line.span() for line in re.finditer(r"[^\n]+", self.text)]
         if not lines:
             return frozenset()
         statements = [*self.statements(), *self.whole_line(*lines[-1])]
         if statements:
             return max(statements, key=lambda choice: choice.start).labels
+        if labels := self.concluded(lines[-1][1]):
+            return labels
         for choice in self.opening(lines):
             return choice.labels
-        return self.last_mentions(*lines[-1])
+        named, repeated = self.full_names()
+        return self.claimed(named, lines) or self.last_mentions(*lines[-1], named, repeated)
 
     def statements(self) -> Iterator[Choice]:
         """The choices that are stated as such, anywhere."""
@@ -101,6 +124,13 @@ class Reader:
                     choice = self.choice_at(but.end()) if but else None
                 if choice:
                     yield choice
+        for match in TAKES_BACK.finditer(self.text):
+            choice = self.label_at(match.end(), closed=True)
+            if choice:
+                choice = self.with_neighbours(choice)
+                line_end = self.text.find("\n", choice.end)
+                if self.is_last(choice.end, line_end if line_end >= 0 else len(self.text)):
+                    yield choice
         for match in CONFIRMED.finditer(self.text):
             choice = self.choice_before(match.start())
             if choice and not self.before(UNMEANT, choice.start):
@@ -108,7 +138,7 @@ class Reader:
 
     def whole_line(self, start: int, end: int) -> Iterator[Choice]:
         """The choice that is all of a line, if one is."""
-        choice = self.choice_at(past(BULLET, self.text, start))
+        choice = self.choice_at(past(BULLET, self.text, start), end)
         if choice and choice.start < end and self.is_last(choice.end, end):
             yield choice
 
@@ -117,7 +147,7 @@ class Reader:
         starts = [past(OPENS, self.text, start) for start, _ in lines]
         begun = {label.labels for at in starts if (label := self.label_at(at, closed=True))}
         for choice in self.whole_line(*lines[0]):
-            if len(begun) < 2 or not choice.quoted:
+            if len(begun) < 2 or not choice.quoted or not self.goes_through(choice, lines):
                 yield choice
         label = self.label_at(starts[0])
         if label and len(begun) < 2:
@@ -128,21 +158,113 @@ class Reader:
             ):
                 yield choice
 
-    def last_mentions(self, start: int, end: int) -> frozenset[str]:
+    def goes_through(self, first: Choice, lines: list[tuple[int, int]]) -> bool:
+        """Whether lines that begin with labels take up the options in turn, `first` too."""
+        named = [
+            label.labels
+            for start, _ in lines
+            if (label := self.label_at(past(OPENS, self.text, start), closed=True))
+        ]
+        return (
+            named.count(first.labels) != 1
+            or named[:2] == [*self.labels.values()][:2]
+            or any(choice.quoted for line in lines[1:] for choice in self.whole_line(*line))
+        )
+
+    def concluded(self, end: int) -> frozenset[str]:
+        """The choice that ends the response, at `end`, after `so it is` or `that leaves`."""
+        for match in CONCLUDES.finditer(self.text, max(0, end - LONGEST_CONCLUSION), end):
+            choice = self.choice_at(match.end(), end)
+            if choice and not self.before(UNMEANT, match.start()) and self.is_last(choice.end, end):
+                return choice.labels
+        return frozenset()
+
+    def claimed(self, named: list[Choice], lines: list[tuple[int, int]]) -> frozenset[str]:
+        """The options that something is said to be, by label and text; else the one named so."""
+        meant = [choice for choice in named if self.is_meant(choice)]
+        claims = {choice for choice in meant if self.before(IS_SAID, choice.start)}
+        if claims:
+            joined = [
+                after.labels
+                for before, after in pairwise(meant)
+                if before in claims and JOINED.fullmatch(self.text, before.end, after.start)
+            ]
+            return frozenset[str]().union(*(choice.labels for choice in claims), *joined)
+        starts = [past(OPENS, self.text, start) for start, _ in lines]
+        begun = {label.labels for at in starts if (label := self.label_at(at, closed=True))}
+        once = {choice.labels for choice in meant}
+        return once.pop() if len(once) == 1 and len(begun) < 2 else frozenset()
+
+    def is_meant(self, choice: Choice) -> bool:
+        """Whether it is neither denied nor supposed."""
+        return not (
+            self.before(DENIED, choice.start)
+            or self.before(SUPPOSED, choice.start)
+            or RULED_OUT.match(self.text, choice.end)
+        )
+
+    def full_names(self) -> tuple[list[Choice], list[Choice]]:
+        """Labels with their own text, in order; apart from them those of lists of three or more."""
+        found = sorted(self.find_full_names(), key=lambda choice: (choice.start, -choice.end))
+        named: list[Choice] = []
+        repeated: list[Choice] = []
+        run: list[Choice] = []
+        for choice in found:
+            if run and choice.start < run[-1].end:
+                continue
+            if run and not LISTED.fullmatch(self.text, run[-1].end, choice.start):
+                (named if len({each.labels for each in run}) < 3 else repeated).extend(run)
+                run = []
+            run.append(choice)
+        (named if len({each.labels for each in run}) < 3 else repeated).extend(run)
+        return named, repeated
+
+    def find_full_names(self) -> Iterator[Choice]:
+        """Labels with their own text: `B. slower`, `**B) slower**`, `slower (B)`."""
+        for text, options in self.texts.items():
+            for at in places(self.text, text, 0, len(self.text)):
+                end = at + len(text)
+                if not self.stands_alone(at, end) or self.text_at(at) != Choice(
+                    at, end, options, quoted=True
+                ):
+                    continue  # part of a word, or of a longer option
+                bracketed = LABEL_AFTER.match(self.text, end)
+                if bracketed and self.labels.get(bracketed[1], frozenset()) & options:
+                    yield Choice(at, bracketed.end(), self.labels[bracketed[1]], quoted=True)
+                gap = LABEL_GAP.search(self.text, max(0, at - 12), at)
+                for label, labels in self.labels.items() if gap else ():
+                    start = gap.start() - len(label) if gap else 0
+                    if (
+                        labels & options
+                        and start >= 0
+                        and self.text.startswith(label, start)
+                        and self.stands_alone(start, start + len(label))
+                    ):
+                        yield Choice(start, end, labels, quoted=True)
+
+    def last_mentions(
+        self, start: int, end: int, named: list[Choice], repeated: list[Choice]
+    ) -> frozenset[str]:
         """What the last sentence of a line that names any options names, if it is near the end."""
         sentence: list[Choice] = []
-        for choice in sorted(self.mentions(start, end), key=lambda choice: choice.start):
+        mentions = self.mentions(start, end, named, repeated)
+        for choice in sorted(mentions, key=lambda choice: choice.start):
             if sentence and SENTENCE_ENDS.search(self.text, sentence[-1].end, choice.start):
                 sentence = []
             sentence.append(choice)
         if sentence and len(SENTENCE_ENDS.findall(self.text, sentence[-1].end, end)) > 1:
             return frozenset()
-        named = [choice.labels for choice in sentence]
-        sure = frozenset[str]().union(*(labels for labels in named if len(labels) == 1))
-        return sure.union(*(labels for labels in named if not labels & sure))
+        found = [choice.labels for choice in sentence]
+        sure = frozenset[str]().union(*(labels for labels in found if len(labels) == 1))
+        return sure.union(*(labels for labels in found if not labels & sure))
 
-    def mentions(self, start: int, end: int) -> Iterator[Choice]:
-        """The options that a line names and does not deny; of overlapping names the longest."""
+    def mentions(
+        self, start: int, end: int, named: list[Choice], repeated: list[Choice]
+    ) -> Iterator[Choice]:
+        """The options that a line names and does not deny; of overlapping names the longest.
+
+        Those of `named`, labels with their texts, count as one; those of `repeated` do not count.
+        """
         found = [
             Choice(at, at + len(text), labels, quoted=True)
             for text, labels in self.texts.items()
@@ -162,20 +284,31 @@ class Reader:
                     )
                 ):
                     found.append(Choice(at, to, labels, quoted=False))
-        taken: list[Choice] = []
+        in_full = {choice for choice in named if start <= choice.start < end}
+        found += in_full
+        taken = bytearray(len(self.text))
+        for choice in repeated:
+            taken[choice.start : choice.end] = b"\1" * (choice.end - choice.start)
         for choice in sorted(found, key=lambda choice: choice.start - choice.end):
-            if all(choice.end <= other.start or other.end <= choice.start for other in taken):
-                taken.append(choice)
-        for choice in taken:
-            if not self.before(DENIED, choice.start, start) and not RULED_OUT.match(
-                self.text, choice.end
+            if any(taken[choice.start : choice.end]):
+                continue
+            taken[choice.start : choice.end] = b"\1" * (choice.end - choice.start)
+            if not (
+                self.before(DENIED, choice.start, start)
+                or RULED_OUT.match(self.text, choice.end)
+                or (choice in in_full and self.before(SUPPOSED, choice.start))
             ):
                 yield choice
 
-    def choice_at(self, at: int) -> Choice | None:
-        """The longest choice named at `at`, past `FILLER`, with what else is named there."""
+    def choice_at(self, at: int, end: int | None = None) -> Choice | None:
+        """The longest choice named at `at`, past `FILLER` that begins before `end`, with what
+        else is named there."""
+        end = len(self.text) if end is None else end
         starts = [at]
-        while filler := FILLER.match(self.text, starts[-1]):
+        while len(starts) <= MOST_FILLERS and starts[-1] < end:
+            filler = FILLER.match(self.text, starts[-1])
+            if filler is None:
+                break
             starts.append(filler.end())
         best = longest(find(at) for find in (self.label_at, self.text_at) for at in starts)
         return self.with_neighbours(best) if best else None
@@ -206,6 +339,12 @@ class Reader:
 
     def label_at(self, at: int, closed: bool = False) -> Choice | None:
         """The label at `at`; `closed` when no words but its own text may follow."""
+        key = (at, "closed label" if closed else "label")
+        if key not in self.known:
+            self.known[key] = self.find_label(at, closed)
+        return self.known[key]
+
+    def find_label(self, at: int, closed: bool) -> Choice | None:
         found = None
         for label, labels in self.labels.items():
             to = at + len(label)
@@ -221,6 +360,11 @@ class Reader:
 
     def text_at(self, at: int) -> Choice | None:
         """The longest option that is quoted in full at `at`."""
+        if (at, "text") not in self.known:
+            self.known[at, "text"] = self.find_text(at)
+        return self.known[at, "text"]
+
+    def find_text(self, at: int) -> Choice | None:
         found = None
         for text, labels in self.texts.items():
             to = at + len(text)
@@ -261,7 +405,12 @@ class Reader:
 
     def is_last(self, at: int, end: int) -> bool:
         """Whether a line that ends at `end` holds no word after `at`."""
-        return not self.text[at:end].strip(" .!*_)]}$\"'`")
+        if end not in self.last_words:
+            last = end
+            while last and self.text[last - 1] in CLOSING:
+                last -= 1
+            self.last_words[end] = last
+        return at >= self.last_words[end]
 
     def before(self, pattern: re.Pattern[str], at: int, start: int = 0) -> re.Match[str] | None:
         """What `pattern` finds right before `at`; it reaches no further back than some words."""
@@ -314,12 +463,18 @@ def places(text: str, name: str, start: int, end: int) -> Iterator[int]:
         at = text.find(name, at + 1, end)
 
 
+CLOSING = " .!*_)]}$\"'`"
+MOST_FILLERS = 40
+
+# Runs of signs are bounded below: a text can be nothing but such runs.
+
 IS = r"""[*_"]*\s*(?::|=|→|is\b|-+(?=\s)|(?:would|should|must|will|has\sto|can\sonly)\sbe\b)"""
 
 STATED = re.compile(
     rf"""
     \#{{4}}(?!\s*(?:option|choice)\b)
   | \\boxed\s*\{{
+  | <(?:final[_\s])?answer>
   | \bfinal\sanswer\b(?:{IS})?
   | \b(?:answer|(?:correct|right|best|final|my)\s(?:choice|option|one)|(?:choice|option)(?=\s*:))
     (?:\s(?:choice|option|letter|here|to\s(?:the|this)\squestion))* {IS}
@@ -332,7 +487,7 @@ STATED = re.compile(
 
 FILLER = re.compile(
     r"""
-    [\s*_`"'(\[{$:] | \\[a-z]+\s*\{ | \\[(\[]
+    [\s*_`"'(\[{$:] | \\[a-z]{1,20}\s?\{ | \\[(\[]
   | (?:therefore|thus|clearly|definitely|probably|likely|simply|option|choice|letter|answer|number
       |that|the)\b,?\s+(?=\S)
   | an?\s+(?=\w\w)
@@ -343,7 +498,7 @@ FILLER = re.compile(
 
 CONFIRMED = re.compile(
     r"""
-    [)\]*_"']*\s+(?:is|must\sbe|would\sbe)\s(?:therefore\s|thus\s|clearly\s)?(?:the\s|my\s)?
+    (?<![)\]*_"'])[)\]*_"']*\s(?:is|must\sbe|would\sbe)\s(?:therefore\s|thus\s|clearly\s)?(?:the\s|my\s)?
     (?:only\s|most\s|final\s)*(?:correct|right|best|appropriate|answer)
     (?=[.,;:!)*_\n]|$|\s(?:answer|choice|option|one|because|since|as|here|and|so)\b)
     """,
@@ -361,10 +516,10 @@ UNMEANT = re.compile(
 )
 """What makes a statement a denial, a condition, or one about another answer."""
 
-NOT = re.compile(r"[\s*_]*not\b", re.IGNORECASE)
-BUT = re.compile(r"[\s,;.)*]*(?:(?:but|rather|instead|it\sis|it's)\b[\s,]*)+", re.IGNORECASE)
+NOT = re.compile(r"[\s*_]{0,16}not\b", re.IGNORECASE)
+BUT = re.compile(r"[\s,;.)*]{0,16}(?:(?:but|rather|instead|it\sis|it's)\b[\s,]*)+", re.IGNORECASE)
 
-LABEL_ENDS = re.compile(r"[)\]}*_`\"$]|'(?!\w)|[.,;:!?](?!\w)|\s*-+(?=\s)|\s*\(|\s*(?:\n|$)")
+LABEL_ENDS = re.compile(r"[)\]}*_`\"$]|</|'(?!\w)|[.,;:!?](?!\w)|\s?-{1,8}(?=\s)|\s?\(|\s?(?:\n|$)")
 LABEL_GOES_ON = re.compile(
     r"\s(?:because|since|as|for|so|due|which|where|who|but|and|or|based|given|is|in|on|at|from|if"
     r"|when|while|the|this|that|it|there)\b",
@@ -379,28 +534,96 @@ LED_TO = re.compile(
 )
 """Before a bare label that is confirmed: `vitamin C is correct` names no label."""
 
-TEXT_ENDS = re.compile(r"\s*(?:[.,;!?)\]}\"'*$\n]|$)")
-SECOND_ENDS = re.compile(r"[)\]*_\"']*\s*(?:[.,;!?\n]|$)")
-GAP = re.compile(r"[ )\]}.:,;*_\"'(-]*")
+TEXT_ENDS = re.compile(r"\s?(?:</|[.,;!?)\]}\"'*$\n]|$)")
+SECOND_ENDS = re.compile(r"[)\]*_\"']{0,16}\s?(?:</|[.,;!?\n]|$)")
+GAP = re.compile(r"[ )\]}.:,;*_\"'(-]{0,16}")
 ALSO = re.compile(
-    r"[ )\]*_\"']*(?:,?[ ](?:and|or)[ ]|,[ ]|[ ]?[/&][ ]?)|[)\]]?[ ]+(?=[(\[])", re.IGNORECASE
+    r"[ )\]*_\"']{0,16}(?:,?[ ](?:and|or)[ ]|,[ ]|[ ]?[/&][ ]?)|[)\]]?[ ](?=[(\[])", re.IGNORECASE
 )
 ALSO_BEFORE = re.compile(r"[)\]*_\"']*(?:,?\s(?:and|or)\s|[/&])[(\[*_\"']*\Z", re.IGNORECASE)
 
 IT_IS = re.compile(
-    r"(?:\b(?:(?:it|this|that)(?:'s|\s(?:is|must\sbe|would\sbe|has\sto\sbe))"
-    r"|so|thus|therefore|hence)|=>|→)[,\s*(]*\Z",
+    r"(?:\b(?:(?:it|this|that|which)(?:'s|\s(?:is|must\sbe|would\sbe|has\sto\sbe))"
+    r"|(?:leaves|leaving)(?:\s(?:us|only|with|just))*|so|thus|therefore|hence)|=>|→)[,\s*(]*\Z",
     re.IGNORECASE,
 )
+LONGEST_CONCLUSION = 600
+CONCLUDES = re.compile(
+    r"""
+    \b(?:
+        (?:so|thus|therefore|hence|but),?\s(?:it|this|that)(?:'s|\s(?:is|must\sbe|has\sto\sbe))
+      | (?:that|this|which)\sleaves(?:\sus)?(?:\s(?:only|with|just)){0,2}
+      | leaving(?:\sus)?(?:\s(?:only|with|just)){0,2}
+    )\s
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What the last words follow when they are the choice."""
+
+TAKES_BACK = re.compile(
+    r"""
+    (?:^|[.,;:!?\n(\u2026-]\s?)
+    (?:(?:actually|wait|no|sorry|correction|scratch\sthat|on\ssecond\sthought|i\smean|hmm)
+       [\s,.:;!\u2026-]{1,4}){1,4}
+    (?:(?:it(?:'s|\sis|\smust\sbe)|that's|make\s(?:it|that)|i\smean)\s)?[*_("]{0,3}
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What comes before the choice that takes back another."""
+
+NEXT_QUESTION = re.compile(
+    r"\n[#*_ ]{0,6}(?:(?:next|new)\s)?(?:question|problem|q|human|user)(?:\s?[0-9]{1,4})?"
+    r"[*_ ]{0,4}:",
+    re.IGNORECASE,
+)
+"""Where a model goes on with questions of its own."""
+
+LABEL_GAP = re.compile(
+    r"(?:[)\]}:.,;*_\"'-]{1,6}[ (*_\"']{1,5}|[ ][-:(][ ]?[\"*_(]{0,3})\Z", re.IGNORECASE
+)
+"""Between a label and its text."""
+LABEL_AFTER = re.compile(
+    r"[*_\"'., ]{0,5}[(\[][*_]{0,2}(?:(?:option|choice|letter|answer)\s)?"
+    r"([^\s()\[\]*_.,]{1,12})[*_.]{0,3}[)\]]",
+    re.IGNORECASE,
+)
+"""A label in brackets after its text."""
+LISTED = re.compile(
+    r"[\s,;.:/|)\]*_(\[-]{0,8}(?:(?:and|or|nor)\s)?[\s(\[*_\"']{0,4}", re.IGNORECASE
+)
+"""Between the options of a list."""
+JOINED = re.compile(r"[)\]*_\"',]{0,4}\s?(?:and|or|/|&)\s[(\[*_\"']{0,3}", re.IGNORECASE)
+IS_SAID = re.compile(
+    r"""
+    (?:\b(?:is|are|was|were|(?<!might\s)(?<!could\s)(?<!may\s)be)\b|'s|[=:→])[\s*_("\[]{0,4}
+    (?:(?:that|the|an?|option|choice|answer|letter|most|likely|probably|clearly|simply|therefore
+       |thus|indeed|best|described|as|by|called)\s){0,4}[*_("'\[]{0,4}\Z
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Before what something is said to be."""
+
+SUPPOSED = re.compile(
+    r"""
+    \b(?:if|whether|unless|suppos(?:e|ing)|assum(?:e|ing)|wrong|incorrect|mistak\w+
+      |distractors?|tempting|misread\w*|options|choices|thought
+      |(?:people|students|you|many|some|others)\s(?:\w+\s)?(?:think|believe|say|assume|choose))\b[^.!?\n]*\Z
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""In the same sentence, before a choice that is not meant."""
+
 NAMED = re.compile(r"(?:[(\[][*_\"\s]*|\b(?:option|choice|answer|letter)\s[*_\"(\s]*)\Z", re.I)
 DENIED = re.compile(
-    r"(?:\b(?:not|rather\sthan|instead\sof|unlike|neither|nor|never|than)|n't)\s"
+    r"(?:\b(?:not|rather\sthan|instead\sof|unlike|neither|nor|never|than|eliminat\w+|rul\w+\sout"
+    r"|exclud\w+|reject\w*|discard\w*|dismiss\w*)|n't)\s"
     r"(?:(?:be|been|to|just|simply|only|the|an?|option|choice|answer)\s)*[(*_\"']*\Z",
     re.IGNORECASE,
 )
 RULED_OUT = re.compile(
-    r"[)\]*_\"']*(?:,?\swhich)?\s"
-    r"(?:(?:is|are|was|would\sbe)\s(?:not|wrong|incorrect|false|out)|(?:are|does|do)n't|does\snot"
+    r"[)\]*_\"']{0,16}(?:,?\swhich)?\s"
+    r"(?:(?:is|are|was|would\sbe)\s(?:not|wrong|incorrect|false|out|ruled\sout"
+    r"|eliminated|excluded|impossible|inaccurate|unlikely)|(?:are|does|do)n't|does\snot"
     r"|cannot|can't)\b",
     re.IGNORECASE,
 )
@@ -409,4 +632,4 @@ BULLET = re.compile(r"[ ]*(?:[#>•*]+[ ]*|-[ ])*")
 OPENS = re.compile(BULLET.pattern + r"(?:(?:option|choice)\s)?[(\[*_]*", re.IGNORECASE)
 BRACKET = re.compile(r"[(\[]?")
 QUANTITY = re.compile(r"[-+$€£]*[0-9][0-9., /%]*")
-REASON = re.compile(r"[\s).:,*_-]*(?:because|since|as)\b", re.IGNORECASE)
+REASON = re.compile(r"[\s).:,*_-]{0,16}(?:because|since|as)\b", re.IGNORECASE)

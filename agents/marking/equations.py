@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 Value = int | Fraction
 """Exact; an `int` whenever it is whole."""
 
 NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<!\d)\.\d+")
-MARK = re.compile(r"<<(.*?)>>")
-"""GSM8K's calculator annotation: `48/2 = <<48/2=24>>24`."""
+MARK = re.compile(r"<<([^<>\n]{0,200})>>")
+"""GSM8K's calculator annotation: `48/2 = <<48/2=24>>24`. A longer one is text."""
 
 
 @dataclass(frozen=True)
@@ -129,26 +130,56 @@ def decimals(value: Value) -> int:
 
 def unmark(text: str) -> str:
     """`text` without calculator marks, each of its equations still there to be read once."""
-    written = ""
+    written: list[str] = []
+    tail = ""  # the end of what is written: enough to see whether it says what the mark says
     end = 0
     for mark in MARK.finditer(text):
-        written += text[end : mark.start()]
+        if mark.start() > end:
+            written.append(text[end : mark.start()])
+            tail = _end_of(tail + written[-1])
         end = mark.end()
         left, _, result = mark[1].rpartition("=")
-        line_start = written.rfind("\n") + 1
-        shown = [
-            equation
-            for equation in read_equations(written[line_start:] + result.strip())
-            if equation.end == len(written) - line_start + len(result.strip())
-        ]
-        if shown or re.search(r"=\s*[$€£]?\s*$", written) or not left.strip():
+        left, result = left.strip(), result.strip()
+        if not left or EQUALS_LAST.search(tail.rstrip()[-9:]) or _is_equation(tail, result):
             continue
-        at = len(written) - written.endswith(("$", "€", "£"))
-        lead = "" if not written[:at] or written[:at][-1].isspace() else " "
-        written = f"{written[:at]}{lead}{_spaced(left)} = {written[at:]}"
-        if not text[end:].lstrip("$€£ ").startswith(result.strip()):
-            written += result.strip() + " "
-    return written + text[end:]
+        currency = ""
+        if tail.endswith(("$", "€", "£")):
+            currency, tail = tail[-1], tail[:-1]
+            written[-1] = written[-1][:-1]
+        lead = "" if not tail or tail[-1].isspace() else " "
+        piece = f"{lead}{_spaced(left)} = {currency}"
+        shown = CURRENCY.match(text, end)
+        if not text.startswith(result, shown.end() if shown else end):
+            piece += result + " "
+        written.append(piece)
+        tail = _end_of(tail + piece)
+    return "".join(written) + text[end:]
+
+
+TAIL = 300
+"""How many characters before a calculator mark its equation may take, at least."""
+EQUALS_LAST = re.compile(r"=\s{0,8}[$€£]?\Z")
+CURRENCY = re.compile(r"[$€£ ]*")
+
+
+def _end_of(text: str) -> str:
+    """Cut in large steps: what is read of it can then be remembered."""
+    return text if len(text) < 2 * TAIL else text[-TAIL:]
+
+
+def _is_equation(tail: str, result: str) -> bool:
+    """Whether `tail` and `result` end in an equation, on one line."""
+    line = tail.rpartition("\n")[2]
+    before, equals, last = line.rpartition("=")
+    if not equals or len(last) > TAIL / 3 or not _ends_in_expression(before.rpartition("=")[2]):
+        return False
+    last = "0=" + last + result
+    return any(equation.end == len(last) for equation in read_equations(last))
+
+
+@lru_cache(maxsize=64)
+def _ends_in_expression(segment: str) -> bool:
+    return bool(read_equations(segment + "=0"))
 
 
 def show(expression: Expression, times: str = "*") -> str:
@@ -303,26 +334,33 @@ class _Token:
     text: str
     start: int
     end: int
+    opened: int
+    """Opening brackets before it, since the last equals sign."""
 
 
 class _UnreadableError(Exception):
     pass
 
 
+class _TooLongError(_UnreadableError):
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+
 def _find_equations(text: str) -> Iterator[Equation]:
     if "=" not in text:
         return
-    tokens = [
-        _Token(str(match.lastgroup), match[0], match.start(), match.end())
-        for match in TOKEN.finditer(text)
-    ]
     line: list[_Token] = []
-    for token in [*tokens, _Token("line", "\n", len(text), len(text))]:
-        if token.kind == "line":
+    opened = 0
+    for match in TOKEN.finditer(text):
+        kind = str(match.lastgroup)
+        if kind == "line":
             yield from _equations_of_line(line)
-            line = []
-        else:
-            line.append(token)
+            line, opened = [], 0
+            continue
+        line.append(_Token(kind, match[0], match.start(), match.end(), opened))
+        opened = 0 if kind == "equals" else opened + (kind == "open")
+    yield from _equations_of_line(line)
 
 
 def _equations_of_line(line: list[_Token]) -> Iterator[Equation]:
@@ -363,19 +401,24 @@ def _prefix(segment: list[_Token]) -> tuple[Expression, int, int] | None:
 
 def _suffix(segment: list[_Token]) -> tuple[Expression, int, int] | None:
     """The longest expression that runs up to the end, units aside."""
-    for start, token in enumerate(segment):
-        if token.kind not in ("number", "currency", "open"):
-            continue
-        if start and segment[start - 1].kind == "currency":
+    start = 0
+    while start < len(segment):
+        token, before = segment[start], segment[start - 1].kind if start else ""
+        start += 1
+        if token.kind not in ("number", "currency", "open") or before == "currency":
             continue
         try:
-            expression, end = _sum(segment, start)
+            expression, end = _sum(segment, start - 1)
+        except _TooLongError as error:
+            start = error.at  # what is read from here on is the tail of it
+            continue
         except _UnreadableError:
             continue
         if _skip_units(segment, end) == len(segment):
-            if start and segment[start - 1].kind in ("sign", "close"):
+            if before in ("sign", "close"):
                 return None  # the tail of something that cannot be read: 2y + 3 = 15
             return expression, token.start, segment[end - 1].end
+        start = end  # what begins within it ends where it does
     return None
 
 
@@ -403,12 +446,12 @@ def _left_to_right(
         except _UnreadableError:
             return expression, end
         expression = Operation(SIGNS[tokens[at].text], expression, right)
-    raise _UnreadableError
+    raise _TooLongError(end)
 
 
 def _operand(tokens: list[_Token], at: int) -> tuple[Expression, int]:
     if at < len(tokens) and tokens[at].kind == "open":
-        if sum(token.kind == "open" for token in tokens[:at]) > MAX_BRACKETS:
+        if tokens[at].opened > MAX_BRACKETS:
             raise _UnreadableError
         expression, end = _sum(tokens, at + 1)
         end = _skip_units(tokens, end)

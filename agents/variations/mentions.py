@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from errata.agents.marking.equations import NUMBER, Value, decimals, read_number, whole
+from errata.agents.marking.equations import MAX_DIGITS, NUMBER, Value, decimals, read_number, whole
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,23 @@ class Mention:
 
 def find_mentions(prompt: str) -> Iterator[Mention]:
     for match in NUMBER.finditer(prompt):
+        if len(match[0]) > MAX_DIGITS:
+            continue
         value = read_number(match[0])
-        before, after = prompt[: match.start()], prompt[match.end() :]
-        money = before.endswith(("$", "£", "€"))
+        start, end = match.span()
+        near = max(0, start - REACH)
+        money = prompt.endswith(("$", "£", "€"), near, start)
         fixed = (
             (isinstance(value, int) and value <= 2)
             or (isinstance(value, Fraction) and (not money or decimals(value) > 2))
             or value > 10**7
             or (match[0].isdigit() and 1900 <= value <= 2100 and not money)
-            or (money and re.match(r"\s(?:bills?|notes?|coins?)\b", after) is not None)
-            or (value <= 12 and DEFINITE.search(before) is not None)
-            or FIXED_BEFORE.search(before) is not None
-            or FIXED_AFTER.match(after) is not None
+            or (money and CASH.match(prompt, end) is not None)
+            or (value <= 12 and DEFINITE.search(prompt, near, start) is not None)
+            or FIXED_BEFORE.search(prompt, near, start) is not None
+            or FIXED_AFTER.match(prompt, end) is not None
         )
-        yield Mention(value, match.start(), match.end(), fixed)
+        yield Mention(value, start, end, fixed)
 
 
 def constants_of(prompt: str, mentions: Sequence[Mention]) -> set[Value]:
@@ -49,8 +52,7 @@ def constants_of(prompt: str, mentions: Sequence[Mention]) -> set[Value]:
         if cue.search(prompt):
             found.update(values)
     for mention in mentions:
-        after = prompt[mention.end :]
-        if re.match(r"\s?%|\s?-?percent", after):
+        if PERCENT.match(prompt, mention.end):
             found.update({mention.value, 100, 1})
             for part in (Fraction(mention.value) / 100, 1 - Fraction(mention.value) / 100):
                 found.update({whole(part), whole(part * 100)})
@@ -58,7 +60,7 @@ def constants_of(prompt: str, mentions: Sequence[Mention]) -> set[Value]:
             found.add(whole(100 + Fraction(mention.value)))
         elif mention.fixed:
             found.add(mention.value)
-    for fraction in re.finditer(r"(?:(\d+)[- ])?(\d+)\s?/\s?(\d+)", prompt):
+    for fraction in FRACTION.finditer(prompt):
         top, bottom = int(fraction[2]), int(fraction[3])
         if bottom:
             part = Fraction(top, bottom)
@@ -78,6 +80,11 @@ def spelled_numbers(text: str) -> Iterator[int]:
             yield WORDS[match["word"].lower()]
 
 
+REACH = 60
+"""How far before a number is looked."""
+CASH = re.compile(r"\s(?:bills?|notes?|coins?)\b")
+PERCENT = re.compile(r"\s?%|\s?-?percent")
+FRACTION = re.compile(r"(?<!\d)(?:(\d{1,20})[- ])?(\d{1,20})\s?/\s?(\d{1,20})")
 MONTHS = r"January|February|March|April|May|June|July|August|September|October|November|December"
 FIXED_BEFORE = re.compile(
     rf"""[A-Za-z\d#][-/:.]$ | [-–/:\#A-Za-z_]$ | \b[Aa]n?\s+\$?$ | \b(?:{MONTHS})\s+$
@@ -96,7 +103,7 @@ FIXED_AFTER = re.compile(
         (?:a|per|each|every|in\sa|of\sthe|out\sof|in\sone|in\san)\b
     | \s+(?:degrees|digits?|sides?|sided|legs?|wheels?|percentage|square|cubic)\b
     | [\s-](?:dollar|cent)[\s-](?:bills?|notes?|coins?|pieces?)\b | \s+out\sof\b
-    | \s+of\s(?:the|his|her|their|its|every|them)\b(?=.*\bother\b)""",  # noqa: RUF001
+    | \s+of\s(?:the|his|her|their|its|every|them)\b(?=.{0, 1000}\bother\b)""",  # noqa: RUF001
     re.VERBOSE,
 )
 COMPARES = re.compile(
@@ -110,9 +117,12 @@ COMPARES = re.compile(
 """Words after which the order of the results too may matter."""
 
 PACKING = re.compile(
-    r"(?is)\b(?:wide|width|long|tall|square|by)\b.*\b(?:fit|fits|cut|box|boxes|tiles?)\b"
+    r"""(?is)(?: \b(?:wide|width|square)\b | \bby\s(?:an?\s)?\d
+    | \blong\b.*\btall\b | \btall\b.*\blong\b ).*\b(?:fit|fits|cut|box|boxes|tiles?)\b""",
+    re.VERBOSE,
 )
-"""Volumes and areas may divide exactly where the shapes themselves do not fit."""
+"""Volumes and areas may divide exactly where the shapes themselves do not fit; a length alone
+cannot."""
 
 TO_NINETEEN = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "

@@ -235,6 +235,9 @@ class Template:
 
 
 ATTEMPTS = 80
+LONGEST, MOST_NUMBERS = 4000, 40
+"""Three times what the longest question of GSM8K takes, and twice its numbers and equations: the
+work grows faster than a text does."""
 
 
 class _OtherNatureError(Exception):
@@ -247,8 +250,12 @@ def read_template(question: Question) -> Template:
     Raises:
         TemplateError: It cannot be done safely.
     """
+    if len(question.prompt) + len(question.solution or "") > LONGEST:
+        raise TemplateError(f"the question with its solution is over {LONGEST:,} characters long")
     solution = _plain(question)
     equations = read_equations(solution)
+    if len(equations) > MOST_NUMBERS:
+        raise TemplateError(f"the solution has over {MOST_NUMBERS} equations")
     results = _checked_results(solution, equations)
     result_values = [_shown(result) for result in results]
     if not _is_target(question.target, result_values[-1]):
@@ -260,6 +267,8 @@ def read_template(question: Question) -> Template:
     fixed = {mention.value for mention in mentions if mention.fixed}
     constants = constants_of(question.prompt, mentions)
     values = sorted({mention.value for mention in mentions})
+    if len(values) > MOST_NUMBERS:
+        raise TemplateError(f"the question has over {MOST_NUMBERS} different numbers")
     operands = [[*numbers_of(equation.left)] for equation in equations]
     used = {number.value for numbers in operands for number in numbers}
     unused = {value for value in values if value not in used}
@@ -330,8 +339,12 @@ def read_template(question: Question) -> Template:
 
 def final_line(question: Question, answer: Value) -> str | None:
     """The exam's last line with another answer: `#### 45`. None when the exam has none."""
-    line = FINAL_LINE.fullmatch((question.solution or "").rstrip().rpartition("\n")[2])
+    last = (question.solution or "").rstrip().rpartition("\n")[2]
+    line = FINAL_LINE.fullmatch(last) if len(last) <= LONGEST_FINAL_LINE else None
     return f"{line[1]}{write_like(line[2], answer)}{line[3]}" if line else None
+
+
+LONGEST_FINAL_LINE = 300
 
 
 FINAL_LINE = re.compile(
@@ -440,8 +453,8 @@ def _bound_together(
     one more than another (3 dogs, the other 2).
     """
     bound: set[Value] = set()
-    for k in range(len(equations)):
-        for terms in (_terms(equations[k].left), _all_terms(k, equations, results)):
+    for equation, in_all in zip(equations, _all_terms(equations, results), strict=True):
+        for terms in (_terms(equation.left), in_all):
             bound |= {value for value in values if value == terms and terms > 2}
     for a, b in pairwise(values):
         if b - a == 1 and re.search(r"\b(?:other|others|rest)\b", prompt):
@@ -485,18 +498,21 @@ def _terms(expression: Expression) -> int:
     return 1
 
 
-def _all_terms(k: int, equations: Sequence[Equation], results: Sequence[Value]) -> int:
-    """How many numbers are added in all, sums that are used in sums included."""
+def _all_terms(equations: Sequence[Equation], results: Sequence[Value]) -> list[int]:
+    """How many numbers each equation adds in all, sums that are used in sums included."""
+    totals: list[int] = []
 
     def count(expression: Expression) -> int:
         if isinstance(expression, Number):
-            for earlier in range(k):
-                if results[earlier] == expression.value and _terms(equations[earlier].left) > 1:
-                    return _all_terms(earlier, equations, results)
+            for total, result, earlier in zip(totals, results, equations, strict=False):
+                if result == expression.value and _terms(earlier.left) > 1:
+                    return total
             return 1
         return count(expression.left) + count(expression.right) if expression.sign == "+" else 1
 
-    return count(equations[k].left)
+    for equation in equations:
+        totals.append(count(equation.left))
+    return totals
 
 
 def _prose(
@@ -572,14 +588,19 @@ def _ancestors(
     source: Source, equations: Sequence[Equation], choose: Mapping[int, list[Source]]
 ) -> set[Value]:
     """The numbers of the question that decide this one."""
-    if source.place == "question":
-        return {source.key}
-    if source.place == "constant":
-        return set()
     found: set[Value] = set()
-    for number in numbers_of(equations[int(source.key)].left):
-        for origin in choose[number.start]:
-            found |= _ancestors(origin, equations, choose)
+    seen: set[Source] = set()
+    to_trace = [source]
+    while to_trace:
+        source = to_trace.pop()
+        if source in seen:
+            continue
+        seen.add(source)
+        if source.place == "question":
+            found.add(source.key)
+        elif source.place == "result":
+            for number in numbers_of(equations[int(source.key)].left):
+                to_trace += choose[number.start]
     return found
 
 
