@@ -19,6 +19,7 @@ from errata.agents.records import (
     Diagnosis,
     Draft,
     Example,
+    MathAnswer,
     Mistake,
     NumberAnswer,
     Question,
@@ -130,6 +131,12 @@ def wrong(draft: Draft) -> str | None:
         case TextAnswer():
             if not mark(question, draft.completion).correct:
                 return "completion does not end in the target"
+        case MathAnswer():
+            try:
+                if not mark(question, draft.completion).correct:
+                    return "completion does not end in the target"
+            except ValueError:
+                return "target is no formula"
     return None
 
 
