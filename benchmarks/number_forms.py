@@ -73,6 +73,8 @@ RIGHT = [
     ("\\boxed{5 + 7 = 12}", "12"),
     ("The answer is 3 * 4 = 12, in 2 steps.", "12"),
     ("The answer is 3 x 4 = 12, in 2 steps.", "12"),
+    ("The answer is 20% of 50 = 10. So 40 are left.", "10"),
+    ("The answer is 5 times 3 is 15, in 2 steps.", "15"),
     # LaTeX
     ("\\boxed{\\frac{3}{4}}", "3/4"),
     ("\\boxed{\\frac{3}{4}}", "0.75"),
@@ -173,6 +175,9 @@ WRONG = [
     ("The answers are 4 and 6. The answer is 4 and 6.", "6"),
     ("#### 126, 21", "21"),
     ("#### 126, 21", "126"),
+    ("The answer is 1,2,3.", "1"),
+    ("The answer is 2 hours and 30 minutes.", "2"),
+    ("The answer is 12:30.", "12"),
     # no result
     ("First, 3 * 9 =", "9"),
     ("3 * 9 = ?", "9"),

@@ -165,11 +165,12 @@ LINK = re.compile(
     r"""
     [ ]?%?[*]{0,2}
     (?P<unit>(?:[ ]?(?:(?!(?:or|and|to|x)\b)[a-z]{1,15}|\\text\{[^{}\n]{0,30}\})){0,2})
-    (?: [ ]?(?P<equals>[=≈])
+    (?: (?P<equals>[ ]?[=≈]|[ ](?:is|equals)\b)
       | [ ]?(?:[-+/÷x\N{MULTIPLICATION SIGN}\N{MINUS SIGN}\N{EN DASH}]|\*(?!\*))
       | [ ]?\\(?:times|cdot|div)
-      | [ ](?:to|plus|minus|times|divided[ ]by)\b
-      | (?P<other>,?[ ]?\b(?:or|and)\b|,(?=[ ]))
+      | [ ](?:of|to|plus|minus|times|divided[ ]by)\b
+      | :(?=[0-9])
+      | (?P<other>,?[ ]?\b(?:or|and)\b|,)
     )
     [ (*\\]{0,4}(?:<<[^<>\n]{0,99}>>)?
     """,
@@ -339,7 +340,8 @@ def linked(text: str, first: re.Match[str]) -> tuple[Final | None, int, bool]:
         if number["unit"]:
             break
         if link["other"]:
-            if not same(text, sides[-1][-1], number, link["unit"]):
+            unit = link["unit"] if "or" in link["other"].lower() else ""
+            if not same(text, sides[-1][-1], number, unit):
                 return (
                     Final(None, f"unclear: {text[first.start() : number.end()][-60:]}"),
                     end,
