@@ -8,9 +8,6 @@ import pytest
 from growing import READERS, WORST, Text, random_texts, seconds
 
 NOT_YET = (
-    "number marker",
-    "number marker, none",
-    "text marker",
     "lenient JSON",
     "secrets",
     "code extraction",
