@@ -10,7 +10,6 @@ from growing import READERS, WORST, Text, random_texts, seconds
 NOT_YET = (
     "lenient JSON",
     "secrets",
-    "code extraction",
 )
 """Readers that still have texts which take them longer than in proportion."""
 
