@@ -14,6 +14,7 @@ from errata.agents.records import (
     CodeAnswer,
     Draft,
     Example,
+    MathAnswer,
     NumberAnswer,
     Question,
     TextAnswer,
@@ -80,4 +81,10 @@ def wrong(draft: Draft) -> str | None:
         case TextAnswer():
             if not mark(question, draft.completion).correct:
                 return "completion does not end in the target"
+        case MathAnswer():
+            try:
+                if not mark(question, draft.completion).correct:
+                    return "completion does not end in the target"
+            except ValueError:
+                return "target is no formula"
     return None

@@ -23,7 +23,7 @@ class Record(BaseModel):
 
 
 class NumberAnswer(Record):
-    """The last number of the response counts."""
+    """The stated final number of the response counts, or else the last one."""
 
     type: Literal["number"] = "number"
 
@@ -54,8 +54,15 @@ class TextAnswer(Record):
     type: Literal["text"] = "text"
 
 
+class MathAnswer(Record):
+    """A formula in LaTeX that is worth the same as the target."""
+
+    type: Literal["math"] = "math"
+
+
 Answer = Annotated[
-    NumberAnswer | ChoiceAnswer | CodeAnswer | TextAnswer, Field(discriminator="type")
+    NumberAnswer | ChoiceAnswer | CodeAnswer | TextAnswer | MathAnswer,
+    Field(discriminator="type"),
 ]
 """How a question is answered, with what its marker needs to know."""
 

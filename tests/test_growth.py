@@ -8,12 +8,8 @@ import pytest
 from growing import READERS, WORST, Text, random_texts, seconds
 
 NOT_YET = (
-    "number marker",
-    "number marker, none",
-    "text marker",
     "lenient JSON",
     "secrets",
-    "code extraction",
 )
 """Readers that still have texts which take them longer than in proportion."""
 

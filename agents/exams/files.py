@@ -18,15 +18,17 @@ from errata.agents.exams.layouts import (
     code_prompt,
     code_reply,
     labelled,
+    math_prompt,
     number_target,
     read_layout,
     text_prompt,
 )
 from errata.agents.exams.rows import Row, Skipped, first_problem, parse_rows, read_rows
+from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.marking.number import read_number
-from errata.agents.records import CodeAnswer, Question, Record, TextAnswer
+from errata.agents.records import CodeAnswer, MathAnswer, Question, Record, TextAnswer
 
-AnswerType = Literal["number", "choice", "code", "text"]
+AnswerType = Literal["number", "choice", "code", "text", "math"]
 
 
 class FileSet(Record):
@@ -184,6 +186,15 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question
                 answer=TextAnswer(),
                 **known(given, id),
             )
+        case "math":
+            if not is_math_target(target_of(given)):
+                raise ExamError("the target is empty or too long for a formula; give the answer")
+            return Question(
+                prompt=given.prompt if "\\boxed" in given.prompt else math_prompt(given.prompt),
+                target=target_of(given),
+                answer=MathAnswer(),
+                **known(given, id),
+            )
         case _:
             return Question(
                 prompt=given.prompt, target=number_target(target_of(given)), **known(given, id)
@@ -202,8 +213,8 @@ def told_type(given: OwnFields) -> AnswerType:
         return "code"
     if read_number(target_of(given)) is None:
         raise ExamError(
-            f'the target {given.target!r} is not a number; say answer = "text", or give options '
-            "or tests"
+            f'the target {given.target!r} is not a number; say answer = "text" or "math", or give '
+            "options or tests"
         )
     return "number"
 

@@ -46,6 +46,7 @@ class PaperReply(LlmReply, Generic[Exercise]):
 REPLIES: dict[str, type[LlmReply]] = {
     "number": PaperReply[ExampleReply],
     "text": PaperReply[ExampleReply],
+    "math": PaperReply[ExampleReply],
     "choice": PaperReply[ChoiceReply],
     "code": PaperReply[CodeReply],
 }

@@ -212,6 +212,7 @@ class ExamplesReply(LlmReply, Generic[Exercise]):
 REPLIES: dict[str, type[LlmReply]] = {
     "number": ExamplesReply[ExampleReply],
     "text": ExamplesReply[ExampleReply],
+    "math": ExamplesReply[ExampleReply],
     "choice": ExamplesReply[ChoiceReply],
     "code": ExamplesReply[CodeReply],
 }

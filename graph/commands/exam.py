@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from errata.agents.errors import ExamError
-from errata.agents.examiner import examine
+from errata.agents.examiner import NotCounted, examine
 from errata.agents.exams import named_questions
 from errata.agents.exams.rows import Skipped
 from errata.agents.jsonl import Journal
@@ -31,6 +31,8 @@ class ExamResult(Record):
 
     exam: str
     result: Accuracy
+    not_counted: int = 0
+    """Questions whose answers have no verdict, through no fault of theirs; not in the result."""
 
 
 class Sitting(Record):
@@ -99,10 +101,7 @@ def sit_exams(
         with Journal(path, Answered) as journal:
             try:
                 results = [
-                    ExamResult(
-                        exam=name,
-                        result=sit_one(student, settings, name, questions, journal, watcher),
-                    )
+                    sit_one(student, settings, name, questions, journal, watcher)
                     for name, questions in exams
                 ]
             finally:
@@ -119,7 +118,7 @@ def sit_one(
     questions: Sequence[Question],
     journal: Journal[Answered],
     watcher: Watcher,
-) -> Accuracy:
+) -> ExamResult:
     model = str(settings.model_ref)
     known = {question.id: question for question in questions}
     attempts = []
@@ -135,11 +134,15 @@ def sit_one(
     watcher.progress(name, len(attempts), len(questions))
     done = frozenset(attempt.question_id for attempt in attempts)
     right = sum(attempt.correct for attempt in attempts)
-    for attempt in examine(student, settings.model_ref, questions, name, done):
+    left = NotCounted(watcher.say)
+    for attempt in examine(student, settings.model_ref, questions, name, done, left):
         attempts.append(attempt)
         right += attempt.correct
         question = known[attempt.question_id]
         journal.add(Answered(model=model, question=question, attempt=attempt))
         right = sum(attempt.correct for attempt in attempts)
         watcher.progress(name, len(attempts), len(questions), f"{right / len(attempts):.0%} right")
-    return accuracy(questions, attempts)
+    counted = [question for question in questions if question.id not in left.answers]
+    if not counted:
+        raise ExamError(f"{name}: no answer has a verdict, {len(left.answers)} are not counted")
+    return ExamResult(exam=name, result=accuracy(counted, attempts), not_counted=len(left.answers))

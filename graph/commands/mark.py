@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from errata.agents.errors import ExamError
-from errata.agents.examiner import mark_all
+from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.exams import plain
 from errata.agents.exams.layouts import LAYOUTS, read_layout, stem, wording
 from errata.agents.exams.rows import Unreadable, line_items
@@ -53,6 +52,8 @@ class Marks(Record):
     """Kind → (right, marked) responses."""
     reasons: Mapping[str, int]
     """Right responses, and wrong ones by what decided."""
+    not_counted: int = 0
+    """Responses without a verdict, through no fault of theirs; in none of the other numbers."""
 
 
 def mark_responses(
@@ -70,20 +71,25 @@ def mark_responses(
     marked: list[tuple[Question, Marked]] = []
     right = 0
     watcher.progress(exam, 0, len(responses))
-    for question, (id, _), verdict in mark_all(responses, lambda response: response[1]):
+    left = NotCounted(watcher.say)
+    for question, (id, _), verdict in mark_all(responses, lambda response: response[1], left):
         line = Marked(id=id or question.id, **verdict.model_dump())
         marked.append((question, line))
         right += line.correct
         watcher.progress(exam, len(marked), len(responses), f"{right / len(marked):.0%} right")
+    if not marked:
+        raise ExamError(f"{exam}: no response has a verdict, {len(responses)} are not counted")
     if out is not None:
         with Journal(out, Marked) as journal:
             for _, line in marked:
                 journal.add(line)
             journal.finish()
-    return summed_up(exam, len(questions), marked)
+    return summed_up(exam, len(questions), marked, left)
 
 
-def summed_up(exam: str, asked: int, marked: Sequence[tuple[Question, Marked]]) -> Marks:
+def summed_up(
+    exam: str, asked: int, marked: Sequence[tuple[Question, Marked]], left: NotCounted
+) -> Marks:
     by_question: dict[str, list[bool]] = defaultdict(list)
     by_kind: dict[str, tuple[int, int]] = {}
     reasons: Counter[str] = Counter()
@@ -104,19 +110,20 @@ def summed_up(exam: str, asked: int, marked: Sequence[tuple[Question, Marked]]) 
         exam=exam,
         responses=len(marked),
         answered=answered,
-        unanswered=asked - answered,
+        unanswered=asked - len(by_question.keys() | left.answers.keys()),
         samples=samples,
         accuracy=pass_at[1],
         ci95=wilson(sum(line.correct for _, line in marked), answered) if single else None,
         pass_at=pass_at,
         by_kind=dict(sorted(by_kind.items())) if by_kind.keys() != {""} else {},
         reasons=dict(reasons.most_common()),
+        not_counted=left.answers.total(),
     )
 
 
 def family(why: str) -> str:
     """What sort of reason this is: the words before its details."""
-    if re.match(r".* is not ", why):
+    if " is not " in why and not why.startswith(("raises ", "fails: ", "syntax error: ")):
         return "another answer"
     if why.startswith("does not define"):
         return "does not define the function"

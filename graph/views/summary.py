@@ -271,6 +271,8 @@ def print_marks(found: Marks, console: Console) -> None:
         out.print("unbiased, from each question's samples", "dim")
     if found.unanswered:
         out.print(f"{count(found.unanswered, 'question')} without a response, not counted", "dim")
+    if found.not_counted:
+        out.print(f"{count(found.not_counted, 'response')} without a verdict, not counted", "dim")
     out.heading("Why")
     table = grid("right", "left")
     for reason, number in found.reasons.items():
