@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Entry, Prices
 from errata.agents.errors import ConfigError
+from errata.agents.jsonl import read_lines
 from errata.agents.records import Record
 from errata.graph.config import RunConfig
 from errata.graph.run_folder import RunFolder
@@ -85,7 +86,7 @@ class Costs:
         if not self.path.exists():
             return []
         entries = []
-        for line in self.path.read_bytes().splitlines():
+        for line in read_lines(self.path):
             try:
                 entries.append(Entry.model_validate_json(line))
             except ValidationError:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from errata.agents.embeddings import WordEmbeddings
-from errata.agents.records import ModelRef, Question, Response
+from errata.agents.jsonl import read_records
+from errata.agents.records import Example, ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.nodes import Agents
@@ -64,8 +65,7 @@ class TableTrainer:
             with self.log.open("a") as file:
                 file.write(f"train {index}\n")
         taught = {
-            self.kinds[json.loads(line)["question_id"]]
-            for line in job.examples.read_text().splitlines()
+            self.kinds[example.question_id] for example in read_records(job.examples, Example)
         }
         on_step(1, 1, 0.5)
         job.adapter.mkdir(exist_ok=True)
