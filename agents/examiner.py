@@ -25,7 +25,7 @@ def examine(
     """Marked attempts at the questions not yet `answered`, as they come, in any order.
 
     Args:
-        exam: Names this sitting; an attempt's id is `question@exam`.
+        exam: Names this exam; an attempt's id is `question@exam`.
 
     Raises:
         StepFailed: The student stopped half-way; what was yielded until then stands.

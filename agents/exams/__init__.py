@@ -12,7 +12,7 @@ from pydantic import Field
 from errata.agents.errors import ExamError
 from errata.agents.exams.arithmetic import make_questions
 from errata.agents.exams.files import AnswerType, FileExam, FileSet, read_questions
-from errata.agents.exams.held_out import HeldOut, check_apart, plain
+from errata.agents.exams.held_out import HeldOut, check_disjoint, plain
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.named import NamedExam
 from errata.agents.exams.rows import Skipped
@@ -76,7 +76,7 @@ def load_exam(settings: ArithmeticExam | FileExam | NamedExam) -> Exam:
     """
     skipped: list[Skipped] = []
     exam = Exam(*settings.read(skipped), skipped)
-    check_apart({"practice": exam.practice, "dev": exam.dev, "test": exam.test})
+    check_disjoint({"practice": exam.practice, "dev": exam.dev, "test": exam.test})
     return exam
 
 
@@ -90,7 +90,7 @@ def named_questions(
     prompts: Path | None = None,
     skipped: list[Skipped] | None = None,
 ) -> list[Question]:
-    """Questions of one exam for a sitting of its own.
+    """Questions of one exam, in or outside any run.
 
     Args:
         name: `arithmetic`, one of the seven (from the hub), `NAME=PATH` (one of the seven from a
@@ -115,7 +115,7 @@ def named_questions(
             prompts=prompts,
             skip_bad=skipped is not None,
         )
-        return settings.sitting(split, skipped)[:limit]
+        return settings.read_split(split, skipped)[:limit]
     if split is not None:
         raise ExamError(f"{name} has no splits: take split = {split!r} out")
     if name == "arithmetic":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from errata.agents.errors import ExamError
 from errata.agents.plain_text import well_formed
@@ -36,6 +36,10 @@ class Skipped(Record):
 
     where: str
     reason: str
+    id: str = Field(default="", exclude=True)
+    """That it would have, if it has none of its own."""
+    fields: Mapping[str, Any] = Field(default_factory=dict, exclude=True)
+    """As its file has them."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"
@@ -64,7 +68,7 @@ def parse_rows(
                 )
         except (ValueError, RecursionError, MemoryError) as error:
             reason = why_bad(error)
-            bad = Skipped(where=row.where, reason=reason)
+            bad = Skipped(where=row.where, reason=reason, id=row.id, fields=row.fields)
             if skipped is None:
                 raise ExamError(f"{bad} (skip_bad leaves such questions out)") from None
             skipped.append(bad)
