@@ -109,7 +109,7 @@ class Verdict(Record):
     """What a marker says of one response."""
 
     correct: bool
-    answer: Text | None
+    answer: str | None
     """The answer as the marker read it; None when it found none."""
     why: Text
     """What decided, in a few words: `72 is not 27`, `no final choice`, `time-out after 5 s`."""

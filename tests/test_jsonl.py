@@ -44,6 +44,8 @@ def half_written(folder: Path) -> Sequence[Unusable]:
     with Journal(folder / "x.jsonl", Unusable) as journal:
         for record in SAID:
             journal.add(record)
+    with (folder / "x.jsonl.part").open("ab") as part:
+        part.write(b'{"source_id":"torn')
     return so_far(folder / "x.jsonl", Unusable)
 
 

@@ -293,6 +293,10 @@ def test_the_share_of_right_answers_is_shown_as_they_come(tmp_path: Path) -> Non
     exams, watcher = [own_exam(tmp_path, CHOICES)], Counting()
     evaluate(StudentSettings(), exams, None, watcher, Tiring(9))
     assert watcher.notes == ["0/2", "1/2 100% right", "2/2 50% right"]
+    again = Counting()
+    exams, out = stopped(tmp_path)
+    evaluate(StudentSettings(), exams, out, again, Tiring(9))
+    assert again.notes == ["1/2", "2/2 50% right"]
 
 
 def verdicts(
@@ -351,6 +355,13 @@ def test_the_same_options_in_words_of_one_question_decide_between_twins(tmp_path
     asked = [{"question": "Which is a metal?", "response": "B"}]
     with pytest.raises(ExamError, match="give each response the id of its question"):
         verdicts(tmp_path, exam, asked)
+
+
+def test_the_end_of_an_id_that_two_questions_share_names_neither(tmp_path: Path) -> None:
+    rows = [{"id": f"{name}-1", "prompt": f"{name}?", "target": "1"} for name in "ab"]
+    exam = own_exam(tmp_path, rows)
+    with pytest.raises(ExamError, match="no question with the id '1'"):
+        verdicts(tmp_path, exam, [{"id": "1", "response": "1"}])
 
 
 def test_responses_to_questions_that_were_left_out_are_counted(tmp_path: Path) -> None:
@@ -436,6 +447,8 @@ def test_half_a_character_is_replaced_wherever_it_stands(tmp_path: Path) -> None
     exam = own_exam(tmp_path, rows)
     assert exam.questions[0].id == "a\ufffd"
     assert exam.questions[1].target == "x \ufffd \U0001f600"
+    (tmp_path / "array.json").write_text(json.dumps(rows, indent=2))
+    assert named_questions(str(tmp_path / "array.json")) == exam.questions
     raises = "def double(n):\n    raise ValueError('\\ud800')"
     responses = [
         {"id": "a\ud800", "response": "\ud800 4"},
