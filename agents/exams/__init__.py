@@ -1,4 +1,11 @@
-"""Where questions come from: one file a family."""
+"""Where questions come from.
+
+A new exam that has files of its own is one function in `layouts.py` (from a row's fields to a
+question) and its place in `hub.py`; one that is made, like `arithmetic.py`, is a file here with
+its settings beside `ArithmeticExam`. `rows.py` reads any file's rows, `files.py` a user's own
+questions, `named.py` the splits of the seven; `several.py` puts the exams of a run together and
+`held_out.py` keeps them apart.
+"""
 
 from __future__ import annotations
 
