@@ -43,7 +43,7 @@ def examine(
     """Marked attempts at the questions not yet `answered`, as they come, in any order.
 
     Args:
-        exam: Names this sitting; an attempt's id is `question@exam`.
+        exam: Names this exam; an attempt's id is `question@exam`.
         not_counted: As for `mark_all`.
 
     Raises:

@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from errata.agents.plain_text import well_formed
 
 Precision = Literal["auto", "bfloat16", "float32"]
 """Number format of the weights; `auto` asks the hardware."""
+
+
+Text = Annotated[str, AfterValidator(well_formed)]
+"""What a model or a program said: no file could hold halves of surrogate pairs."""
 
 
 class Record(BaseModel):
@@ -80,7 +86,7 @@ class Question(Record):
     """What sort of question this is; accuracy is also reported by kind."""
     answer: Answer = NumberAnswer()
     exam: str | None = None
-    """Name of the exam that it belongs to, where several are sat in one run."""
+    """Name of the exam that it belongs to, where a run has several."""
 
 
 class ModelRef(Record):
@@ -99,7 +105,7 @@ class Response(Record):
     """What the student said to one question."""
 
     question_id: str
-    text: str
+    text: Text
     tokens: int = Field(ge=0)
     """Generated tokens, the end mark included."""
     cut: bool
@@ -112,7 +118,7 @@ class Verdict(Record):
     correct: bool
     answer: str | None
     """The answer as the marker read it; None when it found none."""
-    why: str
+    why: Text
     """What decided, in a few words: `72 is not 27`, `no final choice`, `time-out after 5 s`."""
 
 

@@ -160,8 +160,8 @@ def exam(
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
-    from errata.graph.commands.exam import open_exams, sit_exams
-    from errata.graph.views.summary import print_sitting
+    from errata.graph.commands.exam import evaluate, open_exams
+    from errata.graph.views.summary import print_evaluation
 
     settings = StudentSettings(
         model=model,
@@ -172,11 +172,11 @@ def exam(
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
-        found = sit_exams(settings, opened, out, watcher)
+        found = evaluate(settings, opened, out, watcher)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:
-        print_sitting(found, console())
+        print_evaluation(found, console())
 
 
 @app.command()
@@ -206,8 +206,8 @@ def mark(
     from errata.graph.views.summary import print_marks
 
     with working(to_stderr=as_json) as watcher:
-        [(name, questions)] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
-        found = mark_responses(name, questions, responses, out, watcher)
+        [opened] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
+        found = mark_responses(opened, responses, out, watcher)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:
@@ -231,9 +231,9 @@ def check(
     from errata.graph.commands.instructors import print_checked
     from errata.graph.config import load_config
 
-    told = load_config(config)
+    settings = load_config(config)
     with working():
-        found = check_teachers(told)
+        found = check_teachers(settings)
     print_checked(found, console())
     if any(one.problem for one in found):
         raise typer.Exit(2)

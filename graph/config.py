@@ -175,6 +175,10 @@ def load_config(path: Path) -> RunConfig:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
+    except (ValueError, RecursionError):  # Python's own limits, which tomllib does not mind
+        raise ConfigError(
+            f"{path} cannot be read: it is nested too deeply, or holds too long a number"
+        ) from None
     config = parse_config(given, str(path))
     return with_paths_from(config, path.parent)
 
@@ -213,8 +217,17 @@ def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
         return f"{name!r} is missing; add it"
     message = problem["msg"][0].lower() + problem["msg"][1:]
     secret = "key" in place[-1]
-    shown = "" if secret or isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
-    return f"{name!r} is wrong: {message}{shown}"
+    if secret or isinstance(problem["input"], dict):
+        return f"{name!r} is wrong: {message}"
+    return f"{name!r} is wrong: {message} (it is {shown(problem['input'])})"
+
+
+def shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "too large to be shown"
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def known_keys(loc: tuple[int | str, ...]) -> list[str]:

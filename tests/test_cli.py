@@ -65,6 +65,9 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     ("toml", "sentence"),
     [
         ("[exam", "is not TOML"),
+        ("a = " + "[" * 20_000, "is nested too deeply"),
+        ("a = " + "9" * 5000, "too long a number"),
+        ("name = 0x" + "f" * 5000, "'name' is wrong: input should be a valid string (it is too la"),
         ("", "'exam' is missing"),
         ("exam = []", "'exam' is wrong"),
         ("[exam]\nname = 'mml'", "'exam.practice' is missing; did you mean the exam 'mmlu'?"),

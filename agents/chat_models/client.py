@@ -26,7 +26,6 @@ from errata.agents.chat_models.failures import (
     may_pass,
     refuses_form,
     sentence_for,
-    well_formed,
     what_it_said,
 )
 from errata.agents.chat_models.ledger import Ledger, Reservation, Usage, estimate
@@ -35,6 +34,7 @@ from errata.agents.chat_models.reply import LONGEST, RawReply
 from errata.agents.chat_models.secrets import Secrets
 from errata.agents.chat_models.settings import LlmSettings
 from errata.agents.errors import ErrataError, InstructorError
+from errata.agents.plain_text import well_formed
 from errata.agents.prompts import Prompt
 from errata.agents.records import LlmCall
 

@@ -7,6 +7,8 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from errata.agents.plain_text import well_formed
+
 PASSING = {408, 409, 425, 429}  # and all from 500
 GARBLED = (ValueError, TypeError, AttributeError, LookupError)
 """What clients raise over a reply of status 200 that they cannot make out."""
@@ -162,11 +164,6 @@ def what_it_said(error: BaseException) -> str:
     if not isinstance(body, dict) or "message" not in body:
         return one_line(str(error))
     return one_line(f"{body['message']} {body.get('code') or ''}")
-
-
-def well_formed(text: str) -> str:
-    """The text without halves of surrogate pairs, which servers send and UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def one_line(text: str) -> str:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from errata.agents.plain_text import well_formed
+
 DEEPEST = 32
 MOST_TRIED = 1000  # brackets, after which a text is given up
 SCANS = 20  # how often a text may be read over, on average, before that too
@@ -241,4 +243,4 @@ def unescaped(text: str) -> str:
         lambda m: chr(int(m[1][1:], 16)) if len(m[1]) == 5 else ESCAPES.get(m[1], m[0]),
         text,
     )
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return well_formed(text)

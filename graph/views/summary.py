@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from errata.agents.records import Accuracy
-from errata.graph.commands.exam import Sitting
+from errata.graph.commands.exam import Evaluation
 from errata.graph.commands.mark import Marks
 from errata.graph.report import Gain, Report
 from errata.graph.run_folder import RunFolder
@@ -32,7 +32,7 @@ from errata.graph.views.printer import (
 )
 from errata.graph.views.trace import events_of, print_trace, step_under_way
 
-__all__ = ["print_marks", "print_runs", "print_sitting", "print_summary", "print_trace"]
+__all__ = ["print_evaluation", "print_marks", "print_runs", "print_summary", "print_trace"]
 
 MOST_KINDS = 24
 STEPS = ("examine", "contrast", "diagnose", "write", "train")
@@ -205,7 +205,7 @@ def show_use(report: Report, folder: Path, out: Printer) -> None:
     out.unwrapped(f"What each agent saw and said: errata trace {shlex.quote(report.name)}")
 
 
-def print_sitting(found: Sitting, console: Console) -> None:
+def print_evaluation(found: Evaluation, console: Console) -> None:
     """What a model reached in one exam or several."""
     out = Printer(console)
     if len(found.exams) > 1:
@@ -273,6 +273,9 @@ def print_marks(found: Marks, console: Console) -> None:
         out.print(f"{count(found.unanswered, 'question')} without a response, not counted", "dim")
     if found.not_counted:
         out.print(f"{count(found.not_counted, 'response')} without a verdict, not counted", "dim")
+    if found.left_out:
+        left_out = f"{count(found.left_out, 'response')} to questions that were left out"
+        out.print(f"{left_out}, not counted", "dim")
     out.heading("Why")
     table = grid("right", "left")
     for reason, number in found.reasons.items():

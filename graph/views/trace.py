@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.tree import Tree
 
 from errata.agents.errors import RunError
+from errata.agents.jsonl import read_lines
 from errata.agents.records import (
     Attempt,
     Diagnosis,
@@ -428,9 +429,7 @@ def so_far(path: Path, of: type[R]) -> list[R]:
     """The whole lines of a file, also of one that is still being written; none is no error."""
     for there in (path, path.with_name(path.name + ".part")):
         if there.exists():
-            data = there.read_bytes()
-            lines = data[: data.rfind(b"\n") + 1].splitlines()
-            return [of.model_validate_json(line) for line in lines]
+            return [of.model_validate_json(line) for line in read_lines(there, whole=True)]
     return []
 
 
