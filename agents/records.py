@@ -270,13 +270,17 @@ class TrainingSettings(Record):
     """How the LoRA adapter is trained."""
 
     rank: int = Field(default=16, ge=1)
+    """Of the two matrices that stand beside each layer; more rank, more weights to train."""
     alpha: int = Field(default=32, ge=1)
     """LoRA scale; updates are multiplied by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the adapter's inputs that each step leaves out."""
     targets: tuple[str, ...] = ("all-linear",)
     """Names of the layers that get an adapter, or `all-linear`."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    """Of AdamW, at its highest."""
     epochs: float = Field(default=2, gt=0)
+    """How often each example is trained on."""
     batch: int = Field(default=8, ge=1)
     """Examples in memory at once, on each GPU."""
     accumulate: int = Field(default=1, ge=1)
@@ -288,10 +292,12 @@ class TrainingSettings(Record):
     gradient_checkpointing: bool = False
     """Less memory for a third more time: activations are computed again instead of kept."""
     max_tokens: int = Field(default=1024, ge=8)
-    """Longer examples are left out, and counted."""
+    """Of an example; longer ones are left out, and counted."""
     seed: int = 0
+    """Of the new weights, the order of the examples and the replay; each round adds its index."""
     start: Literal["base", "best"] = "base"
     """Train a new adapter, or go on from the best one so far."""
     replay: float = Field(default=1.0, ge=0)
     """Earlier rounds' examples to mix in, as a share of those that there are."""
     precision: Precision = "auto"
+    """Number format of the weights; `auto` asks the hardware."""
