@@ -1,5 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
+# make quick: the checks that neither load a model nor kill anything.
 
 PYTHON ?= python3
 # Where pip takes torch from, such as --index-url https://download.pytorch.org/whl/cpu
@@ -14,6 +15,14 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+quick: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest $(SLOW:%=--ignore=tests/test_%.py)
+
+SLOW := growth llm_faults local_instructor real_student resume sandbox
 
 setup: .venv/ready
 
@@ -36,4 +45,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv build *.egg-info
 
-.PHONY: demo test setup clean
+.PHONY: demo test quick setup clean

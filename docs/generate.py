@@ -216,9 +216,9 @@ def records() -> str:
     for model in sorted(known, key=lambda model: model.__name__):
         parts += [f"### {model.__name__}\n", f"{first_line(model)}\n"]
         parts.append("| field | type | |\n| --- | --- | --- |")
-        annotated, said = annotations(model), strings(model)
+        written, said = types_of(model), strings(model)
         for name in model.model_fields:
-            parts.append(row(f"`{name}`", f"`{annotated[name]}`", said.get(name, "")))
+            parts.append(row(f"`{name}`", f"`{written[name]}`", said.get(name, "")))
         parts.append("")
     return "\n".join(parts)
 
@@ -244,7 +244,7 @@ def strings(model: type[BaseModel]) -> dict[str, str]:
     return found
 
 
-def annotations(model: type[BaseModel]) -> dict[str, str]:
+def types_of(model: type[BaseModel]) -> dict[str, str]:
     """Field → its type, as the code writes it."""
     return {
         ast.unparse(field.target): ast.unparse(field.annotation)

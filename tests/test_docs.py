@@ -13,8 +13,19 @@ from typing import Any
 import pytest
 from doubles import table_agents
 
+from errata.agents.exams import FileSet
 from errata.agents.exams.arithmetic import KINDS
+from errata.agents.exams.files import read_questions
 from errata.agents.exams.several import load_exams
+from errata.agents.marking import mark
+from errata.agents.records import (
+    Answer,
+    ChoiceAnswer,
+    MathAnswer,
+    NumberAnswer,
+    Question,
+    TextAnswer,
+)
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
@@ -74,11 +85,42 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+ANSWERS: dict[str, Answer] = {
+    "number": NumberAnswer(),
+    "choice": ChoiceAnswer(options=dict(zip("ABCD", ("oak", "elm", "ash", "fir"), strict=True))),
+    "text": TextAnswer(),
+    "math": MathAnswer(),
+}
+
+
+def test_the_examples_of_marking_are_marked_as_their_page_says() -> None:
+    page = (ROOT / "docs" / "exams-and-marking.md").read_text()
+    rows = re.findall(r"^\| (\w+) \| `(.+)` \| (\S+) \| (right|wrong): ", page, re.MULTILINE)
+    assert {kind for kind, *_ in rows} == set(ANSWERS)
+    for kind, response, target, said in rows:
+        question = Question(id="q", prompt="?", target=target, answer=ANSWERS[kind])
+        verdict = mark(question, response)
+        assert verdict.correct == (said == "right"), (response, verdict)
+
+
+def test_the_questions_of_the_page_on_exams_are_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "exams-and-marking.md").read_text()
+    file = tmp_path / "exam.jsonl"
+    file.write_text(page.partition("```json\n")[2].partition("```")[0])
+    questions = read_questions(FileSet(file=file))
+    assert [question.answer.type for question in questions] == [
+        "number",
+        "choice",
+        "code",
+        "text",
+        "math",
+    ]
+
+
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18},
-        "out_of_domain": {"name": "own", "practice": "q", "dev": "q", "test": "q"},
         "examples": {"per_round": 20},
         "stop": {"rounds": 2},
     }
@@ -88,11 +130,13 @@ def config(**changes: Any) -> RunConfig:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, dict[str, Any]]:
     runs = tmp_path_factory.mktemp("runs")
-    questions = runs / "own.jsonl"
-    questions.write_text('{"prompt": "How many legs has a spider?", "target": 8}\n')
-    own = {"name": "own", "practice": questions, "dev": questions, "test": questions}
-    settings = config(out_of_domain={key: str(value) for key, value in own.items()})
-    agents = table_agents(load_exams(settings.exam).practice, [ALL[:8], ALL[:12]], ALL[:3])
+    own = {name: str(runs / f"{name}.jsonl") for name in ("practice", "dev", "test")}
+    for name, path in own.items():
+        Path(path).write_text(f'{{"prompt": "How many letters has {name}?", "target": 8}}\n')
+    settings = config(out_of_domain={"name": "own", **own})
+    agents = table_agents(
+        load_exams(settings.exam, settings.out_of_domain).practice, [ALL[:8], ALL[:12]], ALL[:3]
+    )
     run(settings, runs, **agents, cache=False)
     return RunFolder(runs / "t"), agents
 
