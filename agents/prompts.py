@@ -31,20 +31,20 @@ CONTROL = re.compile(
 class Prompt:
     """The sections of one Markdown prompt; a line `<!-- name -->` begins each."""
 
-    def __init__(self, own: Path, yours: Path | None = None) -> None:
-        """Reads errata's `own` prompt, or `yours` in its place.
+    def __init__(self, own: Path, custom: Path | None = None) -> None:
+        """Reads errata's `own` prompt, or `custom` in its place.
 
         Raises:
-            ConfigError: `yours` cannot be read, or has not the sections and fields of the one
+            ConfigError: `custom` cannot be read, or has not the sections and fields of the one
                 that it replaces.
         """
-        self.path = yours or own
+        self.path = custom or own
         self.sections = read_sections(own)
-        if yours is not None:
-            needed, self.sections = self.sections, read_sections(yours)
-            check_names(yours, "section", needed, self.sections)
+        if custom is not None:
+            needed, self.sections = self.sections, read_sections(custom)
+            check_names(custom, "section", needed, self.sections)
             for name, section in needed.items():
-                where = f"{yours}, section {name}"
+                where = f"{custom}, section {name}"
                 given = self.sections[name].get_identifiers()
                 check_names(where, "field", section.get_identifiers(), given)
 

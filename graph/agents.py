@@ -13,7 +13,7 @@ from errata.graph.config import RunConfig
 
 if TYPE_CHECKING:
     from errata.agents.chat_models.cache import ReplyCache
-    from errata.agents.chat_models.client import Line, OnCall
+    from errata.agents.chat_models.client import ChatClient, OnCall
     from errata.agents.chat_models.ledger import Ledger
 
 
@@ -23,18 +23,18 @@ class Teachers:
     instructor_name: str
     writer: Writer
     writer_name: str
-    lines: tuple[Line, ...]
-    """To the chat models behind them."""
+    clients: tuple[ChatClient, ...]
+    """Of the chat models behind them."""
 
     def close(self) -> None:
-        """Lets go of weights on this machine; the next question loads them again."""
-        if not self.lines:
+        """Unloads weights on this machine; the next question loads them again."""
+        if not self.clients:
             return
         from errata.agents.chat_models.local import LocalChatModel
 
-        for line in self.lines:
-            if isinstance(line.model, LocalChatModel):
-                line.model.close()
+        for client in self.clients:
+            if isinstance(client.model, LocalChatModel):
+                client.model.close()
 
 
 def open_teachers(
@@ -56,38 +56,38 @@ def open_teachers(
         ConfigError: A prompt of the user's does not fit.
         InstructorError: A provider's package, a key, or a function is missing.
     """
-    from errata.agents.chat_models.client import Line
+    from errata.agents.chat_models.client import ChatClient
     from errata.agents.llm import LlmInstructor, LlmWriter
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
     from errata.agents.variations import VariationsInstructor, VariationsWriter
 
     first, second = config.instructor, config.writer or config.instructor
-    lines: dict[LlmSettings, Line] = {}
+    clients: dict[LlmSettings, ChatClient] = {}
 
-    def line_to(settings: LlmSettings) -> Line:
-        """One line where both ask the same: weights are loaded once, limits kept together."""
+    def client_for(settings: LlmSettings) -> ChatClient:
+        """One client where both ask the same: weights are loaded once, limits kept together."""
         alike = settings.model_copy(update={"prompt": None, "preset": None})
-        if alike not in lines:
+        if alike not in clients:
             model = open_chat_model(alike, folder)
-            lines[alike] = Line(model, on_call, alike, cache, ledger)
-        return lines[alike]
+            clients[alike] = ChatClient(model, on_call, alike, cache, ledger)
+        return clients[alike]
 
     instructor: Instructor = VariationsInstructor()
     writer: Writer = VariationsWriter()
     if isinstance(first, LlmSettings) and first.preset == "paper":
         count = min(LARGEST_ASK, config.examples.per_mistake)
-        instructor = PaperInstructor(line_to(first), count, first.prompt)
+        instructor = PaperInstructor(client_for(first), count, first.prompt)
         writer = PaperWriter()
     else:
         if isinstance(first, LlmSettings):
-            instructor = LlmInstructor(line_to(first), first.prompt)
+            instructor = LlmInstructor(client_for(first), first.prompt)
         if isinstance(second, LlmSettings):
             prompt = second.prompt if config.writer else None  # an instructor's does not write
-            writer = LlmWriter(line_to(second), prompt)
+            writer = LlmWriter(client_for(second), prompt)
     return Teachers(
         instructor=instructor,
         instructor_name=first.model,
         writer=writer,
         writer_name=second.model,
-        lines=tuple(lines.values()),
+        clients=tuple(clients.values()),
     )

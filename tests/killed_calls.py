@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from doubles import table_agents
-from openai_server import Fault, OpenAIServer, completion
 from table_run import Killer
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.testing.openai_server import Fault, OpenAIServer, completion
 from errata.graph.config import parse_config
 from errata.graph.run import hire, resume, run
 from errata.graph.run_folder import RunFolder

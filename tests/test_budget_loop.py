@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from openai_server import OpenAIServer
 
 from errata.agents.chat_models.cache import ReplyCache
 from errata.agents.chat_models.ledger import Budget, Ledger, Usage
@@ -23,6 +22,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import Diagnosis, DiagnosisLine, Draft, Mistake, Unusable
+from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import Costs

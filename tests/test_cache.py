@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path: Path) -> None:
 
 def test_a_reply_of_another_version_is_asked_again(tmp_path: Path) -> None:
     with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
-        cache.attempt("INSERT INTO replies VALUES ('k', 'm', '{\"old\": 1}', 0)")
+        cache.query_or_warn("INSERT INTO replies VALUES ('k', 'm', '{\"old\": 1}', 0)")
         assert cache.get("k") is None
         cache.put("k", REPLY, "m")
         assert cache.get("k") == REPLY
@@ -175,7 +175,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
         for n in range(3):
             cache.put(f"old {n}", REPLY, "openai:old")
-        cache.attempt("UPDATE replies SET at = at - 60 * 86400")
+        cache.query_or_warn("UPDATE replies SET at = at - 60 * 86400")
         cache.put("new", REPLY, "anthropic:new")
     return tmp_path / "replies.sqlite"
 

@@ -128,7 +128,7 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
 def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path: Path) -> None:
     from doubles import table_agents
 
-    from errata.agents.chat_models import Line, LlmSettings, open_chat_model
+    from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
     from errata.agents.errors import InstructorError
     from errata.agents.exams.several import load_exams
     from errata.agents.llm import LlmInstructor
@@ -150,7 +150,7 @@ def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path:
     dead = Agents(
         table.student,
         table.trainer,
-        LlmInstructor(Line(open_chat_model(nobody), lambda call: None, nobody)),
+        LlmInstructor(ChatClient(open_chat_model(nobody), lambda call: None, nobody)),
         table.writer,
         table.embeddings,
     )

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai_server import OpenAIServer, Reply, completion
 from pydantic import ValidationError
 
 from errata.agents import llm
-from errata.agents.chat_models import Line, LlmSettings, open_chat_model
+from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
 from errata.agents.checks import wrong
 from errata.agents.data_writer import Ask
 from errata.agents.errors import InstructorError
@@ -36,6 +35,7 @@ from errata.agents.records import (
     Solved,
     Unusable,
 )
+from errata.agents.testing.openai_server import OpenAIServer, Reply, completion
 
 OWN_FOLDER = Path(llm.__file__).parent
 
@@ -104,13 +104,13 @@ def diagnosis(**changes: str) -> Diagnosis:
     )
 
 
-def line_to(
+def client_for(
     server: OpenAIServer, on_call: Callable[[LlmCall], None] = lambda call: None, **changes: Any
-) -> Line:
+) -> ChatClient:
     settings = LlmSettings(
         **({"model": "openai:scripted", "base_url": server.base_url, "retries": 0} | changes)
     )
-    return Line(open_chat_model(settings), on_call, settings)
+    return ChatClient(open_chat_model(settings), on_call, settings)
 
 
 def script(*replies: Reply) -> Callable[[dict[str, Any]], Reply]:
@@ -125,7 +125,7 @@ def diagnosed(
     """What becomes of one mistake when the server replies so."""
     calls: list[LlmCall] = []
     with OpenAIServer(script(*replies)) as server:
-        [result] = LlmInstructor(line_to(server, calls.append, **settings)).diagnose(
+        [result] = LlmInstructor(client_for(server, calls.append, **settings)).diagnose(
             [of or mistake()]
         )
     return result, calls, server
@@ -134,7 +134,7 @@ def diagnosed(
 def drafted(*replies: Reply, count: int = 2) -> tuple[list[Draft | Unusable], list[LlmCall]]:
     calls: list[LlmCall] = []
     with OpenAIServer(script(*replies)) as server:
-        [(_, drafts)] = LlmWriter(line_to(server, calls.append)).draft(
+        [(_, drafts)] = LlmWriter(client_for(server, calls.append)).draft(
             [Ask(mistake(), diagnosis(), count, seed=0)]
         )
     return list(drafts), calls
@@ -290,7 +290,7 @@ def test_all_mistakes_are_asked_about_and_each_call_is_reported() -> None:
         return "nonsense" if "gives away 7." in request["messages"][1]["content"] else GOOD
 
     with OpenAIServer(reply) as server:
-        instructor = LlmInstructor(line_to(server, calls.append, concurrency=4))
+        instructor = LlmInstructor(client_for(server, calls.append, concurrency=4))
         results = list(instructor.diagnose(mistakes))
     good = {result.mistake_id for result in results if isinstance(result, Diagnosis)}
     bad = {result.source_id for result in results if isinstance(result, Unusable)}
@@ -301,7 +301,7 @@ def test_all_mistakes_are_asked_about_and_each_call_is_reported() -> None:
 
 def test_no_mistakes_need_no_call() -> None:
     with OpenAIServer(script(GOOD)) as server:
-        assert list(LlmInstructor(line_to(server)).diagnose([])) == []
+        assert list(LlmInstructor(client_for(server)).diagnose([])) == []
     assert server.calls == 0
 
 
@@ -309,7 +309,7 @@ def test_what_was_diagnosed_before_a_failure_is_yielded_and_nothing_new_is_asked
     broken = (401, {"error": {"message": "out of order"}})
     results = []
     with OpenAIServer(script(GOOD, GOOD, broken)) as server:
-        instructor = LlmInstructor(line_to(server, concurrency=1))
+        instructor = LlmInstructor(client_for(server, concurrency=1))
         diagnoses = instructor.diagnose([mistake(number) for number in range(1, 19)])
         with pytest.raises(InstructorError, match="refuses the API key"):
             results.extend(diagnoses)
@@ -336,12 +336,12 @@ def test_a_dead_server_is_named_with_its_url() -> None:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     calls: list[LlmCall] = []
     with OpenAIServer(script(GOOD)) as server:
-        line = line_to(server, calls.append, base_url=url)
-        instructor = LlmInstructor(line)
+        client = client_for(server, calls.append, base_url=url)
+        instructor = LlmInstructor(client)
         with pytest.raises(InstructorError, match=f"at {url}.* cannot be reached: start the"):
             list(instructor.diagnose([mistake()]))
         with pytest.raises(InstructorError, match="cannot be reached"):
-            list(LlmWriter(line).draft([Ask(mistake(), diagnosis(), 1, seed=0)]))
+            list(LlmWriter(client).draft([Ask(mistake(), diagnosis(), 1, seed=0)]))
     assert [call.error is not None for call in calls] == [True, True]
 
 
@@ -430,7 +430,7 @@ def test_the_named_key_is_sent_and_appears_nowhere_else(monkeypatch: pytest.Monk
     echo = f"your key is {KEY}"
     errors = [(status, {"error": {"message": echo}}) for status in (401, 404, 500, 400, 422)]
     with OpenAIServer(script(echo, echo, GOOD, *errors[:3], *errors[3:] * 3)) as server:
-        instructor = LlmInstructor(line_to(server, calls.append, api_key_env="MY_KEY"))
+        instructor = LlmInstructor(client_for(server, calls.append, api_key_env="MY_KEY"))
         [unusable] = instructor.diagnose([mistake()])
         assert list(instructor.diagnose([mistake()])) != []
         for _ in errors:
@@ -478,7 +478,7 @@ def test_drafts_that_cannot_be_read_are_asked_for_again_and_then_are_data(
 
 def writer_prompt(seed: int = 0, count: int = 3, **changes: str) -> str:
     with OpenAIServer(script(GOOD)) as server:
-        writer = LlmWriter(line_to(server))
+        writer = LlmWriter(client_for(server))
         return writer.messages([Ask(mistake(), diagnosis(**changes), count, seed)])[1][1]
 
 
@@ -503,7 +503,7 @@ def test_mistakes_of_one_cause_share_a_call_as_far_as_a_reply_holds() -> None:
     with OpenAIServer(script(reply)) as server:
         brought = {
             ask.diagnosis.id: [draft.prompt for draft in drafts if isinstance(draft, Draft)]
-            for ask, drafts in LlmWriter(line_to(server, calls.append)).draft(asks)
+            for ask, drafts in LlmWriter(client_for(server, calls.append)).draft(asks)
         }
     assert sorted(call.source_id for call in calls) == ["d-0 d-2", "d-1", "d-3 d-4"]
     assert brought["d-0"] == [f"Exercise {n}?" for n in range(4)]
@@ -528,7 +528,7 @@ def data_in(prompt: str) -> list[str]:
 @pytest.fixture(scope="module")
 def instructor() -> Iterator[LlmInstructor]:
     with OpenAIServer(script(GOOD)) as server:
-        yield LlmInstructor(line_to(server))
+        yield LlmInstructor(client_for(server))
 
 
 @given(response=HOSTILE, prompt=HOSTILE.filter(bool), near=HOSTILE)
@@ -638,7 +638,7 @@ def drafted_for(asked: Question, reply: dict[str, Any]) -> tuple[Draft | Unusabl
     """The draft that a reply becomes, and the system prompt that asked for it."""
     sent = json.dumps({"examples": [reply]})
     with OpenAIServer(script(sent)) as server:
-        writer = LlmWriter(line_to(server))
+        writer = LlmWriter(client_for(server))
         [(_, [draft])] = writer.draft([Ask(mistake(question=asked), diagnosis(), 1, seed=0)])
     return draft, server.requests[0].body["messages"][0]["content"]
 
@@ -685,7 +685,7 @@ def test_a_reply_that_is_no_python_is_asked_for_again() -> None:
     bad = json.dumps({"examples": [PROGRAM | {"completion": "def half(n) return"}]})
     good = json.dumps({"examples": [PROGRAM]})
     with OpenAIServer(script(bad, good)) as server:
-        writer = LlmWriter(line_to(server))
+        writer = LlmWriter(client_for(server))
         [(_, [draft])] = writer.draft([Ask(mistake(question=CODE), diagnosis(), 1, seed=0)])
     assert isinstance(draft, Draft)
     assert "must be Python" in server.requests[1].body["messages"][-1]["content"]

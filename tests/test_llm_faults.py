@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from doubles import table_agents
 from killed_calls import compare
-from openai_server import Fault, OpenAIServer, Reply, completion, error
 from test_llm_loop import Mind, config
 
 from errata.agents.checks import wrong
@@ -20,8 +19,8 @@ from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.llm import LlmInstructor
 from errata.agents.records import Draft, Example
+from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, completion, error
 from errata.graph.nodes import Agents
 from errata.graph.report import Report
 from errata.graph.run import hire, resume, run
@@ -78,8 +77,6 @@ def agents_of(settings: Any, runs: Path) -> Agents:
     folder = RunFolder(runs / settings.name)
     folder.path.mkdir(exist_ok=True)
     hired = hire(settings, folder, Trace(folder.path / "trace.jsonl"))
-    assert isinstance(hired.instructor, LlmInstructor)
-    hired.instructor.line.traffic.first_rest_s = 0.01
     exam = load_exams(settings.exam)
     table = table_agents(exam.practice, [[KINDS[0].name, KINDS[1].name]], [KINDS[2].name])
     return replace(hired, student=table.student, trainer=table.trainer)
@@ -91,7 +88,7 @@ def worked(reply: Callable[[dict[str, Any]], Reply], runs: Path, **changes: Any)
         settings = config(server.base_url, "le")
         assert not isinstance(settings.instructor, str)
         changed = settings.instructor.model_copy(  # type: ignore[union-attr]
-            update={"api_key_env": None, "retries": 3, "timeout_s": 1, **changes}
+            update={"api_key_env": None, "retries": 3, "timeout_s": 1, "backoff_s": 0.01, **changes}
         )
         settings = settings.model_copy(update={"instructor": changed})
         agents = agents_of(settings, runs)
@@ -141,7 +138,7 @@ def test_a_server_that_only_fails_stops_the_run_and_recovers_on_resume(
         settings = config(server.base_url, "le")
         assert not isinstance(settings.instructor, str)
         changed = settings.instructor.model_copy(  # type: ignore[union-attr]
-            update={"api_key_env": None, "retries": 1, "timeout_s": 0.5}
+            update={"api_key_env": None, "retries": 1, "timeout_s": 0.5, "backoff_s": 0.01}
         )
         settings = settings.model_copy(update={"instructor": changed})
         agents = agents_of(settings, tmp_path)

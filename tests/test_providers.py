@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai_server import OpenAIServer
 from pydantic import SecretStr, ValidationError
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
 from errata.agents.chat_models.providers import PROVIDERS, dialect
 from errata.agents.chat_models.secrets import forms_of
 from errata.agents.errors import ConfigError, InstructorError, ModelError
+from errata.agents.testing.openai_server import OpenAIServer
 from errata.graph.agents import open_teachers
 from errata.graph.config import load_config, parse_config
 
@@ -177,11 +177,11 @@ def test_one_model_serves_both_and_keeps_each_prompt_to_its_own(tmp_path: Path) 
         return open_teachers(parse_config({"exam": exam, **tables}, "x"), tmp_path, print)
 
     both = opened(instructor={"model": "local:bundled"})
-    assert len(both.lines) == 1
+    assert len(both.clients) == 1
     two = opened(
         instructor={"model": "local:bundled"}, writer={"model": "local:bundled", "max_tokens": 9}
     )
-    assert len(two.lines) == 2
+    assert len(two.clients) == 2
     with pytest.raises(ConfigError, match="my_prompt"):
         opened(instructor={"model": "local:bundled", "prompt": str(tmp_path / "my_prompt.md")})
 

@@ -15,12 +15,12 @@ from urllib.parse import quote
 
 import pytest
 from doubles import table_agents
-from openai_server import OpenAIServer, Reply
 from rich.console import Console
 
 from errata.agents.chat_models.secrets import forms_of
 from errata.agents.errors import InstructorError
 from errata.agents.exams.several import load_exams
+from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.nodes import Agents
 from errata.graph.run import hire, resume, run

@@ -84,7 +84,7 @@ class ReplyCache:
         self.broken = False
 
     def get(self, key: str) -> CachedReply | None:
-        for (reply,) in self.attempt("SELECT reply FROM replies WHERE key = ?", key):
+        for (reply,) in self.query_or_warn("SELECT reply FROM replies WHERE key = ?", key):
             try:
                 return CachedReply.model_validate_json(reply)
             except ValidationError:  # another version wrote it: it is asked and written again
@@ -92,7 +92,7 @@ class ReplyCache:
         return None
 
     def put(self, key: str, reply: CachedReply, model: str) -> None:
-        self.attempt(
+        self.query_or_warn(
             "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
             *(key, model, reply.model_dump_json(), time.time()),
         )
@@ -105,7 +105,7 @@ class ReplyCache:
         """
         if not self.path.exists():
             return []
-        rows = self.insist(
+        rows = self.query(
             "SELECT model, count(*), sum(length(reply)), min(at), max(at) FROM replies "
             "GROUP BY model ORDER BY model"
         )
@@ -123,9 +123,9 @@ class ReplyCache:
         if not self.path.exists():
             return
         try:
-            self.insist("DELETE FROM replies WHERE at <= ?", time.time() - older_than_s)
-            self.insist("VACUUM")
-            self.insist("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.query("DELETE FROM replies WHERE at <= ?", time.time() - older_than_s)
+            self.query("VACUUM")
+            self.query("PRAGMA wal_checkpoint(TRUNCATE)")
         except RunError as error:
             if older_than_s or not isinstance(error.__cause__, sqlite3.DatabaseError):
                 raise
@@ -141,7 +141,7 @@ class ReplyCache:
                 self.connection.close()
                 self.connection = None
 
-    def attempt(self, statement: str, *values: str | float) -> list[Any]:
+    def query_or_warn(self, statement: str, *values: str | float) -> list[Any]:
         """The rows; none, and one warning, where the cache cannot be used."""
         with self.lock:
             if self.broken:
@@ -157,7 +157,7 @@ class ReplyCache:
         )
         return []
 
-    def insist(self, statement: str, *values: str | float) -> list[Any]:
+    def query(self, statement: str, *values: str | float) -> list[Any]:
         with self.lock:
             try:
                 return self.execute(statement, *values)

@@ -185,7 +185,7 @@ class Ledger:
             self.record(entry)
 
     def release(self, reservation: Reservation) -> None:
-        """Gives the room back: the call failed. One that is settled is let be."""
+        """Gives the room back: the call failed. Does nothing once it is settled."""
         with self.changed:
             self.close(reservation)
 

@@ -32,7 +32,9 @@ class LlmSettings(Record):
     timeout_s: float = Field(default=120, gt=0)
     """Patience with one request."""
     retries: int = Field(default=4, ge=0)
-    """Further tries of a request that met a lost connection, a 429 or a 5xx."""
+    """Of a request that met a lost connection, a time-out, a 429 or a 5xx."""
+    backoff_s: float = Field(default=1, ge=0, allow_inf_nan=False)
+    """Longest wait before the first retry; it doubles with each further one, up to a minute."""
     concurrency: int = Field(default=8, ge=1)
     """Requests under way at once."""
     requests_per_minute: int | None = Field(default=None, ge=1)

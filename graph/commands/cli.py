@@ -206,9 +206,9 @@ def mark(
 @app.command()
 def instructors() -> None:
     """List what could teach here, and what is missing: packages, keys, servers."""
-    from errata.graph.commands.instructors import at_hand, print_at_hand
+    from errata.graph.commands.instructors import available, print_available
 
-    print_at_hand(at_hand(), console())
+    print_available(available(), console())
 
 
 @app.command()

