@@ -272,6 +272,16 @@ def test_thoughts_and_reply_are_told_apart(text: str, thinking: str, said: str) 
     assert split_thinking(text) == (thinking, said)
 
 
+@pytest.mark.parametrize("tag", ["</think>", "<think></think>", "<think>"])
+def test_a_reply_of_nothing_but_tags_is_split_in_time_that_grows_with_its_length(tag: str) -> None:
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        split_thinking(tag * count)
+        return time.process_time() - start
+
+    assert seconds(30_000) < 30 * max(min(seconds(3_000) for _ in range(3)), 0.002)
+
+
 def test_thoughts_are_in_the_trace_and_not_in_the_reply() -> None:
     [found], _, [call], _ = diagnosed_by(lambda request: f"<think>It added.</think>{GOOD}")
     assert isinstance(found, Diagnosis)
