@@ -211,8 +211,9 @@ def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
         return f"{name!r} is missing; {hint}"
     if problem["type"] == "missing":
         return f"{name!r} is missing; add it"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    secret = "key" in place[-1]
+    said = problem["msg"].removeprefix("Value error, ")
+    message = said[0].lower() + said[1:]
+    secret = "key" in place[-1] or place[-1] == "base_url"  # a password may stand in an address
     shown = "" if secret or isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
     return f"{name!r} is wrong: {message}{shown}"
 

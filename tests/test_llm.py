@@ -18,11 +18,14 @@ from pydantic import ValidationError
 
 from errata.agents import llm
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
-from errata.agents.checks import wrong
+from errata.agents.chat_models.ledger import Entry, Ledger, Prices
+from errata.agents.checks import Checker, wrong
 from errata.agents.data_writer import Ask
 from errata.agents.errors import InstructorError
+from errata.agents.exams import HeldOut
 from errata.agents.exams.layouts import choice_prompt
 from errata.agents.llm import LlmInstructor, LlmWriter
+from errata.agents.plain_text import UNSEEN
 from errata.agents.prompts import Prompt, fence, neutralise
 from errata.agents.records import (
     Attempt,
@@ -195,6 +198,49 @@ def test_every_call_is_reported_with_what_it_saw_said_and_took() -> None:
     assert call.seconds > 0
 
 
+COUNTED = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        (None, (None, None)),
+        ({}, (None, None)),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, (None, None)),
+        ({"prompt_tokens": 100}, (100, None)),
+        (COUNTED | {"prompt_tokens": -5000}, (None, 20)),
+        (COUNTED | {"completion_tokens": -1}, (100, None)),
+        (COUNTED | {"prompt_tokens": 10**400}, (None, 20)),
+        (COUNTED | {"prompt_tokens": 100.5}, (None, 20)),
+        (COUNTED | {"prompt_tokens": float("nan")}, (None, 20)),
+        (COUNTED | {"prompt_tokens": "many"}, (None, 20)),
+        (COUNTED | {"completion_tokens": [1]}, (100, None)),
+        (COUNTED | {"prompt_tokens_details": {"cached_tokens": -1}}, (100, 20)),
+        (COUNTED | {"completion_tokens_details": {"reasoning_tokens": 10**9}}, (100, 20)),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_a_count_of_tokens_is_not_counted_but_estimated(
+    usage: Any, tokens: tuple[int | None, int | None]
+) -> None:
+    entries: list[Entry] = []
+    calls: list[LlmCall] = []
+    ledger = Ledger({"instructor": Prices(input=1, output=1)}, record=entries.append)
+    with OpenAIServer(script((200, completion(GOOD) | {"usage": usage}))) as server:
+        model = client_for(server).model
+        client = ChatClient(model, calls.append, ledger=ledger)
+        [result] = LlmInstructor(client).diagnose([mistake()])
+    assert isinstance(result, Diagnosis)
+    assert (calls[0].tokens_in, calls[0].tokens_out) == tokens
+    [entry] = entries
+    assert entry.estimated == (None in tokens)
+    least = sum(each or 1 for each in tokens) if None not in tokens else len(GOOD) // 4
+    assert least <= entry.tokens == ledger.tokens < 10_000
+    assert entry.money == pytest.approx(entry.tokens / 1e6)
+    assert entry.usage.cached_in is None
+    assert entry.usage.reasoning is None
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -331,6 +377,16 @@ def test_a_server_that_does_not_recover_is_named_with_what_it_said() -> None:
     assert "disk is full" in message
 
 
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+def test_what_a_server_says_reaches_no_terminal_as_an_order(status: int) -> None:
+    planted = "a\x1b]52;c;eA==\x07b\u202ec\u200bd\u2028e\U000e0041f\x9b2Jg"
+    message = failure_of((status, {"error": {"message": planted}}))
+    assert not UNSEEN.search(message)
+    assert message.isprintable()
+    if status != 401:
+        assert "]52;c;eA==b" in message
+
+
 def test_a_dead_server_is_named_with_its_url() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
@@ -448,6 +504,19 @@ def test_a_good_reply_becomes_drafts() -> None:
     expected = Draft(diagnosis_id="d-m-1", **EXAMPLE)
     assert drafts == [expected, expected]
     assert (call.agent, call.source_id) == ("data writer", "d-m-1")
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1b[2J", "\x7f", "\x9b", "\u202e", "\U000e0041"])
+@pytest.mark.parametrize("field", ["prompt", "completion", "target"])
+def test_an_example_with_control_characters_is_refused(field: str, sign: str) -> None:
+    sound = Draft(diagnosis_id="d", **EXAMPLE)
+    bad = sound.model_copy(update={field: sign + getattr(sound, field)})
+    assert Checker(HeldOut([]), []).refuse(bad) == "control characters"
+
+
+def test_line_breaks_of_windows_and_tabs_are_no_control_characters() -> None:
+    lines = {"completion": "40 - 12 = 28\r\n\t#### 28", "prompt": "Chloé 🎈👩‍🚀, 40 - 12?"}
+    assert Checker(HeldOut([]), []).refuse(Draft(diagnosis_id="d", **(EXAMPLE | lines))) is None
 
 
 def test_more_drafts_than_asked_for_are_left_out() -> None:

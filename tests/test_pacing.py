@@ -184,8 +184,31 @@ def test_the_pause_may_be_a_date_and_holds_for_all_calls() -> None:
 
 
 def test_a_pause_that_is_too_long_is_told_and_not_waited_for() -> None:
-    with pytest.raises(InstructorError, match="wait and resume"):
+    with pytest.raises(InstructorError, match="wait 24 h, as it asks, and resume"):
         diagnosed_by(lambda request: error(429, "tomorrow", Retry_After="86400"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("36000", "10 h"), ("604800", "7 days"), ("9" * 30, "wait and resume")],
+    ids=["10 hours", "a week", "no number that could be"],
+)
+def test_how_long_a_server_asks_to_wait_is_said(asked: str, told: str) -> None:
+    with pytest.raises(InstructorError, match=told):
+        diagnosed_by(lambda request: error(429, "later", Retry_After=asked), retries=0)
+
+
+def test_a_server_that_only_redirects_is_said_to_and_not_asked_again() -> None:
+    asked = 0
+
+    def reply(request: dict[str, Any]) -> Reply:
+        nonlocal asked
+        asked += 1
+        return Fault(307, headers={"Location": "/v1/chat/completions"})
+
+    with pytest.raises(InstructorError, match="redirects again and again: let base_url name"):
+        diagnosed_by(reply)
+    assert asked <= 25  # the client's own limit, once
 
 
 def test_a_spent_quota_is_not_tried_again() -> None:

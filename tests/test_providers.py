@@ -28,6 +28,9 @@ def make_model():
 def make_nothing():
     return "a model"
 
+def make_an_end():
+    raise SystemExit(0)
+
 def make_trouble():
     raise RuntimeError("out of paper")
 """
@@ -102,7 +105,7 @@ def test_a_key_file_that_holds_no_key_is_named_and_not_shown(tmp_path: Path) -> 
     ("wrong", "said"),
     [
         ({"api_key_env": "A", "api_key_file": "b"}, "keep one"),
-        ({"base_url": "http://127.0.0.1/v1?key=abc"}, "pattern"),
+        ({"base_url": "http://127.0.0.1/v1?key=abc"}, "no key may stand in it"),
         ({"model": "local:bundled", "temperature": 0.5}, "temperature says nothing to a local"),
         ({"model": "python:a:b", "max_tokens": 5}, "max_tokens says nothing to a python"),
     ],
@@ -111,6 +114,35 @@ def test_a_key_file_that_holds_no_key_is_named_and_not_shown(tmp_path: Path) -> 
 def test_settings_that_would_be_passed_over_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         LlmSettings(**({"model": "openai:gpt-5-mini"} | wrong))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"http://user:{KEY}@host/v1", "name the key in api_key_env"),
+        (f"http://host/v1?key={KEY}", "name the key in api_key_env"),
+        ("http://host:99999/v1", "'http://host:99999/v1' is no address.*port from 1 to 65535"),
+        ("http://host:0/v1", "is no address"),
+        ("http:///v1", "'http:///v1' is no address"),
+        ("http://[::1/v1", "is no address"),
+        ("http://a b/v1", "is no address"),
+        ("localhost:8000", "is no address"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_when_it_is_read_and_shows_no_key(
+    url: str, said: str
+) -> None:
+    instructor = {"model": "openai:x", "base_url": url}
+    with pytest.raises(
+        ConfigError, match=f"my.toml: 'instructor.base_url' is wrong: .*{said}"
+    ) as e:
+        parse_config({"exam": {"name": "arithmetic"}, "instructor": instructor}, "my.toml")
+    assert KEY not in str(e.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]:8000", "my-host", "host.example:65535"])
+def test_an_address_that_can_be_is_taken(host: str) -> None:
+    assert LlmSettings(model="openai:x", base_url=f"https://{host}/v1").base_url
 
 
 def test_a_function_of_yours_makes_the_model_and_is_found_beside_the_configuration(
@@ -130,6 +162,7 @@ def test_a_function_of_yours_makes_the_model_and_is_found_beside_the_configurati
         ("my_maker.py:make_nothing", "it returns str, and must return a BaseChatModel"),
         ("my_maker.py:make_trouble", "RuntimeError: out of paper"),
         ("my_maker.py:make_it", "AttributeError"),
+        ("my_maker.py:make_an_end", "SystemExit: 0"),
         ("no_such_maker:make_model", "there is no module no_such_maker"),
         ("no_such_maker.py:make_model", "FileNotFoundError"),
         ("make_model", "write python:my_module:make_model"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from errata.agents.chat_models.ledger import Usage
@@ -75,9 +75,19 @@ class ReplyCache:
     a reply. The questions themselves are not stored, only their hash.
     """
 
-    def __init__(self, path: Path, say: Callable[[str], None] = lambda text: None) -> None:
-        """`say`: gets the one warning."""
+    def __init__(
+        self,
+        path: Path,
+        say: Callable[[str], None] = lambda text: None,
+        patience_s: float = BUSY_S,
+    ) -> None:
+        """
+        Args:
+            say: Gets the one warning.
+            patience_s: With another process that holds the cache.
+        """
         self.path = path
+        self.patience_s = patience_s
         self.say = say
         self.lock = Lock()
         self.connection: sqlite3.Connection | None = None
@@ -169,24 +179,32 @@ class ReplyCache:
 
     def execute(self, statement: str, *values: str | float) -> list[Any]:
         if self.connection is None:
-            self.connection = connect(self.path)
+            self.connection = connect(self.path, self.patience_s)
         return self.connection.execute(statement, values).fetchall()
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, patience_s: float) -> sqlite3.Connection:
+    """Raises: OSError, sqlite3.Error: It cannot be used, or another process holds it too long."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The change to WAL does not wait for others as every later statement does: one at a time.
-    with path.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        path.touch(mode=0o600)  # replies are nobody else's business
-        connection = sqlite3.connect(
-            path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(TABLE)
-        except sqlite3.Error:
-            connection.close()
-            raise
+    lock = path.with_suffix(".lock")
+    try:
+        with FileLock(lock, timeout=patience_s, mode=0o600):
+            return open_database(path, patience_s)
+    except Timeout:
+        raise OSError(f"another process holds {lock}: end it") from None
+
+
+def open_database(path: Path, patience_s: float) -> sqlite3.Connection:
+    path.touch(mode=0o600)  # replies are nobody else's business
+    connection = sqlite3.connect(
+        path, timeout=patience_s, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(TABLE)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

@@ -26,7 +26,6 @@ from errata.agents.chat_models.failures import (
     may_pass,
     refuses_form,
     sentence_for,
-    well_formed,
     what_it_said,
 )
 from errata.agents.chat_models.ledger import Ledger, Reservation, Usage, estimate
@@ -35,6 +34,7 @@ from errata.agents.chat_models.reply import LONGEST, RawReply
 from errata.agents.chat_models.secrets import Secrets
 from errata.agents.chat_models.settings import LlmSettings
 from errata.agents.errors import ErrataError, InstructorError
+from errata.agents.plain_text import well_formed
 from errata.agents.prompts import Prompt
 from errata.agents.records import LlmCall
 
@@ -201,12 +201,15 @@ class ChatClient:
         except LengthFinishReasonError as error:
             choice = error.completion.choices[0].message
             used = error.completion.usage
+            text = well_formed(choice.content or "")
+            thinking = str(getattr(choice, "reasoning_content", None) or "")
             return RawReply(
-                text=well_formed(choice.content or ""),
-                thinking=str(getattr(choice, "reasoning_content", None) or ""),
-                usage=Usage(
-                    tokens_in=used.prompt_tokens if used else None,
-                    tokens_out=used.completion_tokens if used else None,
+                text=text,
+                thinking=thinking,
+                usage=Usage.of(
+                    getattr(used, "prompt_tokens", None),
+                    getattr(used, "completion_tokens", None),
+                    thinking + text,
                 ),
                 cut=True,
             )
@@ -311,11 +314,12 @@ def parse_message(answer: Any) -> RawReply:
     raw = RawReply(
         text=text,
         thinking=well_formed("\n".join(filter(None, [*thoughts, thinking])))[:LONGEST],
-        usage=Usage(
-            tokens_in=used.get("input_tokens"),
-            cached_in=used.get("input_token_details", {}).get("cache_read"),
-            tokens_out=used.get("output_tokens"),
-            reasoning=used.get("output_token_details", {}).get("reasoning"),
+        usage=Usage.of(
+            used.get("input_tokens"),
+            used.get("output_tokens"),
+            thinking + text,
+            (used.get("input_token_details") or {}).get("cache_read"),
+            (used.get("output_token_details") or {}).get("reasoning"),
         ),
         cut=str(end).lower() in ("length", "max_tokens"),
     )

@@ -19,8 +19,8 @@ from errata.agents.errors import ErrataError, InstructorError
 if TYPE_CHECKING:  # LangChain takes a second to import; the command line must not wait for it
     from langchain_core.language_models import BaseChatModel
 
-from errata.agents.chat_models.failures import one_line
 from errata.agents.chat_models.settings import NO_KEY, LlmSettings
+from errata.agents.plain_text import one_line
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def call_function(name: str, place: str) -> BaseChatModel:
             f"{name}: there is no module {error.name} in the configuration's folder, in the "
             "working directory or installed"
         ) from None
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         raise InstructorError(
             f"{name} does not give a chat model: {type(error).__name__}: {one_line(str(error))}"
         ) from None

@@ -6,10 +6,10 @@ import time
 from typing import Generic
 
 from errata.agents.chat_models.client import ChatClient, Messages
-from errata.agents.chat_models.failures import one_line
 from errata.agents.chat_models.reply import RawReply
 from errata.agents.errors import InstructorError
 from errata.agents.llm.replies import Read, Reply, read_reply
+from errata.agents.plain_text import one_line
 from errata.agents.prompts import Prompt, fence, neutralise
 from errata.agents.records import LlmCall, Unusable
 
