@@ -642,6 +642,25 @@ def test_neutralising_only_inserts_spaces_and_does_so_once(text: str) -> None:
         "<think>",
         "</think>",
         "[TOOL_CALLS]",
+        "[|user|]",
+        "[|endofturn|]",
+        "<SPECIAL_10>",
+        "<BOS_TOKEN>",
+        "<EOS_TOKEN>",
+        "<PAD>",
+        "<sop>",
+        "<eop>",
+        "[gMASK]",
+        "[sMASK]",
+        "[IMG_END]",
+        "[IMG_BREAK]",
+        "[AUDIO]",
+        "[BEGIN_AUDIO]",
+        "<seed:bos>",
+        "<end_of_image>",
+        "<reserved_7>",
+        "<extra_id_0>",
+        "<unused99>",
     ],
 )
 def test_control_tokens_of_chat_templates_are_broken(instructor: LlmInstructor, token: str) -> None:
@@ -651,7 +670,7 @@ def test_control_tokens_of_chat_templates_are_broken(instructor: LlmInstructor, 
 
 
 def test_calculations_are_shown_as_they_are_written() -> None:
-    text = "48/2 = <<48/2=24>>24, 3 < 5, x[0], [A], a|b"
+    text = "48/2 = <<48/2=24>>24, 3 < 5, x[0], [A], a|b, List<int>, <b>, d[A_1], 1 < N_2 > 0, [x|y]"
     assert neutralise(text) == text
 
 
