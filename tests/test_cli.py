@@ -81,7 +81,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         (GOOD + "[student]\nadapter = './nothing'", "is no LoRA adapter"),
         (GOOD + "[instructor]\nmodel = 'gpt-5'", "'instructor.model' is wrong"),
         (GOOD + "[instructor]\nmodel = 'openai:gpt-5'", "OPENAI_API_KEY"),
-        (GOOD + "[instructor]\nmodel = 'anthropic:x'", 'pip install "errata[anthropic]"'),
+        (GOOD + "[instructor]\nmodel = 'anthropic:x'", 'pip install "langchain-anthropic'),
         (GOOD.replace("18", "99999"), "ask for fewer"),
     ],
 )

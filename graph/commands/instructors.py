@@ -84,7 +84,7 @@ def available(servers: Sequence[tuple[str, int]] = SERVERS) -> list[Available]:
     for provider in PROVIDERS:
         model = f"{provider.name}:…"
         if importlib.util.find_spec(provider.package) is None:
-            how = f'pip install "errata[{provider.extra}]"'
+            how = f'pip install "{provider.requirement}"'
             found.append(Available(model, "not installed", how))
         elif provider.key and not os.environ.get(provider.key):
             found.append(Available(model, "no key", f"set {provider.key}"))
