@@ -7,12 +7,14 @@ from statistics import fmean
 
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Prices, Usage, estimate
+from errata.agents.contrast_analyst import BLOCK
 from errata.agents.data_writer import LARGEST_ASK, Ask
+from errata.agents.embeddings import StoredEmbeddings
 from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
 from errata.agents.records import Attempt, Diagnosis, Mistake, Question, Solved
 from errata.graph.config import RunConfig
-from errata.graph.costs import INSTRUCTOR, WRITER, Estimate, EstimateRow
+from errata.graph.costs import CONTRAST, INSTRUCTOR, WRITER, Estimate, EstimateRow
 from errata.graph.nodes import Agents, tally
 
 DIAGNOSIS_TOKENS, EXAMPLE_TOKENS = 250, 200
@@ -28,7 +30,19 @@ def estimate_run(
     example to be accepted at once; None where no LLM is asked."""
     mistakes = sample_mistakes(config, practice)
     rounds = config.stop.rounds
-    rows = []
+    rows: list[EstimateRow] = []
+    if config.strategy == "lec" and isinstance(agents.embeddings, StoredEmbeddings):
+        tokens = sum(estimate(question.prompt) for question in practice)  # each text once
+        rows.append(
+            EstimateRow(
+                agent=CONTRAST,
+                model=agents.embeddings.name,
+                calls=-(-len(practice) // BLOCK),
+                tokens_in=tokens,
+                tokens_out=0,
+                money=None,
+            )
+        )
     if isinstance(agents.instructor, LlmInstructor) and isinstance(config.instructor, LlmSettings):
         prompts = [size(agents.instructor.messages(mistake)) for mistake in mistakes]
         reply = DIAGNOSIS_TOKENS

@@ -164,7 +164,7 @@ def hire(
         trainer=LocalTrainer(),
         instructor=teachers.instructor,
         writer=teachers.writer,
-        embeddings=open_embeddings(config.contrast.embeddings),
+        embeddings=open_embeddings(config.contrast.embeddings, cache, ledger),
         let_go=teachers.close,
     )
 

@@ -220,6 +220,23 @@ class Ledger:
         with self.changed:
             self.record(entry)
 
+    def count(self, agent: str, model: str, tokens_in: int) -> None:
+        """Counts a call that takes text and writes none, whether the budget holds it or not: what
+        is left for others is less. `tokens_in` is an estimate."""
+        prices = self.prices.get(agent)
+        entry = Entry(
+            agent=agent,
+            model=model,
+            round=self.current_round(),
+            tokens=tokens_in,
+            money=None if prices is None else prices.cost(Usage(tokens_in=tokens_in)),
+            estimated=True,
+        )
+        with self.changed:
+            self.tokens += entry.tokens
+            self.money += entry.money or 0
+            self.record(entry)
+
     def wanted(
         self, agent: str, model: str, estimate_in: int, tokens_out_limit: int | None
     ) -> Reservation:

@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus
 from pydantic import SecretStr
 
 if TYPE_CHECKING:  # LangChain takes a second to import; the command line must not wait for it
+    from langchain_core.embeddings import Embeddings
     from langchain_core.language_models import BaseChatModel
 
 RECOGNISED = 12  # characters of a key that are hidden without the rest
@@ -29,9 +30,9 @@ DEEPEST = 4  # dicts and lists within each other that are looked through
 
 
 class Secrets:
-    """The keys that a chat model holds; LangChain keeps them in SecretStr."""
+    """The keys that a model of LangChain holds; it keeps them in SecretStr."""
 
-    def __init__(self, model: BaseChatModel) -> None:
+    def __init__(self, model: BaseChatModel | Embeddings) -> None:
         keys = {held.get_secret_value() for held in secrets_in(vars(model).values(), DEEPEST)}
         self.forms = sorted({f for key in keys if len(key) >= SHORTEST for f in forms_of(key)})
         heads = sorted({form[:RECOGNISED] for form in self.forms}, key=len, reverse=True)
