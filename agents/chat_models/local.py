@@ -100,7 +100,7 @@ class LocalChatModel(BaseChatModel):
     def _open(self) -> Child:
         self.folder.mkdir(parents=True, exist_ok=True)
         # The instructor and the writer may be two models, or one with two limits.
-        stem = re.sub(r"\W+", "-", f"teacher-{self.weights}-{self.max_tokens}")
+        stem = re.sub(r"\W+", "-", f"local-{self.weights}-{self.max_tokens}")
         job = self.folder / f"{stem}-job.json"
         job.write_text(
             json.dumps(
