@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from errata.agents.errors import RunError
 from errata.agents.records import Record
+from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
 
@@ -91,8 +92,7 @@ def read_records(path: Path, of: type[R]) -> list[R]:
         RunError: It is not there, or is not what this version writes.
     """
     try:
-        with path.open("rb") as lines:
-            return [of.model_validate_json(line) for line in lines if line.strip()]
+        return list(read_lines(path, of))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:

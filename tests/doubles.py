@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from errata.agents.embeddings import WordEmbeddings
-from errata.agents.records import ModelRef, Question, Response
+from errata.agents.jsonl import read_records
+from errata.agents.records import Example, ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.nodes import Agents
+from errata.training.finished import put_in_place
 
 
 class TableStudent:
@@ -64,13 +66,14 @@ class TableTrainer:
             with self.log.open("a") as file:
                 file.write(f"train {index}\n")
         taught = {
-            self.kinds[json.loads(line)["question_id"]]
-            for line in job.examples.read_text().splitlines()
+            self.kinds[example.question_id] for example in read_records(job.examples, Example)
         }
         on_step(1, 1, 0.5)
-        job.adapter.mkdir(exist_ok=True)
         learnt = sorted(taught & set(self.learns[min(index, len(self.learns)) - 1]))
-        (job.adapter / "table.json").write_text(json.dumps(learnt))
+        written = job.adapter.with_name(job.adapter.name + ".part")
+        written.mkdir(exist_ok=True)
+        (written / "table.json").write_text(json.dumps(learnt))
+        put_in_place(written, job.adapter)  # the real trainer's own last step
         model = ModelRef(base=job.start.base, adapter=str(job.adapter))
         return Trained(model=model, tokens=10, skipped=0, loss=0.5)
 

@@ -173,7 +173,7 @@ def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Pa
         for child in psutil.Process().children():
             child.kill()
 
-    with pytest.raises(StepFailed, match="sft process was killed by SIGKILL"):
+    with pytest.raises(StepFailed, match="trainer process was killed by SIGKILL"):
         LocalTrainer().train(job, kill)
     assert not (tmp_path / "adapter").exists()
 
