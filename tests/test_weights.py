@@ -17,6 +17,7 @@ import psutil
 import pytest
 from tiny_models import write_tiny_model
 
+from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef, Question, TrainingSettings
 from errata.agents.student import StudentSettings
 from errata.agents.trainer import TrainingJob
@@ -91,6 +92,14 @@ def test_the_system_prompt_reaches_the_student_and_the_training(
     assert ask(tmp_path, ModelRef(base=base), "Be brief.") != ask(tmp_path, ModelRef(base=base))
     told = json.loads((trained.adapter.parent / "training-job.json").read_text())
     assert told["system"] == "Be brief."
+    assert told["settings"] == SETTINGS.model_dump(mode="json", exclude={"start", "replay"})
+    assert json.loads((tmp_path / "student-job.json").read_text()) == {
+        "model": {"base": base, "adapter": None},
+        "max_new_tokens": 16,
+        "batch_size": 4,
+        "precision": "float32",
+        "system": None,
+    }
     made = make_rows(
         [TrainingRow(prompt="Hello", completion="Hi")], load_tokenizer(base), 1024, "Be brief."
     )
@@ -258,7 +267,7 @@ def test_every_setting_of_a_training_reaches_the_trainer(tmp_path: Path) -> None
         dropout=0.25,
         targets=("q_proj", "v_proj"),
         learning_rate=0.007,
-        epochs=3,
+        epochs=5,
         batch=2,
         accumulate=4,
         warmup=0.4,
@@ -273,17 +282,17 @@ def test_every_setting_of_a_training_reaches_the_trainer(tmp_path: Path) -> None
     assert adapter_config(LoraSettings()).target_modules == "all-linear"
     told = training_arguments(settings, rows=100, processes=1, scratch=tmp_path)
     assert told.learning_rate == 0.007
-    assert told.num_train_epochs == 3
+    assert told.num_train_epochs == 5
     assert told.per_device_train_batch_size == 2
     assert told.gradient_accumulation_steps == 4
     assert told.lr_scheduler_type == "cosine"
     assert told.gradient_checkpointing
     assert told.seed == 11
     assert told.bf16
-    # 100 examples, 8 a step: 13 steps an epoch, 39 in all; on 4 processes 4 and 12.
-    assert told.get_warmup_steps(39) == round(0.4 * 39)
+    # 100 examples, 8 a step: 13 steps an epoch, 65 in all; on 4 processes 4 and 20.
+    assert told.get_warmup_steps(65) == round(0.4 * 65)
     shared = training_arguments(settings, rows=100, processes=4, scratch=tmp_path)
-    assert shared.get_warmup_steps(12) == round(0.4 * 12)
+    assert shared.get_warmup_steps(20) == round(0.4 * 20)
     exact = settings.model_copy(update={"precision": "float32", "gradient_checkpointing": False})
     told = training_arguments(exact, rows=100, processes=1, scratch=tmp_path)
     assert not told.bf16
@@ -300,6 +309,20 @@ def test_examples_longer_than_the_limit_are_left_out_and_counted(base: str) -> N
     assert sizes == [sizes[0], sizes[0] + 4, sizes[0] + 8]
     made = make_rows(examples, tokenizer, sizes[1], None)
     assert (len(made.rows), made.skipped, made.tokens) == (2, 1, sizes[0] + sizes[1])
+
+
+def test_a_training_without_a_short_enough_example_says_which_limit(
+    base: str, tmp_path: Path
+) -> None:
+    job = TrainingJob(
+        start=ModelRef(base=base),
+        examples=write_examples(tmp_path / "rows.jsonl", [("Hello", "Hi")]),
+        adapter=tmp_path / "adapter",
+        settings=SETTINGS.model_copy(update={"max_tokens": 8}),
+    )
+    with pytest.raises(StepFailed, match=r"no example of .* training.max_tokens \(8\); raise it"):
+        LocalTrainer().train(job, lambda step, steps, loss: None)
+    assert not job.adapter.exists()
 
 
 def test_control_tokens_in_a_question_or_a_solution_stay_text(base: str) -> None:

@@ -103,10 +103,10 @@ class Child:
         return StepFailed(f"the {self.program} process {how}; see {self.log}, then resume the run")
 
     def close(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
