@@ -18,20 +18,9 @@ from pydantic import ValidationError
 
 from errata.agents.errors import RunError
 from errata.agents.records import Record
+from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
-
-
-def read_lines(path: Path, whole: bool = False) -> Iterator[bytes]:
-    """The lines of a file, each with its end.
-
-    Args:
-        whole: Without a last line that has no end, as a kill leaves it.
-    """
-    with path.open("rb") as lines:  # opened for bytes, a file ends its lines at \n alone
-        for line in lines:
-            if not whole or line.endswith(b"\n"):
-                yield line
 
 
 def read_records(path: Path, of: type[R]) -> list[R]:
@@ -40,18 +29,15 @@ def read_records(path: Path, of: type[R]) -> list[R]:
     Raises:
         RunError: It is not there, or is not what this version writes.
     """
-    number = 0
-    records = []
+    records: list[R] = []
     try:
         for line in read_lines(path):
-            number += 1
-            if line.strip():
-                records.append(of.model_validate_json(line))
+            records.append(of.model_validate_json(line))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise RunError(
-            f"line {number} of {path} cannot be read ({error.errors()[0]['msg']}): it is damaged, "
+            f"line {len(records) + 1} of {path} cannot be read ({error.errors()[0]['msg']}): it is damaged, "
             "or another version of errata wrote it, which then can open it"
         ) from None
     return records
