@@ -29,15 +29,18 @@ def read_records(path: Path, of: type[R]) -> list[R]:
     Raises:
         RunError: It is not there, or is not what this version writes.
     """
-    records: list[R] = []
+    records = []
+    number = 0
     try:
         for line in read_lines(path):
-            records.append(of.model_validate_json(line))
+            number += 1
+            if line.strip():
+                records.append(of.model_validate_json(line))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise RunError(
-            f"line {len(records) + 1} of {path} cannot be read ({error.errors()[0]['msg']}): it is damaged, "
+            f"line {number} of {path} cannot be read ({error.errors()[0]['msg']}): it is damaged, "
             "or another version of errata wrote it, which then can open it"
         ) from None
     return records

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def read_lines(path: Path, whole: bool = False) -> Iterator[bytes]:
-    """The lines of a file, each with its end; empty ones are passed over.
+    """The lines of a file, each with its end.
 
     Lines end at a line feed and nowhere else: JSON lets U+2028, U+2029 and U+0085 stand in a
     string as they are, and `str.splitlines` would cut there.
@@ -20,5 +20,5 @@ def read_lines(path: Path, whole: bool = False) -> Iterator[bytes]:
     """
     with path.open("rb") as lines:  # opened for bytes, a file ends its lines at \n alone
         for line in lines:
-            if line.strip() and (line.endswith(b"\n") or not whole):
+            if line.endswith(b"\n") or not whole:
                 yield line

@@ -40,7 +40,7 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     tokenizer = load_tokenizer(job.start.base)
     examples = digest(job.examples)
     made = make_rows(
-        map(TrainingRow.model_validate_json, read_lines(job.examples)),
+        (TrainingRow.model_validate_json(line) for line in read_lines(job.examples)),
         tokenizer,
         settings.max_tokens,
         job.system,
