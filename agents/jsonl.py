@@ -18,20 +18,9 @@ from pydantic import ValidationError
 
 from errata.agents.errors import RunError
 from errata.agents.records import Record
+from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
-
-
-def read_lines(path: Path, whole: bool = False) -> Iterator[bytes]:
-    """The lines of a file, each with its end.
-
-    Args:
-        whole: Without a last line that has no end, as a kill leaves it.
-    """
-    with path.open("rb") as lines:  # opened for bytes, a file ends its lines at \n alone
-        for line in lines:
-            if not whole or line.endswith(b"\n"):
-                yield line
 
 
 def read_records(path: Path, of: type[R]) -> list[R]:
@@ -40,8 +29,8 @@ def read_records(path: Path, of: type[R]) -> list[R]:
     Raises:
         RunError: It is not there, or is not what this version writes.
     """
-    number = 0
     records = []
+    number = 0
     try:
         for line in read_lines(path):
             number += 1

@@ -10,22 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from errata.agents.plain_text import well_formed
-
-Precision = Literal["auto", "bfloat16", "float32"]
-"""Number format of the weights; `auto` asks the hardware."""
-
+from errata.training.jobs import LoraSettings
+from errata.training.jobs import ModelRef as ModelRef
+from errata.training.jobs import Precision as Precision
+from errata.training.jobs import Record as Record
 
 Text = Annotated[str, AfterValidator(well_formed)]
 """What a model or a program said: no file could hold halves of surrogate pairs."""
-
-
-class Record(BaseModel):
-    """A frozen value that crosses a boundary: disk, process or LLM."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NumberAnswer(Record):
@@ -87,18 +81,6 @@ class Question(Record):
     answer: Answer = NumberAnswer()
     exam: str | None = None
     """Name of the exam that it belongs to, where a run has several."""
-
-
-class ModelRef(Record):
-    """The weights that answer: a base model, with or without a LoRA adapter."""
-
-    base: str
-    """`bundled`, a folder, or a hub id."""
-    adapter: str | None = None
-    """Folder of the LoRA adapter."""
-
-    def __str__(self) -> str:
-        return f"{self.base} + {self.adapter}" if self.adapter else self.base
 
 
 class Response(Record):
@@ -266,38 +248,10 @@ class Accuracy(Record):
     """Wrong answers in which no answer could be read."""
 
 
-class TrainingSettings(Record):
-    """How the LoRA adapter is trained."""
+class TrainingSettings(LoraSettings):
+    """How the LoRA adapter is trained, and from where."""
 
-    rank: int = Field(default=16, ge=1)
-    """Of the two matrices that stand beside each layer; more rank, more weights to train."""
-    alpha: int = Field(default=32, ge=1)
-    """LoRA scale; updates are multiplied by alpha / rank."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the adapter's inputs that each step leaves out."""
-    targets: tuple[str, ...] = ("all-linear",)
-    """Names of the layers that get an adapter, or `all-linear`."""
-    learning_rate: float = Field(default=1e-3, gt=0)
-    """Of AdamW, at its highest."""
-    epochs: float = Field(default=2, gt=0)
-    """How often each example is trained on."""
-    batch: int = Field(default=8, ge=1)
-    """Examples in memory at once, on each GPU."""
-    accumulate: int = Field(default=1, ge=1)
-    """Batches that make one optimizer step."""
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises."""
-    schedule: Literal["linear", "cosine"] = "linear"
-    """How the learning rate falls to zero."""
-    gradient_checkpointing: bool = False
-    """Less memory for a third more time: activations are computed again instead of kept."""
-    max_tokens: int = Field(default=1024, ge=8)
-    """Of an example; longer ones are left out, and counted."""
-    seed: int = 0
-    """Of the new weights, the order of the examples and the replay; each round adds its index."""
     start: Literal["base", "best"] = "base"
     """Train a new adapter, or go on from the best one so far."""
     replay: float = Field(default=1.0, ge=0)
     """Earlier rounds' examples to mix in, as a share of those that there are."""
-    precision: Precision = "auto"
-    """Number format of the weights; `auto` asks the hardware."""

@@ -35,7 +35,7 @@ class Variations(Record):
     """Says so."""
 
 
-Teacher = Annotated[
+InstructorSettings = Annotated[
     Annotated[Variations, Tag("variations")] | Annotated[LlmSettings, Tag("llm")],
     Discriminator(lambda given: "variations" if of(given, "model") == "variations" else "llm"),
 ]
@@ -118,8 +118,8 @@ class RunConfig(Record):
     out_of_domain: OneOrMore = ()
     """Exams that the base and the best model sit at the end; nothing is learnt from them."""
     student: StudentSettings = StudentSettings()
-    instructor: Teacher = Variations()
-    writer: Teacher | None = None
+    instructor: InstructorSettings = Variations()
+    writer: InstructorSettings | None = None
     """As `instructor` where not said."""
     contrast: ContrastSettings = ContrastSettings()
     examples: ExampleSettings = ExampleSettings()
@@ -144,8 +144,8 @@ class RunConfig(Record):
     @field_validator("writer")
     @classmethod
     def no_writer_beside_the_paper(
-        cls, writer: Teacher | None, others: ValidationInfo
-    ) -> Teacher | None:
+        cls, writer: InstructorSettings | None, others: ValidationInfo
+    ) -> InstructorSettings | None:
         if isinstance(writer, LlmSettings) and writer.preset is not None:
             raise ValueError("a preset is the instructor's; move it to [instructor]")
         instructor = others.data.get("instructor")
@@ -217,8 +217,9 @@ def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
         return f"{name!r} is missing; {hint}"
     if problem["type"] == "missing":
         return f"{name!r} is missing; add it"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    secret = "key" in place[-1]
+    said = problem["msg"].removeprefix("Value error, ")
+    message = said[0].lower() + said[1:]
+    secret = "key" in place[-1] or place[-1] == "base_url"  # a password may stand in an address
     if secret or isinstance(problem["input"], dict):
         return f"{name!r} is wrong: {message}"
     return f"{name!r} is wrong: {message} (it is {shown(problem['input'])})"
@@ -274,13 +275,13 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         changed["model"] = str((folder / student.model).resolve())
     if student.adapter is not None:
         changed["adapter"] = str((folder / student.adapter).resolve())
-    teachers = {
-        name: teacher.with_paths_from(folder)
-        for name, teacher in (("instructor", config.instructor), ("writer", config.writer))
-        if isinstance(teacher, LlmSettings)
+    llms = {
+        name: llm.with_paths_from(folder)
+        for name, llm in (("instructor", config.instructor), ("writer", config.writer))
+        if isinstance(llm, LlmSettings)
     }
     return config.model_copy(
-        update=teachers
+        update=llms
         | {
             "exam": tuple(moved(exam) for exam in config.exam),
             "out_of_domain": tuple(moved(exam) for exam in config.out_of_domain),

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from errata.agents.jsonl import read_lines
 from errata.agents.records import LlmCall
+from errata.training.jsonl import read_lines
 
 
 class Trace:

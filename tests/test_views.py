@@ -26,14 +26,11 @@ from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 from errata.graph.views.charts import draw_report
 from errata.graph.views.costs import estimate_lines
+from errata.graph.views.exams import print_evaluation, print_marks
 from errata.graph.views.progress import TerminalWatcher
-from errata.graph.views.summary import (
-    print_evaluation,
-    print_marks,
-    print_runs,
-    print_summary,
-    print_trace,
-)
+from errata.graph.views.runs import print_runs
+from errata.graph.views.summary import print_summary
+from errata.graph.views.trace import print_trace
 
 NAMES = [kind.name for kind in KINDS]
 LOST = NAMES[2]  # the base model cannot do it, the first round learns it

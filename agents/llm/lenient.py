@@ -13,11 +13,12 @@ MOST_TRIED = 1000  # brackets, after which a text is given up
 SCANS = 20  # how often a text may be read over, on average, before that too
 
 START = re.compile(r"[{\[]")
-BETWEEN = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/|\#[^\n]*|\.\.\.|\u2026)*", re.DOTALL)
-"""What may stand between two tokens: comments and dots of omission too."""
+BETWEEN = re.compile(r"(?:\s+|//[^\n]*|/\*.{0,2000}?\*/|\#[^\n]*|\.\.\.|\u2026)*", re.DOTALL)
+"""What may stand between two tokens: comments and dots of omission too. Each alternative is bounded
+or takes what it scans: a comment that never ends must not be searched for at every bracket."""
 WORD = re.compile(r"[^\s,:\[\]{}\"'`]+")
 NAME = re.compile(r"[A-Za-z_][\w-]*")
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 WORDS = {
     "true": True,
     "false": False,

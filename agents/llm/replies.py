@@ -239,7 +239,7 @@ class Fit(Generic[Reply]):
 
 
 def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
-    """The last JSON value of the reply that has the right fields; prose around it is let be.
+    """The last JSON value of the reply that has the right fields; prose around it is ignored.
 
     Raises:
         ValueError: There is none; the message says plainly why, for the model to read.
@@ -275,7 +275,7 @@ TOO_LONG = "it ran into the limit of tokens (max_tokens) before its end; write l
 
 def values_of(text: str) -> Iterator[Found | BrokenError]:
     try:
-        # Bare line breaks within strings are let be; numbers stay as they are written.
+        # Bare line breaks within strings are allowed; numbers stay as they are written.
         value = json.loads(text, strict=False, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         yield from find_values(text)

@@ -13,7 +13,6 @@ from rich.console import Console, Group
 from rich.tree import Tree
 
 from errata.agents.errors import RunError
-from errata.agents.jsonl import read_lines
 from errata.agents.records import (
     Attempt,
     Diagnosis,
@@ -32,6 +31,7 @@ from errata.agents.scores import accuracy
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
+from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
 
