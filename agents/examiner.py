@@ -61,7 +61,7 @@ def examine(
             correct=verdict.correct,
             why=verdict.why,
             tokens=response.tokens,
-            cut=response.cut,
+            truncated=response.truncated,
         )
 
 

@@ -90,7 +90,7 @@ class Response(Record):
     text: Text
     tokens: int = Field(ge=0)
     """Generated tokens, the end mark included."""
-    cut: bool
+    truncated: bool
     """True when the answer ran into the token limit."""
 
 
@@ -116,7 +116,7 @@ class Attempt(Record):
     why: str
     """What decided the verdict, in a few words."""
     tokens: int = Field(ge=0)
-    cut: bool
+    truncated: bool
 
 
 class Solved(Record):

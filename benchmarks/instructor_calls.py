@@ -88,7 +88,7 @@ def mistake(number: int) -> Mistake:
         correct=False,
         why="",
         tokens=12,
-        cut=False,
+        truncated=False,
     )
     return Mistake(id=f"m-{number}", question=question, attempt=attempt)
 

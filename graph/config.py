@@ -1,4 +1,4 @@
-"""RunConfig: all that a run is told, from a TOML file; unknown keys are refused."""
+"""RunConfig: the configuration of a run, from a TOML file; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class RunConfig(Record):
     exam: OneOrMore = Field(min_length=1)
     """What is practised and sealed: one exam or several."""
     out_of_domain: OneOrMore = ()
-    """Exams that the base and the best model sit at the end; nothing is learnt from them."""
+    """Exams that the base and the best model are asked at the end; nothing is learnt from them."""
     student: StudentSettings = StudentSettings()
     instructor: InstructorSettings = Variations()
     writer: InstructorSettings | None = None

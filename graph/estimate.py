@@ -57,7 +57,7 @@ def estimate_run(
         quota = sum(quotas.values())
         even = -(-quota // len(practice))
         most = max(1, min(LARGEST_ASK, quota))
-        each = min(most, max(even, agents.writer.fewest))  # examples in a call
+        each = min(most, max(even, agents.writer.examples_per_ask))  # examples in a call
         prompts = [
             size(agents.writer.messages([Ask(mistake, diagnosis_of(mistake), each, config.seed)]))
             for mistake in mistakes
@@ -119,7 +119,7 @@ def attempt_at(question: Question) -> Attempt:
         correct=False,
         why="",
         tokens=0,
-        cut=False,
+        truncated=False,
     )
 
 

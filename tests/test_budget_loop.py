@@ -50,8 +50,8 @@ class PaidInstructor:
 class PaidWriter:
     """The offline writer, a call for each ask."""
 
-    fewest = 1
-    at_once = 1
+    examples_per_ask = 1
+    asks_per_batch = 1
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger

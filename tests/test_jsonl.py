@@ -205,7 +205,7 @@ class Surrogates:
         self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
     ) -> Iterator[Response]:
         for question in questions:
-            yield Response(question_id=question.id, text="5 \ud800", tokens=1, cut=False)
+            yield Response(question_id=question.id, text="5 \ud800", tokens=1, truncated=False)
 
     def close(self) -> None:
         pass

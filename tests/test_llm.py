@@ -77,7 +77,7 @@ def attempt(response: str, correct: bool, answer: str | None = None) -> Attempt:
         correct=correct,
         why="",
         tokens=5,
-        cut=False,
+        truncated=False,
     )
 
 

@@ -100,8 +100,8 @@ def test_no_mistakes_in_practice_is_reported_by_name(tmp_path: Path) -> None:
 
 
 class SilentWriter:
-    fewest = 1
-    at_once = 1
+    examples_per_ask = 1
+    asks_per_batch = 1
 
     def draft(self, asks: object) -> Iterator[Any]:
         return iter(())

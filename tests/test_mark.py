@@ -169,7 +169,9 @@ class Tiring:
                 raise StepFailed("tired")
             self.left -= 1
             self.asked.append(question.id)
-            yield Response(question_id=question.id, text="The answer is B.", tokens=5, cut=False)
+            yield Response(
+                question_id=question.id, text="The answer is B.", tokens=5, truncated=False
+            )
 
     def close(self) -> None:
         pass

@@ -25,7 +25,7 @@ def exercise(number: int) -> dict[str, str]:
 
 
 def prompts(text: str, cut: bool = False) -> list[str]:
-    read = read_reply(RawReply(text, cut=cut), Examples)
+    read = read_reply(RawReply(text, truncated=cut), Examples)
     return [each.prompt for each in read.reply.examples]
 
 
@@ -42,7 +42,7 @@ def test_a_list_that_breaks_off_keeps_its_whole_items() -> None:
     text = json.dumps({"examples": [exercise(1), exercise(2), exercise(3)]})
     third = text.index('{"prompt": "3')
     for end in range(third + 1, text.index('"x"', third) + 2):
-        assert prompts(text[:end], cut=True) == ["1 + 1?", "2 + 1?"]
+        assert prompts(text[:end], truncated=True) == ["1 + 1?", "2 + 1?"]
 
 
 def test_the_last_object_counts() -> None:

@@ -221,7 +221,7 @@ def test_each_of_a_models_end_tokens_ends_an_answer(base: str, tmp_path: Path) -
     plain = loaded(base)
     asked = prompt_ids(plain.tokenizer, "Hello")
     [whole] = plain.answer([("0", "Hello")])
-    assert whole.cut
+    assert whole.truncated
     said = plain.model.generate(input_ids=torch_row(asked), max_new_tokens=24)[0].tolist()
     new = said[len(asked) :]  # (24,)
     end = new[5]  # a letter of the answer becomes a second end token
@@ -231,7 +231,7 @@ def test_each_of_a_models_end_tokens_ends_an_answer(base: str, tmp_path: Path) -
     shutil.copytree(base, other)
     (other / "generation_config.json").write_text(json.dumps({"eos_token_id": [2, end]}))
     [reply] = loaded(str(other)).answer([("0", "Hello")])
-    assert (reply.tokens, reply.cut) == (first + 1, False)
+    assert (reply.tokens, reply.truncated) == (first + 1, False)
     assert reply.text == plain.tokenizer.decode(new[:first], skip_special_tokens=True).strip()
 
 

@@ -62,7 +62,7 @@ class Reply(Record):
     text: str
     tokens: int
     """Generated tokens, the end mark included."""
-    cut: bool
+    truncated: bool
     """True when the response ran into the token limit."""
     prompt_tokens: int
 

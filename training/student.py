@@ -67,7 +67,7 @@ class LoadedStudent:
                 id=id,
                 text=text.strip(),
                 tokens=len(row) if end is None else end + 1,
-                cut=end is None,
+                truncated=end is None,
                 prompt_tokens=len(asked),
             )
 

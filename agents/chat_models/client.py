@@ -136,7 +136,7 @@ class ChatClient:
         # Here, so that no record holds what a server gave away, and a cached reply is the same.
         hide = self.secrets.hide
         raw = replace(raw, text=hide(raw.text), thinking=hide(raw.thinking))
-        whole = raw.problem is None and not raw.cut and len(raw.text) <= LONGEST
+        whole = raw.problem is None and not raw.truncated and len(raw.text) <= LONGEST
         if self.cache is not None and whole and raw.text.strip():
             kept = CachedReply(text=raw.text, usage=raw.usage)
             self.cache.put(key, kept, self.name)
@@ -211,7 +211,7 @@ class ChatClient:
                     getattr(used, "completion_tokens", None),
                     thinking + text,
                 ),
-                cut=True,
+                truncated=True,
             )
         except ContentFilterFinishReasonError:
             return RawReply(problem=FILTERED)
@@ -321,7 +321,7 @@ def parse_message(answer: Any) -> RawReply:
             (used.get("input_token_details") or {}).get("cache_read"),
             (used.get("output_token_details") or {}).get("reasoning"),
         ),
-        cut=str(end).lower() in ("length", "max_tokens"),
+        truncated=str(end).lower() in ("length", "max_tokens"),
     )
     if end == "content_filter" and not text:
         return replace(raw, problem=FILTERED)

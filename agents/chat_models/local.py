@@ -90,7 +90,7 @@ class LocalChatModel(BaseChatModel):
                 "output_tokens": said.tokens,
                 "total_tokens": said.prompt_tokens + said.tokens,
             },
-            response_metadata={"finish_reason": "length" if said.cut else "stop"},
+            response_metadata={"finish_reason": "length" if said.truncated else "stop"},
         )
         return ChatResult(generations=[ChatGeneration(message=reply)])
 

@@ -21,8 +21,10 @@ from errata.agents.records import Draft, Unusable
 class LlmWriter:
     """An LLM that turns diagnoses into new worked examples, asks of one cause sharing a call."""
 
-    fewest = 4  # most of what a call costs is its long prompt
-    at_once = 10_000  # a whole turn, whatever the concurrency: the same asks again on a resume
+    examples_per_ask = 4  # most of what a call costs is its long prompt
+    asks_per_batch = (
+        10_000  # a whole turn, whatever the concurrency: the same asks again on a resume
+    )
 
     def __init__(self, client: ChatClient, custom: Path | None = None) -> None:
         """`custom`: a prompt in place of errata's own."""

@@ -63,7 +63,7 @@ class LlmInstructor:
                 response=fence(attempt.response),
                 answer="There was none." if attempt.answer is None else fence(attempt.answer),
                 why=fence(attempt.why),
-                cut="yes" if attempt.cut else "no",
+                truncated="yes" if attempt.truncated else "no",
             )
         ]
         parts += contrast_part(self.prompt, mistake)

@@ -108,8 +108,8 @@ class PaperInstructor(LlmInstructor):
 class PaperWriter:
     """Hands out the drafts that came with a diagnosis, each once; asks nobody."""
 
-    fewest = 1
-    at_once = 1
+    examples_per_ask = 1
+    asks_per_batch = 1
 
     def __init__(self) -> None:
         self.given = Counter[str]()

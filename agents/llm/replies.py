@@ -249,7 +249,7 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
     if len(raw.text) > LONGEST:
         raise ValueError(f"it was longer than {LONGEST:,} characters; write less")
     if not raw.text.strip():
-        raise ValueError(TOO_LONG if raw.cut else "it was empty")
+        raise ValueError(TOO_LONG if raw.truncated else "it was empty")
     found: Fit[Reply] | None = None
     problems: list[str] = []
     for each in values_of(raw.text):
@@ -265,7 +265,7 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
             found = fit if found is None or fit.rank >= found.rank else found
     if found is not None:
         return found.read
-    if raw.cut:
+    if raw.truncated:
         raise ValueError(TOO_LONG)
     raise ValueError("; ".join(problems[:3]) or "it held no JSON object")
 

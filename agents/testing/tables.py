@@ -43,7 +43,7 @@ class TableStudent:
                     file.write(f"ask {model.adapter or 'base'} {question.id}\n")
             solution = question.solution or ""
             text = solution if question.kind in known else f"I like {question.kind}."
-            yield Response(question_id=question.id, text=text, tokens=len(text), cut=False)
+            yield Response(question_id=question.id, text=text, tokens=len(text), truncated=False)
 
     def close(self) -> None:
         self.loaded = None

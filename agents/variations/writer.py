@@ -39,8 +39,8 @@ class VariationsWriter:
             `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`.
     """
 
-    fewest = 1  # nothing is saved by asking for several
-    at_once = 1
+    examples_per_ask = 1  # nothing is saved by asking for several
+    asks_per_batch = 1
 
     def __init__(self, small_steps: bool = True) -> None:
         self.small_steps = small_steps

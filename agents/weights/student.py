@@ -39,7 +39,10 @@ class LocalStudent:
         try:
             for reply in self.open(model).ask(request):
                 yield Response(
-                    question_id=reply.id, text=reply.text, tokens=reply.tokens, cut=reply.cut
+                    question_id=reply.id,
+                    text=reply.text,
+                    tokens=reply.tokens,
+                    truncated=reply.truncated,
                 )
         except BaseException:  # stopped half-way: the rest of the replies must not be read later
             self.close()

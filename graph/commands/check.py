@@ -34,7 +34,7 @@ MISTAKE = Mistake(
         correct=False,
         why="26 is not 14",
         tokens=16,
-        cut=False,
+        truncated=False,
     ),
 )
 
