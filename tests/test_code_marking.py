@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from doubles import TableStudent
 
 from errata.agents.errors import ExamError
 from errata.agents.examiner import examine
@@ -22,9 +21,10 @@ from errata.agents.records import CodeAnswer, Question
 from errata.agents.sandbox.extract import extract, read_stub
 from errata.agents.sandbox.job import Limits
 from errata.agents.student import StudentSettings
-from errata.graph.responses import mark_responses
-from errata.graph.sitting import sit_exams
-from errata.graph.workbench import NoWatcher
+from errata.agents.testing.tables import TableStudent
+from errata.graph.commands.exam import OpenedExam, evaluate
+from errata.graph.commands.mark import mark_responses
+from errata.graph.watcher import NoWatcher
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"no exam files in {DATA}")
@@ -461,7 +461,7 @@ def test_a_question_with_bad_tests_is_named_and_the_other_responses_are_marked(
     (tmp_path / "responses.jsonl").write_text("\n".join(rows))
     watcher, out = Listening(), tmp_path / "verdicts.jsonl"
     file = tmp_path / "responses.jsonl"
-    found = mark_responses("own", [GOOD, *BAD], file, out, watcher)
+    found = mark_responses(OpenedExam("own", [GOOD, *BAD]), file, out, watcher)
     assert (found.responses, found.not_counted, found.accuracy) == (2, 4, 1)
     assert (found.answered, found.unanswered) == (1, 0)
     assert [said.split(" is not counted: ")[0] for said in watcher.said] == [
@@ -470,17 +470,17 @@ def test_a_question_with_bad_tests_is_named_and_the_other_responses_are_marked(
     assert len(out.read_text().splitlines()) == 2
     file.write_text(rows[0])
     with pytest.raises(ExamError, match="own: no response has a verdict, 1 are not counted"):
-        mark_responses("own", BAD, file, tmp_path / "none.jsonl", watcher)
+        mark_responses(OpenedExam("own", BAD), file, tmp_path / "none.jsonl", watcher)
 
 
 def test_an_exam_goes_on_after_a_question_with_bad_tests(tmp_path: Path) -> None:
     watcher, student = Listening(), TableStudent(["sums"])
-    exams = [("own", [BAD[0], GOOD])]
-    [found] = sit_exams(StudentSettings(), exams, None, watcher, student).exams
+    exams = [OpenedExam("own", [BAD[0], GOOD])]
+    [found] = evaluate(StudentSettings(), exams, None, watcher, student).exams
     assert (found.result.n, found.result.correct, found.not_counted) == (1, 1, 1)
     assert watcher.said[0].startswith("q-bad0 is not counted: total cannot be marked: the tests")
     with pytest.raises(ExamError, match="own: no answer has a verdict, 3 are not counted"):
-        sit_exams(StudentSettings(), [("own", BAD)], None, watcher, TableStudent(["sums"]))
+        evaluate(StudentSettings(), [OpenedExam("own", BAD)], None, watcher, TableStudent(["sums"]))
 
 
 def test_a_run_stops_at_a_question_with_bad_tests() -> None:
@@ -492,7 +492,7 @@ def test_a_name_that_is_not_defined_is_no_other_answer(tmp_path: Path) -> None:
     file = tmp_path / "responses.jsonl"
     responses = ["    return undefined\n", "    return 'this is not it'\n"]
     file.write_text("\n".join(json.dumps({"id": "q-1", "response": each}) for each in responses))
-    found = mark_responses("own", [GOOD], file, None, NoWatcher())
+    found = mark_responses(OpenedExam("own", [GOOD]), file, None, NoWatcher())
     assert found.reasons == {"wrong: raises NameError": 1, "wrong: fails": 1}
 
 

@@ -14,10 +14,12 @@ from errata.agents.chat_models.ledger import Budget, Entry, Ledger
 from errata.agents.embeddings import StoredEmbeddings, WordEmbeddings
 from errata.agents.errors import BudgetSpent, ConfigError, InstructorError
 from errata.agents.exams.several import load_exams
+from errata.graph.agents import Given, open_agents
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import prices_of
 from errata.graph.estimate import estimate_run
-from errata.graph.nodes import Agents
+from errata.graph.run_folder import RunFolder
+from errata.graph.trace import Trace
 
 
 class Provider(Embeddings):
@@ -85,12 +87,14 @@ def config(**changes: object) -> RunConfig:
     return parse_config({"exam": exam, "contrast": {"embeddings": "far:away"}, **changes}, "x")
 
 
-def test_the_estimate_takes_every_practice_question_to_be_embedded_once() -> None:
+def test_the_estimate_takes_every_practice_question_to_be_embedded_once(tmp_path: Path) -> None:
     settings = config()
     practice = load_exams(settings.exam).practice
     table = table_agents(practice, [[]])
     far = StoredEmbeddings(Provider(), "far:away")
-    agents = Agents(table.student, table.trainer, table.instructor, table.writer, far)
+    trace = Trace(tmp_path / "trace.jsonl")
+    given = Given(**table, embeddings=far)
+    agents = open_agents(settings, RunFolder(tmp_path), trace, None, given)
     guess = estimate_run(settings, agents, practice)
     assert guess is not None
     [row] = guess.rows
