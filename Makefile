@@ -22,7 +22,7 @@ quick: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/pytest $(SLOW:%=--ignore=tests/test_%.py)
 
-SLOW := growth llm_faults local_instructor real_student resume sandbox
+SLOW := growth llm_faults local_instructor real_student resume sandbox weights
 
 setup: .venv/ready
 
