@@ -87,11 +87,6 @@ def test_python_of_the_readme_names_what_is_there() -> None:
                 assert all(hasattr(module, name.name) for name in node.names)
 
 
-def test_what_make_quick_leaves_out_is_there() -> None:
-    [named] = re.findall(r"^SLOW := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert all((ROOT / "tests" / f"test_{name}.py").exists() for name in named.split())
-
-
 def test_the_version_is_one_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
