@@ -85,6 +85,13 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_says_is_in_a_file_is_there(page: Path) -> None:
+    """As in: `WAYS` in `agents/ways/__init__.py`."""
+    named = re.findall(r"`(\w+)`\s+(?:to|in)\s+`([\w/]+\.py)`", page.read_text())
+    assert [pair for pair in named if pair[0] not in (ROOT / pair[1]).read_text()] == []
+
+
 ANSWERS: dict[str, Answer] = {
     "number": NumberAnswer(),
     "choice": ChoiceAnswer(options=dict(zip("ABCD", ("oak", "elm", "ash", "fir"), strict=True))),
