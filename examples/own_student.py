@@ -30,7 +30,9 @@ class AddingStudent:
             if question.id not in answered:
                 numbers = re.findall(r"[0-9]+", question.prompt)
                 text = f"{' + '.join(numbers)} = {sum(map(int, numbers))}"
-                yield Response(question_id=question.id, text=text, tokens=len(text), truncated=False)
+                yield Response(
+                    question_id=question.id, text=text, tokens=len(text), truncated=False
+                )
 
     def close(self) -> None:
         """There is no memory to free."""
