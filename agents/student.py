@@ -42,6 +42,7 @@ class StudentSettings(Record):
     batch_size: int = Field(default=64, ge=1)
     """Questions answered at once."""
     precision: Precision = "auto"
+    """Number format of the weights; `auto` asks the hardware."""
 
     @property
     def model_ref(self) -> ModelRef:

@@ -1,0 +1,1 @@
+"""When it happens: the loop, the files of a run, commands and screens."""

@@ -32,6 +32,7 @@ class Variations(Record):
     """The offline instructor and writer: no LLM."""
 
     model: Literal["variations"] = "variations"
+    """Says so."""
 
 
 InstructorSettings = Annotated[
@@ -98,8 +99,9 @@ class StopSettings(Record):
     """When the loop ends, whichever comes first."""
 
     target_accuracy: float = Field(default=0.95, gt=0, le=1)
-    """On the dev set."""
+    """Share of right answers to the dev questions."""
     rounds: int = Field(default=3, ge=1)
+    """Trainings, at most."""
 
 
 class RunConfig(Record):

@@ -1,0 +1,1 @@
+"""Where the weights are: the child processes that load a model."""

@@ -75,13 +75,17 @@ class LoraSettings(Record):
     """How a LoRA adapter is made and fine-tuned."""
 
     rank: int = Field(default=16, ge=1)
+    """Of the two matrices that stand beside each layer; more rank, more weights to train."""
     alpha: int = Field(default=32, ge=1)
     """LoRA scale; updates are multiplied by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the adapter's inputs that each step leaves out."""
     targets: tuple[str, ...] = ("all-linear",)
     """Names of the layers that get an adapter, or `all-linear`."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    """Of AdamW, at its highest."""
     epochs: float = Field(default=2, gt=0)
+    """How often each example is trained on."""
     batch: int = Field(default=8, ge=1)
     """Examples in memory at once, on each GPU."""
     accumulate: int = Field(default=1, ge=1)
@@ -93,9 +97,11 @@ class LoraSettings(Record):
     gradient_checkpointing: bool = False
     """Less memory for a third more time: activations are computed again instead of kept."""
     max_tokens: int = Field(default=1024, ge=8)
-    """Longer examples are left out, and counted."""
+    """Of an example; longer ones are left out, and counted."""
     seed: int = 0
+    """Of the new weights and the order of the examples; in a run each round adds its index."""
     precision: Precision = "auto"
+    """Number format of the weights; `auto` asks the hardware."""
 
 
 class TrainingJob(Record):

@@ -58,9 +58,11 @@ class Prices(Record):
     """What a model costs, per million tokens."""
 
     input: float = Field(ge=0)
+    """Of a million tokens that are sent."""
     cached_input: float | None = Field(default=None, ge=0)
     """As `input` where not said."""
     output: float = Field(ge=0)
+    """Of a million tokens that come back."""
     currency: str = Field(default="USD", min_length=1)
     """A label."""
 

@@ -30,6 +30,7 @@ class LlmSettings(Record):
     base_url: str | None = None
     """An OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`. No password, no key."""
     temperature: float | None = Field(default=None, ge=0)
+    """0 always takes the likeliest word; the provider's own where not said."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Limit of one reply."""
     timeout_s: float = Field(default=120, gt=0)

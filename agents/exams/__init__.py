@@ -43,10 +43,15 @@ class ArithmeticExam(Record):
     """The built-in exam, made from a seed."""
 
     name: Literal["arithmetic"]
+    """Says that it is this exam."""
     seed: int = 0
+    """Another seed makes other questions."""
     practice: int = Field(default=300, ge=1)
+    """Questions."""
     dev: int = Field(default=150, ge=1)
+    """Questions."""
     test: int = Field(default=200, ge=1)
+    """Questions."""
 
     def read(
         self, skipped: list[Skipped] | None = None

@@ -35,6 +35,7 @@ class FileSet(Record):
     """Some rows of a file: `{"file": "train.jsonl", "skip": 400, "take": 200}`."""
 
     file: Path
+    """JSON lines, or one JSON array."""
     skip: int = Field(default=0, ge=0)
     """Questions to pass over first."""
     take: int | None = Field(default=None, ge=1)
@@ -52,8 +53,11 @@ class FileExam(Record):
     name: str = Field(default="file", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """What results call it."""
     practice: FileSet
+    """Mistakes are mined in these. A file's name, or a table as below; so for the other two."""
     dev: FileSet
+    """They decide which model is kept, and when to stop."""
     test: FileSet
+    """Read once, at the end."""
     answer: AnswerType | None = None
     """Of every question; taken from its fields when not said."""
     layout: Layout | None = None

@@ -34,6 +34,7 @@ class NamedExam(Record):
     """One of the seven. Its own splits are kept; where one is lacking, another is divided."""
 
     name: Layout
+    """Which one."""
     path: Path | None = None
     """File or folder in the exam's original format."""
     hub: str | None = None

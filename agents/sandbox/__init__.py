@@ -1,0 +1,1 @@
+"""Where generated code runs, and nothing else of the machine with it."""

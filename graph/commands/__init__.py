@@ -1,0 +1,1 @@
+"""Commands that are no run: one file each."""

@@ -1,0 +1,54 @@
+"""A student of your own: anything that answers questions can be examined.
+
+    python examples/own_student.py
+
+This one is no language model: it adds up all numbers of a question. To take part in a run, hand it
+to `errata.graph.run.run(config, student=…, trainer=…)` with a trainer that makes the adapters it
+reads; `errata.agents.testing` has a pair of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from errata.agents.examiner import examine
+from errata.agents.exams import named_questions
+from errata.agents.records import Accuracy, ModelRef, Question, Response
+from errata.agents.scores import accuracy
+from errata.agents.student import Student
+
+
+class AddingStudent:
+    """A `Student`: see `errata.agents.student`."""
+
+    def ask(
+        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+    ) -> Iterator[Response]:
+        """`model` says which weights answer; there are none here."""
+        for question in questions:
+            if question.id not in answered:
+                numbers = re.findall(r"[0-9]+", question.prompt)
+                text = f"{' + '.join(numbers)} = {sum(map(int, numbers))}"
+                yield Response(
+                    question_id=question.id, text=text, tokens=len(text), truncated=False
+                )
+
+    def close(self) -> None:
+        """There is no memory to free."""
+
+
+def main(exam: str = "arithmetic", questions: int = 180) -> Accuracy:
+    student: Student = AddingStudent()
+    asked = named_questions(exam, seed=0, limit=questions)
+    attempts = list(examine(student, ModelRef(base="adds"), asked, exam))
+    found = accuracy(asked, attempts)
+    low, high = found.ci95
+    print(f"{found.accuracy:.1%} of {found.n} right (95% interval {low:.1%} to {high:.1%})")
+    for kind, (right, count) in found.by_kind.items():
+        print(f"  {kind}: {right} of {count}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

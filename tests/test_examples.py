@@ -1,0 +1,75 @@
+"""The programs under examples/ run, and do what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from doubles import table_agents
+
+from errata.agents.exams.arithmetic import KINDS
+from errata.agents.exams.several import load_exams
+from errata.graph.config import load_config
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+ALL = [kind.name for kind in KINDS]
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_every_example_configuration_loads(path: Path) -> None:
+    load_config(path)
+
+
+def test_a_student_of_ones_own_is_examined() -> None:
+    found = load("own_student").main(questions=90)
+    assert found.n == 90
+    assert 0 < found.accuracy < 0.5  # it is right where adding is right
+    assert "add" in max(found.by_kind, key=lambda kind: found.by_kind[kind][0])
+
+
+def test_an_instructor_of_ones_own_teaches_and_its_run_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = load("own_instructor")
+    practice = load_exams(example.CONFIG.exam).practice
+    report = example.main(runs=tmp_path, **table_agents(practice, [ALL[:9]], ALL[:3]))
+    assert report.test.final.accuracy > report.test.base.accuracy
+    assert all(cause.startswith("questions of the kind ") for cause in report.rounds[1].causes)
+
+    read, fixed, broken = load("read_run").main(tmp_path / "own-instructor")
+    assert read == report
+    assert len(fixed) - len(broken) == round(report.test.gain.accuracy * report.test.base.n)
+    assert "the first example, against 'questions of the kind" in capsys.readouterr().out
+
+
+def test_markers_of_ones_own_stand_beside_errata_s() -> None:
+    assert [verdict.correct for verdict in load("own_marking").main()] == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("response", "right"),
+    [("2024-07-01", True), ("2024-07-02", False), ("2024-02-30", False), ("soon", False)],
+)
+def test_the_marker_of_dates_says_what_it_read(response: str, right: bool) -> None:
+    assert load("own_marking").mark_date(response, "2024-07-01").correct == right
+
+
+def test_an_example_runs_as_its_own_text_says() -> None:
+    ran = subprocess.run(
+        [sys.executable, str(EXAMPLES / "own_marking.py")], capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "right | 24 is the target" in ran.stdout
