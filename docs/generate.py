@@ -39,15 +39,15 @@ from errata.agents.trainer import Trained
 from errata.graph.asks import Asked
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
+from errata.graph.provenance import Provenance
 from errata.graph.report import Report
 from errata.graph.run_folder import FinishedFile, StepTime
-from errata.graph.settled import Settled
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 RECORDS: dict[str, type[BaseModel]] = {
-    "config.json": Settled,
+    "config.json": Provenance,
     "manifest.jsonl": FinishedFile,
     "estimate.json": Estimate,
     "exam/*.jsonl": Question,
@@ -210,7 +210,7 @@ def records() -> str:
     """A table of fields for each record that a file of a run holds."""
     known: list[type[BaseModel]] = []
     for model in RECORDS.values():
-        wanted = [model] if model is Settled else models_in(model)
+        wanted = [model] if model is Provenance else models_in(model)
         known += [found for found in wanted if found not in known]
     parts = []
     for model in sorted(known, key=lambda model: model.__name__):

@@ -28,9 +28,9 @@ from errata.graph.config import RunConfig
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.provenance import Provenance, check_versions, read_provenance, versions_here
 from errata.graph.report import Report, build_report, write_report
 from errata.graph.run_folder import RunFolder, taken
-from errata.graph.settled import Settled, check_versions, read_settled, versions_here
 from errata.graph.state import State
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
@@ -112,7 +112,7 @@ def resume(
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
     with folder.locked(), opened_cache(cache, watcher) as replies:
-        config = read_settled(folder).config
+        config = read_provenance(folder).config
         folder.manifest.verify()
         folder.manifest.record_finished()
         trace = Trace(folder.path / "trace.jsonl")
@@ -138,7 +138,7 @@ def write_start(
         write_records(folder.exam(name), questions)
     if estimate is not None:
         write_record(folder.path / "estimate.json", estimate)
-    write_record(folder.path / "config.json", Settled(config=config, versions=versions_here()))
+    write_record(folder.path / "config.json", Provenance(config=config, versions=versions_here()))
 
 
 def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:

@@ -335,8 +335,14 @@ def defines(tree: ast.Module | ast.ClassDef, name: str) -> bool:
 
 def gives_back(node: ast.AST) -> bool:
     """Whether a function returns or yields something, the functions within it left out."""
-    inner = [each for each in ast.iter_child_nodes(node) if not isinstance(each, Scope)]
-    return any(isinstance(each, Giving) or gives_back(each) for each in inner)
+    waiting = [node]  # a stack of our own: an expression may be nested deeper than Python's goes
+    while waiting:
+        for each in ast.iter_child_nodes(waiting.pop()):
+            if isinstance(each, Giving):
+                return True
+            if not isinstance(each, Scope):
+                waiting.append(each)
+    return False
 
 
 def names(statement: ast.stmt) -> set[str]:

@@ -18,7 +18,7 @@ PACKAGES = (
 CHANGE_ANSWERS = ("errata", "torch", "transformers", "peft", "trl")
 
 
-class Settled(Record):
+class Provenance(Record):
     format: int = FORMAT
     """Of the run folder's files."""
     config: RunConfig
@@ -31,7 +31,7 @@ def versions_here() -> dict[str, str]:
     return found | {"python": platform.python_version(), "platform": platform.platform()}
 
 
-def read_settled(folder: RunFolder) -> Settled:
+def read_provenance(folder: RunFolder) -> Provenance:
     """What the run was given when it began.
 
     Raises:
@@ -49,7 +49,7 @@ def read_settled(folder: RunFolder) -> Settled:
             f"errata {made_with} made the run {folder.path} (format {number}), and this version "
             f"reads format {FORMAT}: open it with errata {made_with}, or start a new run"
         )
-    return read_record(path, Settled)
+    return read_record(path, Provenance)
 
 
 def check_versions(folder: RunFolder) -> None:
@@ -58,7 +58,7 @@ def check_versions(folder: RunFolder) -> None:
     Raises:
         RunError: A package is not the one that the run began with.
     """
-    began = read_settled(folder).versions
+    began = read_provenance(folder).versions
     here = versions_here()
     for package in CHANGE_ANSWERS:
         if began.get(package) != here[package]:
