@@ -41,7 +41,7 @@ from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report
-from errata.graph.run_folder import FinishedFile, StepTime
+from errata.graph.run_folder import NotCountedQuestion, FinishedFile, StepTime
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -63,6 +63,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/practice.jsonl": Attempt,
     "round-*/promotion.json": Promotion,
     "final/*.jsonl": Attempt,
+    "not-counted.jsonl": NotCountedQuestion,
     "steps.jsonl": StepTime,
     "costs.jsonl": Entry,
     "report.json": Report,

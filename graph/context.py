@@ -24,13 +24,12 @@ class Context:
     watcher: Watcher
 
     def questions(self, name: str) -> list[Question]:
-        """Of the set `practice`, `dev`, `test` or `out-of-domain`; none where it is not there."""
-        path = self.folder.exam(name)
-        return read_records(path, Question) if path.exists() else []
+        """See `RunFolder.questions`."""
+        return self.folder.questions(name)
 
     def attempts(self, round_index: int, name: str) -> list[Attempt]:
         """The answers of a round's model to `dev` or `practice`."""
-        return read_records(self.folder.round(round_index) / f"{name}.jsonl", Attempt)
+        return self.folder.attempts(self.folder.round(round_index) / f"{name}.jsonl")
 
     def model(self, round_index: int) -> ModelRef:
         """The model that a round made; 0 is the one that the run began with."""

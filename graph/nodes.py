@@ -12,7 +12,8 @@ from langgraph.types import interrupt
 from errata.agents.checks import Checker
 from errata.agents.contrast_analyst import contrast_mistakes
 from errata.agents.data_writer import Lesson, write_for_exams
-from errata.agents.errors import BudgetSpent
+from errata.agents.errors import BudgetSpent, ErrataError, ExamError
+from errata.agents.examiner import NotCounted
 from errata.agents.examiner import examine as examine_student
 from errata.agents.exams import HeldOut
 from errata.agents.jsonl import Journal, read_records, write_record, write_records
@@ -24,6 +25,7 @@ from errata.agents.records import (
     DiagnosisLine,
     Example,
     Mistake,
+    Question,
     Refusal,
     RefusalLine,
     Unusable,
@@ -33,6 +35,7 @@ from errata.agents.trainer import TrainingJob
 from errata.agents.ways import WAYS
 from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
+from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
 
 BUDGET_SPENT = "the budget was spent"
@@ -239,18 +242,22 @@ def run_exam(
         exam_id: Ends the ids of the attempts.
     """
     questions = context.questions(name)
+    bad_tests = BadTests(context)
     with Journal(path, Attempt) as journal:
         if not journal.finished:
             done = frozenset(attempt.question_id for attempt in journal.records)
             right = sum(attempt.correct for attempt in journal.records)
             context.watcher.progress(title, len(done), len(questions))
             model = context.model(model_round)
-            for attempt in examine_student(context.agents.student, model, questions, exam_id, done):
+            for attempt in examine_student(
+                context.agents.student, model, questions, exam_id, done, bad_tests
+            ):
                 journal.add(attempt)
                 right += attempt.correct
                 n = len(journal.records)
                 context.watcher.progress(title, n, len(questions), f"{right / n:.0%} right")
-        found = accuracy(questions, journal.finish())
+        journal.finish()
+    found = accuracy(context.questions(name), context.folder.attempts(path))
     context.trace.tell(
         "examiner",
         "exam marked",
@@ -263,6 +270,25 @@ def run_exam(
         f"{title}: {found.accuracy:.1%} of {found.n} right (95% interval {low:.1%} to {high:.1%})"
     )
     return found
+
+
+class BadTests(NotCounted):
+    """Questions whose own tests fail: the run leaves them out by name and goes on."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context.watcher.say)
+        self.context = context
+
+    def add(self, question: Question, error: ErrataError) -> None:
+        if not isinstance(error, ExamError):
+            raise error  # a box that broke may hold on the next try
+        super().add(question, error)
+        self.context.folder.not_counted.add(
+            NotCountedQuestion(question_id=question.id, why=str(error))
+        )
+        self.context.trace.tell(
+            "examiner", "question not counted", question=question.id, why=str(error)
+        )
 
 
 def shown_mistakes(index: int, context: Context) -> list[Mistake]:

@@ -192,9 +192,9 @@ def sealed(
     folder: RunFolder, exam: str, best_round: int
 ) -> tuple[list[Question], list[Attempt], list[Attempt]]:
     """The questions of a sealed exam, and what the base and the best model answered."""
-    base = read_records(folder.final_exam(exam, "base"), Attempt)
-    best = read_records(folder.final_exam(exam, "best"), Attempt) if best_round else base
-    return read_records(folder.exam(exam), Question), base, best
+    base = folder.attempts(folder.final_exam(exam, "base"))
+    best = folder.attempts(folder.final_exam(exam, "best")) if best_round else base
+    return folder.questions(exam), base, best
 
 
 def gain_of(base: Sequence[Attempt], best: Sequence[Attempt]) -> Gain:
@@ -240,9 +240,7 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
     here = folder.round(index)
     dev = None
     if (here / "dev.jsonl").exists():
-        dev = accuracy(
-            read_records(folder.exam("dev"), Question), read_records(here / "dev.jsonl", Attempt)
-        )
+        dev = accuracy(folder.questions("dev"), folder.attempts(here / "dev.jsonl"))
     promoted = False
     if folder.promotion(index).exists():
         promoted = read_record(folder.promotion(index), Promotion).promoted

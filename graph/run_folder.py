@@ -9,6 +9,7 @@
                         adapter/, trained.json, then the candidate's dev.jsonl, promotion.json and
                         practice.jsonl
       final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…
+      not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took
       trace.jsonl       events, one a line, as they happen, for people
       costs.jsonl       tokens and money of each call to an LLM; estimate.json: what was expected
@@ -31,9 +32,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from errata.agents.errors import RunError
-from errata.agents.jsonl import Log
-from errata.agents.records import Record
+from errata.agents.errors import ExamError, RunError
+from errata.agents.jsonl import Log, read_records
+from errata.agents.records import Attempt, Question, Record
 
 FORMAT = 2
 """Of the files in a run folder; a run of another format is refused by name."""
@@ -56,6 +57,13 @@ class FinishedFile(Record):
     path: str
     """Within the run folder, with `/`."""
     sha256: str
+
+
+class NotCountedQuestion(Record):
+    """One line of not-counted.jsonl: a question whose own tests fail, in no figure of the run."""
+
+    question_id: str
+    why: str
 
 
 class RunFolder:
@@ -116,6 +124,31 @@ class RunFolder:
                 raise taken(self) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    @cached_property
+    def not_counted(self) -> Log[NotCountedQuestion]:
+        return Log(self.path / "not-counted.jsonl", NotCountedQuestion)
+
+    def questions(self, name: str) -> list[Question]:
+        """Of the set `practice`, `dev`, `test` or `out-of-domain`, without those not counted;
+        none where there is no such set.
+
+        Raises:
+            ExamError: None of them can be counted.
+        """
+        path = self.exam(name)
+        if not path.exists():
+            return []
+        left_out = {line.question_id for line in self.not_counted.read()}
+        questions = [q for q in read_records(path, Question) if q.id not in left_out]
+        if not questions:
+            raise ExamError(f"{path}: no question can be marked, their own tests fail: mend them")
+        return questions
+
+    def attempts(self, path: Path) -> list[Attempt]:
+        """The answers in `path`, without those to questions that are not counted."""
+        left_out = {line.question_id for line in self.not_counted.read()}
+        return [a for a in read_records(path, Attempt) if a.question_id not in left_out]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

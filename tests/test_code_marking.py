@@ -24,6 +24,9 @@ from errata.agents.student import StudentSettings
 from errata.agents.testing.tables import TableStudent
 from errata.graph.commands.exam import OpenedExam, evaluate
 from errata.graph.commands.mark import mark_responses
+from errata.graph.config import parse_config
+from errata.graph.run import resume, run
+from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -515,3 +518,35 @@ def test_humanevals_own_solutions_pass() -> None:
     assert wrong(name, lambda row: row["canonical_solution"], 2) == {}
     fenced = "Here it is:\n```python\n{prompt}{canonical_solution}```\n"
     assert wrong(name, lambda row: fenced.format(**row), 4) == {}
+
+
+def test_a_run_leaves_questions_with_bad_tests_out_by_name_and_goes_on(tmp_path: Path) -> None:
+    good = "def check(candidate):\n    assert candidate(2) == 4"
+    bad = "def check(candidate):\n    assert candidate(2) == 4\n    undefined_name()"
+    for name in ("practice", "dev", "test"):
+        rows = [
+            {
+                "id": f"{name}-{n}",
+                "prompt": f"Double the {name} number, version {n}.",
+                "stub": "def double(x):",
+                "tests": bad if n == 0 and name != "practice" else good,
+                "solution": "def double(x):\n    return x * 2",
+                "kind": "doubling",
+            }
+            for n in range(3)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    exam = {name: str(tmp_path / f"{name}.jsonl") for name in ("practice", "dev", "test")}
+    config = parse_config({"name": "t", "exam": exam}, "test")
+    student = TableStudent(["doubling"])
+    report = run(config, tmp_path, student=student, cache=False)
+    assert (report.status, report.test.base.n, report.test.base.accuracy) == (
+        "target reached",
+        2,
+        1,
+    )
+    assert report.rounds[0].dev is not None
+    assert report.rounds[0].dev.n == 2
+    lines = (tmp_path / "t" / "not-counted.jsonl").read_text().split()
+    assert [f"{name}-0" in "".join(lines) for name in ("dev", "test", "practice")] == [1, 1, 0]
+    assert resume(RunFolder(tmp_path / "t"), student=student, cache=False) == report
