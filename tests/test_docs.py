@@ -153,7 +153,8 @@ def test_every_file_of_a_run_is_described_and_holds_what_its_page_says(
 ) -> None:
     folder, _ = finished
     page = (ROOT / "docs" / "run-folder.md").read_text()
-    unseen = set(generate.RECORDS) - {"estimate.json", "costs.jsonl"}  # those need an LLM
+    # The first two need an LLM, the third an exam that is at fault.
+    unseen = set(generate.RECORDS) - {"estimate.json", "costs.jsonl", "not-counted.jsonl"}
     for path in folder.path.rglob("*"):
         name = path.relative_to(folder.path).as_posix()
         if path.is_dir() or "/adapter/" in name:
