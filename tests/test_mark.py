@@ -14,7 +14,6 @@ import pytest
 from errata.agents.errors import ExamError, StepFailed
 from errata.agents.exams import named_questions
 from errata.agents.records import ModelRef, Question, Response
-from errata.agents.scores import pass_at_k
 from errata.agents.student import StudentSettings
 from errata.graph.commands.exam import open_exams, sit_exams
 from errata.graph.commands.mark import Marks, mark_responses
@@ -96,16 +95,6 @@ def test_several_responses_to_one_question_are_samples(tmp_path: Path) -> None:
     assert found.samples == 5
     assert found.pass_at == {1: pytest.approx(0.2), 5: 1.0}
     assert sum(verdict["correct"] for verdict in verdicts) == 1
-
-
-def test_pass_at_k_is_unbiased() -> None:
-    """Against the plain average over all subsets."""
-    from itertools import combinations
-
-    for samples, correct, k in [(5, 2, 1), (5, 2, 3), (6, 1, 4), (4, 4, 2), (4, 0, 4)]:
-        draws = list(combinations([True] * correct + [False] * (samples - correct), k))
-        share = sum(any(draw) for draw in draws) / len(draws)
-        assert pass_at_k(samples, correct, k) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
