@@ -1,5 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
+# make quick: the tests that need no model, no sandbox and no other process: half a minute.
 
 PYTHON ?= python3
 # Where pip takes torch from, such as --index-url https://download.pytorch.org/whl/cpu
@@ -14,6 +15,9 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+quick: .venv/ready
+	$(BIN)/pytest -m "not model and not sandbox and not process and not slow"
 
 setup: .venv/ready
 
@@ -36,4 +40,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv build *.egg-info
 
-.PHONY: demo test setup clean
+.PHONY: demo test quick setup clean

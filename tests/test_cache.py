@@ -54,6 +54,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
             assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
 
 
+@pytest.mark.process
 def test_several_processes_begin_and_fill_one_cache_at_once(tmp_path: Path) -> None:
     path = tmp_path / "replies.sqlite"
     processes = [
@@ -150,6 +151,7 @@ asked = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(asked, asked)
 def test_two_keys_are_the_same_exactly_when_the_same_was_asked(one: object, other: object) -> None:
     assert (cache_key(*one) == cache_key(*other)) == (one == other)  # type: ignore[misc]

@@ -19,6 +19,8 @@ from openai_server import OpenAIServer, Reply
 
 from errata.graph.commands.instructors import at_hand, models_at
 
+pytestmark = pytest.mark.process
+
 KEY = "sk-nobody-may-read-this"
 DIAGNOSIS = {
     "explanation": "It added.",

@@ -20,7 +20,10 @@ from errata.agents.sandbox.job import Limits
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"no exam files in {DATA}")
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the sandbox")
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the sandbox"),
+]
 
 STUB = '''from typing import List
 

@@ -7,6 +7,8 @@ import os
 import pytest
 from growing import READERS, WORST, Text, random_texts, seconds
 
+pytestmark = pytest.mark.slow
+
 NOT_YET = (
     "number marker",
     "number marker, none",

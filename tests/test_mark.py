@@ -64,6 +64,7 @@ def marks(
     return found, [json.loads(line) for line in out.read_text().splitlines()]
 
 
+@pytest.mark.sandbox
 def test_a_response_is_found_by_its_id(tmp_path: Path) -> None:
     found, [verdict] = marks(
         tmp_path,
@@ -86,6 +87,7 @@ def test_a_response_is_found_by_the_questions_own_fields(tmp_path: Path) -> None
     assert found.by_kind == {"materials": (2, 2)}
 
 
+@pytest.mark.sandbox
 def test_several_responses_to_one_question_are_samples(tmp_path: Path) -> None:
     right, wrong = "    return 2 * n\n", "    return n\n"
     responses = [
@@ -116,6 +118,7 @@ def test_a_line_that_is_no_response_is_named(line: str, sentence: str, tmp_path:
     assert sentence in str(raised.value)
 
 
+@pytest.mark.sandbox
 def test_the_command_prints_a_table_or_json_and_writes_nothing_over(tmp_path: Path) -> None:
     write(tmp_path / "test.jsonl", CHOICES)
     rows = [row | {"response": "I am not sure."} for row in CHOICES]
