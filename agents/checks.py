@@ -9,11 +9,13 @@ from errata.agents.exams.layouts import stem
 from errata.agents.marking import mark
 from errata.agents.marking.equations import holds, read_equations, unmark, value
 from errata.agents.marking.number import read_number
+from errata.agents.plain_text import CONTROL
 from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
     Draft,
     Example,
+    MathAnswer,
     NumberAnswer,
     Question,
     TextAnswer,
@@ -33,6 +35,8 @@ class Checker:
         """Why the draft must not be trained on; None accepts it."""
         if not draft.prompt.strip() or not draft.completion.strip():
             return "empty prompt or completion"
+        if CONTROL.search(f"{draft.prompt}{draft.completion}{draft.target}".replace("\r\n", "\n")):
+            return "control characters"
         asked = stem(draft)
         if plain(asked) in self.written:
             return "written before"
@@ -80,4 +84,10 @@ def wrong(draft: Draft) -> str | None:
         case TextAnswer():
             if not mark(question, draft.completion).correct:
                 return "completion does not end in the target"
+        case MathAnswer():
+            try:
+                if not mark(question, draft.completion).correct:
+                    return "completion does not end in the target"
+            except ValueError:
+                return "target is no formula"
     return None

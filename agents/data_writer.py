@@ -36,15 +36,15 @@ class Ask:
 
 class Writer(Protocol):
     @property
-    def fewest(self) -> int:
-        """Drafts that an ask had better be for, where as many are wanted.
+    def examples_per_ask(self) -> int:
+        """Drafts that one ask is for at least, where as many are wanted.
 
         1 spreads them over the most diagnoses.
         """
         ...
 
     @property
-    def at_once(self) -> int:
+    def asks_per_batch(self) -> int:
         """Asks that it gets together; 1: each follows from what came of the one before."""
         ...
 
@@ -104,12 +104,12 @@ def write_examples(
     for lesson in lessons:
         by_cause.setdefault(lesson[1].cause, []).append(lesson)
     causes = {cause: len(found) for cause, found in by_cause.items()}
-    dry = Counter[str]()  # turns in a row that brought nothing
+    fruitless = Counter[str]()  # turns in a row that brought nothing
     accepted = Counter[str]()
     hopeless: set[str] = set()  # diagnoses that the writer cannot write for
     turn = 0
     while sum(accepted.values()) < quota:
-        open_causes = {cause: n for cause, n in causes.items() if dry[cause] < TRIES}
+        open_causes = {cause: n for cause, n in causes.items() if fruitless[cause] < TRIES}
         if not open_causes:
             return
         new_seed = seed * 1_000_003 + round_index * 1009 + turn
@@ -143,11 +143,11 @@ def write_examples(
                     )
         for each in turns:
             if not each.lessons:
-                dry[each.cause] = TRIES
+                fruitless[each.cause] = TRIES
             elif accepted[each.cause] > before[each.cause]:
-                dry[each.cause] = 0
+                fruitless[each.cause] = 0
             else:
-                dry[each.cause] += 1
+                fruitless[each.cause] += 1
         turn += 1
 
 
@@ -172,10 +172,10 @@ def next_asks(
         wanted = turn.share - accepted.get(turn.cause, 0)
         even = -(-turn.share // max(1, len(turn.lessons)))
         while wanted > 0 and turn.waiting:
-            if len(asks) == writer.at_once:
+            if len(asks) == writer.asks_per_batch:
                 return asks
             mistake, diagnosis = turn.waiting.popleft()
-            count = min(LARGEST_ASK, wanted, max(even, writer.fewest))
+            count = min(LARGEST_ASK, wanted, max(even, writer.examples_per_ask))
             wanted -= count
             asks.append(Ask(mistake, diagnosis, count, seed))
     return asks

@@ -8,6 +8,7 @@
     ├── InstructorError  (ConnectionError)  an instructor that cannot be reached
     ├── BudgetSpent      (RuntimeError)     a budget that holds no further call to an LLM
     ├── SandboxError     (RuntimeError)     generated code that cannot be run safely here
+    │   └── BoxBroke                        one program that was not run; the next may be
     └── StepFailed       (RuntimeError)     a child process that failed; the run can be resumed
 
 Each message is one sentence that names the thing and the remedy.
@@ -46,6 +47,10 @@ class BudgetSpent(ErrataError, RuntimeError):
 
 class SandboxError(ErrataError, RuntimeError):
     """Generated code that cannot be run safely here."""
+
+
+class BoxBroke(SandboxError):
+    """One box that failed, through nothing that its program did: the response has no verdict."""
 
 
 class StepFailed(ErrataError, RuntimeError):

@@ -1,118 +1,26 @@
 """Files of records, a JSON line each: one reader, one journal, one atomic write.
 
-A file is written line by line under the name `X.jsonl.part` and renamed when it is whole.
+`\\n` alone ends a line: JSON lets U+2028, U+0085 and their like stand in texts as they are.
+A file is written under the name `X.part` and renamed when it is whole. `X.part` is never followed
+where it is a link, and never cut or written over by a journal that did not begin it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from errata.agents.errors import RunError
 from errata.agents.records import Record
+from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
-
-
-class Journal(Generic[R]):
-    """Records that are written one by one and must survive a kill.
-
-    Lines go to `X.part`; `finish` renames it. Opened again, it knows the lines that are whole and
-    forgets a last one that was cut off.
-    """
-
-    def __init__(self, path: Path, of: type[R]) -> None:
-        self.path = path
-        self.finished = path.exists()
-        self.records: list[R] = []
-        if self.finished:
-            self.records = read_records(path, of)
-            return
-        part = path.with_name(path.name + ".part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-        whole = 0
-        if part.exists():
-            data = part.read_bytes()
-            whole = data.rfind(b"\n") + 1
-            try:
-                self.records = [of.model_validate_json(line) for line in data[:whole].splitlines()]
-            except ValidationError:
-                raise RunError(
-                    f"{part} holds lines that are not ours: delete it, or name another file"
-                ) from None
-        self.file = part.open("ab")
-        self.file.truncate(whole)
-
-    def add(self, record: R) -> None:
-        self.records.append(record)
-        self.file.write(record.model_dump_json().encode() + b"\n")
-        self.file.flush()
-
-    def finish(self) -> list[R]:
-        """All records; the file stands under its own name from now on."""
-        if not self.finished:
-            os.fsync(self.file.fileno())
-            self.file.close()
-            Path(self.file.name).replace(self.path)
-            self.finished = True
-        return self.records
-
-    def __enter__(self) -> Journal[R]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self.finished:
-            self.file.close()
-
-
-class Log(Generic[R]):
-    """Records that are added to a file for as long as a run goes on.
-
-    A line that a kill cut off is passed over, and takes no other with it.
-    """
-
-    def __init__(self, path: Path, of: type[R]) -> None:
-        self.path = path
-        self.of = of
-
-    def read(self) -> list[R]:
-        if not self.path.exists():
-            return []
-        records = []
-        for line in self.path.read_bytes().split(b"\n"):
-            with suppress(ValidationError):
-                records.append(self.of.model_validate_json(line))
-        return records
-
-    def add(self, record: R) -> None:
-        # The line break comes first: a line that was cut off ends there.
-        with self.path.open("ab") as file:
-            file.write(b"\n" + record.model_dump_json().encode())
-
-
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Writes JSON lines at once: the file is whole or not there."""
-    write_text(path, "".join(record.model_dump_json() + "\n" for record in records))
-
-
-def write_record(path: Path, record: Record) -> None:
-    """Writes one JSON object at once: the file is whole or not there."""
-    write_text(path, record.model_dump_json(indent=2))
-
-
-def write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".part")
-    with scratch.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
 
 
 def read_records(path: Path, of: type[R]) -> list[R]:
@@ -121,16 +29,21 @@ def read_records(path: Path, of: type[R]) -> list[R]:
     Raises:
         RunError: It is not there, or is not what this version writes.
     """
+    records = []
+    number = 0
     try:
-        with path.open("rb") as lines:
-            return [of.model_validate_json(line) for line in lines if line.strip()]
+        for line in read_lines(path):
+            number += 1
+            if line.strip():
+                records.append(of.model_validate_json(line))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         raise RunError(
-            f"{path} holds a line that this version of errata cannot read "
-            f"({error.errors()[0]['msg']}): open the run with the version that wrote it"
+            f"line {number} of {path} cannot be read ({error.errors()[0]['msg']}): it is damaged, "
+            "or another version of errata wrote it, which then can open it"
         ) from None
+    return records
 
 
 def read_record(path: Path, of: type[R]) -> R:
@@ -147,4 +60,183 @@ def read_record(path: Path, of: type[R]) -> R:
         raise RunError(
             f"{path} is not what this version of errata writes ({error.errors()[0]['msg']}): put "
             "the file back as it was, or start a new run"
+        ) from None
+
+
+def read_all(path: Path, of: type[R], ids: Iterable[str], id_of: Callable[[R], str]) -> Sequence[R]:
+    """The records of a finished file that holds one for each of `ids`, in the file's order.
+
+    Raises:
+        RunError: It cannot be read, or is not complete.
+    """
+    return complete(path, read_records(path, of), ids, id_of)
+
+
+def complete(
+    path: Path, records: Sequence[R], ids: Iterable[str], id_of: Callable[[R], str]
+) -> Sequence[R]:
+    """The records of `path`, one for each of `ids`.
+
+    Raises:
+        RunError: One is missing, there twice, or of something else.
+    """
+    there, wanted = Counter(map(id_of, records)), Counter(ids)
+    if there == wanted:
+        return records
+    missing, extra = wanted - there, there - wanted
+    what = " and ".join(
+        f"{says} {found.total()} (the first: {next(iter(found))})"
+        for says, found in (("lacks", missing), ("has too many:", extra))
+        if found
+    )
+    raise RunError(
+        f"{path} is damaged: of {wanted.total()} lines it {what}; put back a whole copy, or start "
+        "a new run"
+    )
+
+
+class Journal(Generic[R]):
+    """Records that are written one by one and must survive a kill.
+
+    Lines go to `X.part`; `finish` renames it. Opened again, it knows the lines that are whole and
+    forgets a last one that was cut off.
+    """
+
+    def __init__(self, path: Path, of: type[R], anew: bool = False) -> None:
+        """`anew`: forgets what an earlier journal of the same kind left in `X.part`.
+
+        Raises:
+            RunError: `X` cannot be read, or `X.part` cannot be written or is not a journal's.
+        """
+        self.path = path
+        self.finished = path.exists()
+        self.records: list[R] = []
+        if self.finished:
+            self.records = read_records(path, of)
+            return
+        self.part = part_of(path)
+        with naming(self.part):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.file = opened(self.part, os.O_RDWR | os.O_APPEND)
+            try:
+                size = self.take_up(of)
+                self.file.truncate(0 if anew else size)
+            except BaseException:
+                self.file.close()
+                raise
+        if anew:
+            self.records.clear()
+
+    def take_up(self, of: type[R]) -> int:
+        """Reads the lines that are there; their length in bytes."""
+        size, number = 0, 0
+        begin = f'{{"{next(iter(of.model_fields))}":'.encode()
+        try:
+            for line in self.file:
+                number += 1
+                if line.endswith(b"\n"):
+                    self.records.append(of.model_validate_json(line))
+                    size += len(line)
+                elif not begin.startswith(line[: len(begin)].rstrip(b"\0")):
+                    raise ValueError  # cut off, but not from a line of this kind
+        except ValueError:
+            raise RunError(
+                f"line {number} of {self.part} is not errata's: move the file away, and what it "
+                "held is done again"
+            ) from None
+        return size
+
+    def add(self, record: R) -> None:
+        with naming(self.part):
+            self.file.write(record.model_dump_json().encode() + b"\n")
+            self.file.flush()
+        self.records.append(record)
+
+    def finish(self) -> list[R]:
+        """All records; the file stands under its own name from now on."""
+        if not self.finished:
+            with naming(self.part):
+                os.fsync(self.file.fileno())
+                self.file.close()
+                self.part.replace(self.path)
+            self.finished = True
+        return self.records
+
+    def __enter__(self) -> Journal[R]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.finished:
+            with suppress(OSError):  # what a full disk did not take was said already
+                self.file.close()
+
+
+class Log(Generic[R]):
+    """Records that are added to a file for as long as a run goes on.
+
+    A line that a kill cut off is passed over, and takes no other with it.
+    """
+
+    def __init__(self, path: Path, of: type[R]) -> None:
+        self.path = path
+        self.of = of
+
+    def read(self) -> list[R]:
+        if not self.path.exists():
+            return []
+        records = []
+        for line in read_lines(self.path):
+            with suppress(ValidationError):
+                records.append(self.of.model_validate_json(line))
+        return records
+
+    def add(self, record: R) -> None:
+        # The line break comes first: a line that was cut off ends there.
+        with naming(self.path), self.path.open("ab") as file:
+            file.write(b"\n" + record.model_dump_json().encode())
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Writes JSON lines at once: the file is whole or not there."""
+    write_text(path, "".join(record.model_dump_json() + "\n" for record in records))
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Writes one JSON object at once: the file is whole or not there."""
+    write_text(path, record.model_dump_json(indent=2))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Raises: RunError: it cannot be written; what stood there before still does."""
+    part = part_of(path)
+    with naming(part):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with opened(part, os.O_WRONLY | os.O_TRUNC) as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+
+def part_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def opened(path: Path, flags: int) -> IO[Any]:
+    """A file for reading and writing, made where there is none; never through a link."""
+    mode = "r+b" if flags & os.O_RDWR else "wb"
+    number = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    return os.fdopen(number, mode)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Raises: RunError: in place of an OSError, with the file."""
+    try:
+        yield
+    except OSError as error:
+        why = "it is a link" if path.is_symlink() else error.strerror
+        raise RunError(
+            f"{path} cannot be written ({why}): mend that, and the same command, or `errata "
+            "resume` of a run, goes on"
         ) from None

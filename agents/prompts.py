@@ -16,35 +16,44 @@ CONTROL = re.compile(
     r"""
     <(?= [|\N{FULLWIDTH VERTICAL LINE}]       # <|im_start|>, <|eot_id|>, and DeepSeek's wide bars
        | </?SYS>>
-       | /?(?: s | bos | eos | pad | unk | mask | cls | sep | image | think | tools | tool_call
-             | tool_response | function_call | start_of_turn | end_of_turn | start_of_image
-             | fim_\w+ | extra_id_\d+ | unused\d+ | reserved_\w+ ) >
+       | /?[A-Z][A-Z0-9]{0,30} _ (?: TOKEN | [0-9]{1,6} ) [|]? >    # <BOS_TOKEN>, <SPECIAL_10>
+       | /?\w{1,20} : \w{1,30} >                                   # <seed:bos>
+       | /?(?: s | bos | eos | pad | unk | mask | cls | sep | sop | eop | image | audio | video
+             | think | thinking | reasoning | tools? | tool_calls? | tool_response | function_call
+             | (?: start | end ) _of_ \w{1,20} | (?: BOS | EOS | PAD | UNK | MASK | CLS | SEP )
+             | fim_\w{1,20} | (?: extra_id | unused | reserved ) _? \w{0,20} ) >
      )
-    | \[(?= /?(?: INST | SYSTEM_PROMPT | AVAILABLE_TOOLS | TOOL_CALLS | TOOL_RESULTS | TOOL_CONTENT
-             | ARGS | CALL_ID | THINK | IMG | PREFIX | MIDDLE | SUFFIX ) \])
+    | \[(?= \|                                                     # [|user|]
+       | /?(?: g? (?: MASK ) | sMASK | INST | SYSTEM_PROMPT | AVAILABLE_TOOLS | TOOL_CALLS
+             | TOOL_RESULTS | TOOL_CONTENT | ARGS | CALL_ID | THINK | PREFIX | MIDDLE | SUFFIX
+             | MODEL_SETTINGS | (?: BEGIN_ | END_ )? (?: IMG | AUDIO | TOOL ) (?: _\w{1,20} )? ) \]
+     )
     """,
     re.VERBOSE,
 )
-"""Where a token of some chat template begins."""
+"""Where a token of some chat template begins. By the forms that the tokens of published models
+have: bars within brackets, `<NAME_TOKEN>`, `<NAME_9>`, `<name:word>`, and a list of words. A
+token of another form is not known; nor is one that a tokenizer makes of plain words, such as
+`User:` or `### Instruction`. Models that errata loads itself are given text as text besides."""
 
 
 class Prompt:
     """The sections of one Markdown prompt; a line `<!-- name -->` begins each."""
 
-    def __init__(self, own: Path, yours: Path | None = None) -> None:
-        """Reads errata's `own` prompt, or `yours` in its place.
+    def __init__(self, own: Path, custom: Path | None = None) -> None:
+        """Reads errata's `own` prompt, or `custom` in its place.
 
         Raises:
-            ConfigError: `yours` cannot be read, or has not the sections and fields of the one
+            ConfigError: `custom` cannot be read, or has not the sections and fields of the one
                 that it replaces.
         """
-        self.path = yours or own
+        self.path = custom or own
         self.sections = read_sections(own)
-        if yours is not None:
-            needed, self.sections = self.sections, read_sections(yours)
-            check_names(yours, "section", needed, self.sections)
+        if custom is not None:
+            needed, self.sections = self.sections, read_sections(custom)
+            check_names(custom, "section", needed, self.sections)
             for name, section in needed.items():
-                where = f"{yours}, section {name}"
+                where = f"{custom}, section {name}"
                 given = self.sections[name].get_identifiers()
                 check_names(where, "field", section.get_identifiers(), given)
 

@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-Precision = Literal["auto", "bfloat16", "float32"]
-"""Number format of the weights; `auto` asks the hardware."""
+from errata.agents.plain_text import well_formed
+from errata.training.jobs import LoraSettings
+from errata.training.jobs import ModelRef as ModelRef
+from errata.training.jobs import Precision as Precision
+from errata.training.jobs import Record as Record
 
-
-class Record(BaseModel):
-    """A frozen value that crosses a boundary: disk, process or LLM."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Text = Annotated[str, AfterValidator(well_formed)]
+"""What a model or a program said: no file could hold halves of surrogate pairs."""
 
 
 class NumberAnswer(Record):
-    """The last number of the response counts."""
+    """The stated final number of the response counts, or else the last one."""
 
     type: Literal["number"] = "number"
 
@@ -54,8 +54,15 @@ class TextAnswer(Record):
     type: Literal["text"] = "text"
 
 
+class MathAnswer(Record):
+    """A formula in LaTeX that is worth the same as the target."""
+
+    type: Literal["math"] = "math"
+
+
 Answer = Annotated[
-    NumberAnswer | ChoiceAnswer | CodeAnswer | TextAnswer, Field(discriminator="type")
+    NumberAnswer | ChoiceAnswer | CodeAnswer | TextAnswer | MathAnswer,
+    Field(discriminator="type"),
 ]
 """How a question is answered, with what its marker needs to know."""
 
@@ -73,29 +80,17 @@ class Question(Record):
     """What sort of question this is; accuracy is also reported by kind."""
     answer: Answer = NumberAnswer()
     exam: str | None = None
-    """Name of the exam that it belongs to, where several are sat in one run."""
-
-
-class ModelRef(Record):
-    """The weights that answer: a base model, with or without a LoRA adapter."""
-
-    base: str
-    """`bundled`, a folder, or a hub id."""
-    adapter: str | None = None
-    """Folder of the LoRA adapter."""
-
-    def __str__(self) -> str:
-        return f"{self.base} + {self.adapter}" if self.adapter else self.base
+    """Name of the exam that it belongs to, where a run has several."""
 
 
 class Response(Record):
     """What the student said to one question."""
 
     question_id: str
-    text: str
+    text: Text
     tokens: int = Field(ge=0)
     """Generated tokens, the end mark included."""
-    cut: bool
+    truncated: bool
     """True when the answer ran into the token limit."""
 
 
@@ -105,7 +100,7 @@ class Verdict(Record):
     correct: bool
     answer: str | None
     """The answer as the marker read it; None when it found none."""
-    why: str
+    why: Text
     """What decided, in a few words: `72 is not 27`, `no final choice`, `time-out after 5 s`."""
 
 
@@ -121,7 +116,7 @@ class Attempt(Record):
     why: str
     """What decided the verdict, in a few words."""
     tokens: int = Field(ge=0)
-    cut: bool
+    truncated: bool
 
 
 class Solved(Record):
@@ -253,32 +248,10 @@ class Accuracy(Record):
     """Wrong answers in which no answer could be read."""
 
 
-class TrainingSettings(Record):
-    """How the LoRA adapter is trained."""
+class TrainingSettings(LoraSettings):
+    """How the LoRA adapter is trained, and from where."""
 
-    rank: int = Field(default=16, ge=1)
-    alpha: int = Field(default=32, ge=1)
-    """LoRA scale; updates are multiplied by alpha / rank."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    targets: tuple[str, ...] = ("all-linear",)
-    """Names of the layers that get an adapter, or `all-linear`."""
-    learning_rate: float = Field(default=1e-3, gt=0)
-    epochs: float = Field(default=2, gt=0)
-    batch: int = Field(default=8, ge=1)
-    """Examples in memory at once, on each GPU."""
-    accumulate: int = Field(default=1, ge=1)
-    """Batches that make one optimizer step."""
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the steps over which the learning rate rises."""
-    schedule: Literal["linear", "cosine"] = "linear"
-    """How the learning rate falls to zero."""
-    gradient_checkpointing: bool = False
-    """Less memory for a third more time: activations are computed again instead of kept."""
-    max_tokens: int = Field(default=1024, ge=8)
-    """Longer examples are left out, and counted."""
-    seed: int = 0
     start: Literal["base", "best"] = "base"
     """Train a new adapter, or go on from the best one so far."""
     replay: float = Field(default=1.0, ge=0)
     """Earlier rounds' examples to mix in, as a share of those that there are."""
-    precision: Precision = "auto"

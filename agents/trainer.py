@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-from errata.agents.records import ModelRef, Record, TrainingSettings
+from errata.agents.records import ModelRef, Record
+from errata.training.jobs import TrainingJob as TrainingJob
 
 OnStep = Callable[[int, int, float], None]
 """(step, steps, loss), after each optimizer step."""
-
-
-class TrainingJob(Record):
-    """All that a training needs to know."""
-
-    start: ModelRef
-    """Its adapter, where it has one, is trained on."""
-    examples: Path
-    """JSON lines with `prompt` and `completion`."""
-    adapter: Path
-    """Where the new adapter goes; it appears there when it is whole."""
-    settings: TrainingSettings
-    system: str | None = None
-    """The student's system prompt; its own default when None."""
 
 
 class Trained(Record):
@@ -40,7 +26,11 @@ class Trained(Record):
 
 class Trainer(Protocol):
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
-        """Raises:
-        StepFailed: The training failed or was killed; nothing is at `job.adapter`.
+        """Trains, unless the whole adapter of this very training is at `job.adapter` already.
+
+        Whatever else is there, of a killed or of another training, is replaced.
+
+        Raises:
+            StepFailed: The training failed or was killed; no new adapter is at `job.adapter`.
         """
         ...

@@ -17,8 +17,9 @@ from typing import Any
 from errata.agents.exams import named_questions
 from errata.agents.marking import mark
 from errata.agents.records import Question
+from errata.training.jobs import ModelRef, StudentJob
 from errata.training.models import choose_dtype, weights_of
-from errata.training.student import StudentJob, answer, load_student
+from errata.training.student import load_student
 
 
 def harness(questions: list[Question], tokens: int, batch_size: int) -> tuple[float, list[str]]:
@@ -50,10 +51,11 @@ def harness(questions: list[Question], tokens: int, batch_size: int) -> tuple[fl
 
 def errata(questions: list[Question], tokens: int) -> tuple[float, list[str]]:
     """Seconds and responses, as `errata exam` asks."""
-    model, tokenizer = load_student(StudentJob("bundled", None, tokens, 64, "auto"))
+    job = StudentJob(model=ModelRef(base="bundled"), max_new_tokens=tokens, batch_size=64)
+    student = load_student(job)
     pairs = [(question.id, question.prompt) for question in questions]
     start = time.perf_counter()
-    replies = {r.id: r.text for r in answer(model, tokenizer, pairs, frozenset(), tokens, 64)}
+    replies = {r.id: r.text for r in student.answer(pairs)}
     return time.perf_counter() - start, [replies[question.id] for question in questions]
 
 

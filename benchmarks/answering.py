@@ -15,8 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from errata.agents.exams import named_questions
+from errata.training.jobs import ModelRef, StudentJob
 from errata.training.models import weights_of
-from errata.training.student import StudentJob, answer, load_student
+from errata.training.student import load_student
 
 
 def plain_seconds(prompts: list[str], tokens: int) -> float:
@@ -37,10 +38,11 @@ def plain_seconds(prompts: list[str], tokens: int) -> float:
 
 def errata_seconds(prompts: list[str], tokens: int) -> float:
     """As `errata exam` asks."""
-    model, tokenizer = load_student(StudentJob("bundled", None, tokens, 64, "auto"))
+    job = StudentJob(model=ModelRef(base="bundled"), max_new_tokens=tokens, batch_size=64)
+    student = load_student(job)
     start = time.perf_counter()
     pairs = [(str(at), prompt) for at, prompt in enumerate(prompts)]
-    replies = list(answer(model, tokenizer, pairs, frozenset(), tokens, 64))
+    replies = list(student.answer(pairs))
     assert len(replies) == len(prompts)
     return time.perf_counter() - start
 

@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from errata.agents.chat_models import Line, LlmSettings, open_chat_model
+from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
 from errata.agents.llm import LlmInstructor
 from errata.agents.records import Attempt, Diagnosis, LlmCall, Mistake, Question
 
@@ -88,7 +88,7 @@ def mistake(number: int) -> Mistake:
         correct=False,
         why="",
         tokens=12,
-        cut=False,
+        truncated=False,
     )
     return Mistake(id=f"m-{number}", question=question, attempt=attempt)
 
@@ -108,7 +108,7 @@ def measure(calls: int, concurrency: int, latency_s: float, trace: Path) -> None
                 def report(call: LlmCall) -> None:
                     file.write(call.model_dump_json() + "\n")
 
-                instructor = LlmInstructor(Line(open_chat_model(settings), report, settings))
+                instructor = LlmInstructor(ChatClient(open_chat_model(settings), report, settings))
                 list(instructor.diagnose([mistake(number) for number in range(100)]))  # warm
                 start, used = time.perf_counter(), time.process_time()
                 results = list(instructor.diagnose([mistake(n) for n in range(100, 100 + calls)]))

@@ -26,7 +26,7 @@ def attempt(question: Question, correct: bool) -> Attempt:
         correct=correct,
         why="",
         tokens=0,
-        cut=False,
+        truncated=False,
     )
 
 

@@ -75,7 +75,7 @@ class InstantStudent:
         for at, question in enumerate(questions):
             if question.id not in answered:
                 text = "I cannot." if at % miss == 0 else question.solution or ""
-                yield Response(question_id=question.id, text=text, tokens=9, cut=False)
+                yield Response(question_id=question.id, text=text, tokens=9, truncated=False)
 
     def close(self) -> None:
         pass
@@ -106,8 +106,8 @@ class InstantInstructor:
 
 
 class InstantWriter:
-    fewest = 1
-    at_once = 10_000
+    examples_per_ask = 1
+    asks_per_batch = 10_000
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         for ask in asks:

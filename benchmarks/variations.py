@@ -35,7 +35,7 @@ def missed(question: Question) -> Mistake:
         correct=False,
         why="",
         tokens=0,
-        cut=False,
+        truncated=False,
     )
     return Mistake(id=question.id, question=question, attempt=attempt)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
     from errata.agents.chat_models.cache import ReplyCache
-    from errata.agents.chat_models.client import Line, OnCall
+    from errata.agents.chat_models.client import ChatClient, OnCall
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Agents:
     instructor: Instructor
     writer: Writer
     embeddings: Embeddings
-    teachers: Teachers
+    llms: InstructorAndWriter
 
     def unload(self) -> None:
         """Frees the memory that models on this machine hold; the next question loads them."""
         self.student.close()
-        self.teachers.close()
+        self.llms.close()
 
 
 def open_agents(
@@ -70,40 +70,40 @@ def open_agents(
     """
     costs = costs_log(folder)
     ledger = Ledger(prices_of(config), config.budget, costs.read(), costs.add, lambda: trace.round)
-    teachers = open_teachers(
+    llms = open_instructor_and_writer(
         config, folder.path, trace.tell_call, cache, ledger, given.instructor, given.writer
     )
     return Agents(
         student=given.student or LocalStudent(config.student, folder.path),
         trainer=given.trainer or LocalTrainer(),
-        instructor=teachers.instructor,
-        writer=teachers.writer,
-        embeddings=given.embeddings or open_embeddings(config.contrast.embeddings),
-        teachers=teachers,
+        instructor=llms.instructor,
+        writer=llms.writer,
+        embeddings=given.embeddings or open_embeddings(config.contrast.embeddings, cache, ledger),
+        llms=llms,
     )
 
 
 @dataclass(frozen=True)
-class Teachers:
+class InstructorAndWriter:
     instructor: Instructor
     instructor_name: str
     writer: Writer
     writer_name: str
-    lines: tuple[Line, ...]
-    """To the chat models behind them."""
+    clients: tuple[ChatClient, ...]
+    """Of the chat models behind them."""
 
     def close(self) -> None:
-        """Lets go of weights on this machine; the next question loads them again."""
-        if not self.lines:
+        """Unloads weights on this machine; the next question loads them again."""
+        if not self.clients:
             return
         from errata.agents.chat_models.local import LocalChatModel
 
-        for line in self.lines:
-            if isinstance(line.model, LocalChatModel):
-                line.model.close()
+        for client in self.clients:
+            if isinstance(client.model, LocalChatModel):
+                client.model.close()
 
 
-def open_teachers(
+def open_instructor_and_writer(
     config: RunConfig,
     folder: Path,
     on_call: OnCall,
@@ -111,7 +111,7 @@ def open_teachers(
     ledger: Ledger | None = None,
     instructor: Instructor | None = None,
     writer: Writer | None = None,
-) -> Teachers:
+) -> InstructorAndWriter:
     """Nothing is sent yet.
 
     Args:
@@ -125,35 +125,35 @@ def open_teachers(
         ConfigError: A prompt of the user's does not fit.
         InstructorError: A provider's package, a key, or a function is missing.
     """
-    from errata.agents.chat_models.client import Line
+    from errata.agents.chat_models.client import ChatClient
     from errata.agents.llm import LlmInstructor, LlmWriter
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
     from errata.agents.variations import VariationsInstructor, VariationsWriter
 
     first, second = config.instructor, config.writer or config.instructor
-    lines: dict[LlmSettings, Line] = {}
+    clients: dict[LlmSettings, ChatClient] = {}
 
-    def line_to(settings: LlmSettings) -> Line:
-        """One line where both ask the same: weights are loaded once, limits kept together."""
+    def client_for(settings: LlmSettings) -> ChatClient:
+        """One client where both ask the same: weights are loaded once, limits kept together."""
         alike = settings.model_copy(update={"prompt": None, "preset": None})
-        if alike not in lines:
+        if alike not in clients:
             model = open_chat_model(alike, folder)
-            lines[alike] = Line(model, on_call, alike, cache, ledger)
-        return lines[alike]
+            clients[alike] = ChatClient(model, on_call, alike, cache, ledger)
+        return clients[alike]
 
     if isinstance(first, LlmSettings) and first.preset == "paper":
         count = min(LARGEST_ASK, config.examples.per_mistake)
-        instructor = instructor or PaperInstructor(line_to(first), count, first.prompt)
+        instructor = instructor or PaperInstructor(client_for(first), count, first.prompt)
         writer = writer or PaperWriter()
     if instructor is None and isinstance(first, LlmSettings):
-        instructor = LlmInstructor(line_to(first), first.prompt)
+        instructor = LlmInstructor(client_for(first), first.prompt)
     if writer is None and isinstance(second, LlmSettings):
         prompt = second.prompt if config.writer else None  # an instructor's does not write
-        writer = LlmWriter(line_to(second), prompt)
-    return Teachers(
+        writer = LlmWriter(client_for(second), prompt)
+    return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
         writer=writer or VariationsWriter(),
         writer_name=second.model,
-        lines=tuple(lines.values()),
+        clients=tuple(clients.values()),
     )

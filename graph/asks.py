@@ -27,12 +27,12 @@ class RememberingWriter:
         self.known = {(a.diagnosis_id, a.count, a.seed): a.results for a in journal.records}
 
     @property
-    def fewest(self) -> int:
-        return self.writer.fewest
+    def examples_per_ask(self) -> int:
+        return self.writer.examples_per_ask
 
     @property
-    def at_once(self) -> int:
-        return self.writer.at_once
+    def asks_per_batch(self) -> int:
+        return self.writer.asks_per_batch
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """See `Writer.draft`. What comes is in the journal before it is handed on."""

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,6 +54,10 @@ LIMIT = "Only the first questions of each exam."
 SKIP_BAD = "Leave out, and count, what cannot be marked."
 Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 HERE = Path("runs")
+NoTracing = Annotated[
+    bool,
+    typer.Option("--no-tracing", help="Send nothing to LangSmith, whatever the environment says."),
+]
 NoCache = Annotated[
     bool,
     typer.Option("--no-cache", help="Ask LLMs even what they were asked before, at full price."),
@@ -65,11 +69,12 @@ def demo(
     runs: Runs = HERE,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder.")] = None,
     no_cache: NoCache = False,
+    no_tracing: NoTracing = False,
 ) -> None:
     """Improve the bundled model on the built-in arithmetic exam: no GPU, no key, no network."""
     from errata.graph.demo import demo_config
 
-    start(demo_config(), runs, name, cache=not no_cache)
+    start(demo_config(), runs, name, not no_cache, not no_tracing)
 
 
 @app.command()
@@ -80,11 +85,12 @@ def run(
         str | None, typer.Option(help="Name of the run's folder, instead of the file's.")
     ] = None,
     no_cache: NoCache = False,
+    no_tracing: NoTracing = False,
 ) -> None:
     """Run the improvement loop that CONFIG describes."""
     from errata.graph.config import load_config
 
-    start(load_config(config), runs, name, cache=not no_cache)
+    start(load_config(config), runs, name, not no_cache, not no_tracing)
 
 
 @app.command()
@@ -96,6 +102,7 @@ def resume(
         typer.Option("--approve/--reject", help="Answer to a pending review of examples."),
     ] = None,
     no_cache: NoCache = False,
+    no_tracing: NoTracing = False,
 ) -> None:
     """Go on with a run that was stopped, killed or paused. Nothing finished is done again."""
     from errata.graph.run import resume as resume_run
@@ -105,6 +112,7 @@ def resume(
     finish(
         folder.path,
         lambda watcher: resume_run(folder, watcher=watcher, approve=approve, cache=not no_cache),
+        not no_tracing,
     )
 
 
@@ -112,7 +120,7 @@ def resume(
 def list_runs(runs: Runs = HERE) -> None:
     """List the runs here: why each stopped, and what it gained."""
     from errata.graph.run_folder import all_runs
-    from errata.graph.views.summary import print_runs
+    from errata.graph.views.runs import print_runs
 
     print_runs(all_runs(runs), console())
 
@@ -129,7 +137,7 @@ def trace(
 ) -> None:
     """Show what each agent saw and said, round by round."""
     from errata.graph.run_folder import find_run
-    from errata.graph.views.summary import print_trace
+    from errata.graph.views.trace import print_trace
 
     print_trace(find_run(run, runs), console(), question, full)
 
@@ -160,8 +168,8 @@ def exam(
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
-    from errata.graph.commands.exam import open_exams, sit_exams
-    from errata.graph.views.summary import print_sitting
+    from errata.graph.commands.exam import evaluate, open_exams
+    from errata.graph.views.exams import print_evaluation
 
     settings = StudentSettings(
         model=model,
@@ -172,11 +180,11 @@ def exam(
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
-        found = sit_exams(settings, opened, out, watcher)
+        found = evaluate(settings, opened, out, watcher)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:
-        print_sitting(found, console())
+        print_evaluation(found, console())
 
 
 @app.command()
@@ -203,11 +211,11 @@ def mark(
     """Mark RESPONSES that were made elsewhere to the questions of EXAM."""
     from errata.graph.commands.exam import open_exams
     from errata.graph.commands.mark import mark_responses
-    from errata.graph.views.summary import print_marks
+    from errata.graph.views.exams import print_marks
 
     with working(to_stderr=as_json) as watcher:
-        [(name, questions)] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
-        found = mark_responses(name, questions, responses, out, watcher)
+        [opened] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
+        found = mark_responses(opened, responses, out, watcher)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:
@@ -217,9 +225,10 @@ def mark(
 @app.command()
 def instructors() -> None:
     """List what could teach here, and what is missing: packages, keys, servers."""
-    from errata.graph.commands.instructors import at_hand, print_at_hand
+    from errata.graph.commands.instructors import available
+    from errata.graph.views.instructors import print_available
 
-    print_at_hand(at_hand(), console())
+    print_available(available(), console())
 
 
 @app.command()
@@ -227,13 +236,13 @@ def check(
     config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
 ) -> None:
     """Ask the instructor and the writer of CONFIG one small question each."""
-    from errata.graph.commands.instructors import check as check_teachers
-    from errata.graph.commands.instructors import print_checked
+    from errata.graph.commands.check import check as check_config
     from errata.graph.config import load_config
+    from errata.graph.views.instructors import print_checked
 
-    told = load_config(config)
+    settings = load_config(config)
     with working():
-        found = check_teachers(told)
+        found = check_config(settings)
     print_checked(found, console())
     if any(one.problem for one in found):
         raise typer.Exit(2)
@@ -267,24 +276,32 @@ def seconds(age: str) -> float:
     return int(number) * {"h": 3600, "d": 86_400, "w": 604_800}[unit]
 
 
-def start(config: RunConfig, runs: Path, name: str | None, cache: bool) -> None:
+def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing: bool) -> None:
     from errata.graph.config import parse_config
     from errata.graph.run import run as start_run
     from errata.graph.run_folder import free_name
 
     name = name or free_name(config.name, runs)
     config = parse_config(config.model_dump() | {"name": name}, "--name")
-    finish(runs / name, lambda watcher: start_run(config, runs, watcher=watcher, cache=cache))
+    finish(
+        runs / name, lambda watcher: start_run(config, runs, watcher=watcher, cache=cache), tracing
+    )
 
 
-def finish(folder: Path, work: Callable[[Watcher], Report]) -> None:
+def finish(folder: Path, work: Callable[[Watcher], Report], tracing: bool) -> None:
     """Works on a run and shows what came of it."""
+    from errata.agents.chat_models.tracing import tracing_target, without_tracing
     from errata.graph.run import ReviewPending
     from errata.graph.views.charts import draw_report
     from errata.graph.views.summary import print_summary
 
     try:
-        with working(folder) as watcher:
+        with working(folder) as watcher, nullcontext() if tracing else without_tracing():
+            if host := tracing_target():
+                watcher.say(
+                    f"tracing is on: questions, answers and prompts go to {host}; --no-tracing "
+                    "keeps them here"
+                )
             report = work(watcher)
     except ReviewPending as waiting:
         printer().unwrapped(str(waiting))

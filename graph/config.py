@@ -1,4 +1,4 @@
-"""RunConfig: all that a run is told, from a TOML file; unknown keys are refused."""
+"""RunConfig: the configuration of a run, from a TOML file; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Variations(Record):
     model: Literal["variations"] = "variations"
 
 
-Teacher = Annotated[
+InstructorSettings = Annotated[
     Annotated[Variations, Tag("variations")] | Annotated[LlmSettings, Tag("llm")],
     Discriminator(lambda given: "variations" if of(given, "model") == "variations" else "llm"),
 ]
@@ -114,10 +114,10 @@ class RunConfig(Record):
     exam: OneOrMore = Field(min_length=1)
     """What is practised and sealed: one exam or several."""
     out_of_domain: OneOrMore = ()
-    """Exams that the base and the best model sit at the end; nothing is learnt from them."""
+    """Exams that the base and the best model are asked at the end; nothing is learnt from them."""
     student: StudentSettings = StudentSettings()
-    instructor: Teacher = Variations()
-    writer: Teacher | None = None
+    instructor: InstructorSettings = Variations()
+    writer: InstructorSettings | None = None
     """As `instructor` where not said."""
     contrast: ContrastSettings = ContrastSettings()
     examples: ExampleSettings = ExampleSettings()
@@ -142,8 +142,8 @@ class RunConfig(Record):
     @field_validator("writer")
     @classmethod
     def no_writer_beside_the_paper(
-        cls, writer: Teacher | None, others: ValidationInfo
-    ) -> Teacher | None:
+        cls, writer: InstructorSettings | None, others: ValidationInfo
+    ) -> InstructorSettings | None:
         if isinstance(writer, LlmSettings) and writer.preset is not None:
             raise ValueError("a preset is the instructor's; move it to [instructor]")
         instructor = others.data.get("instructor")
@@ -175,6 +175,10 @@ def load_config(path: Path) -> RunConfig:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
+    except (ValueError, RecursionError):  # Python's own limits, which tomllib does not mind
+        raise ConfigError(
+            f"{path} cannot be read: it is nested too deeply, or holds too long a number"
+        ) from None
     config = parse_config(given, str(path))
     return with_paths_from(config, path.parent)
 
@@ -211,10 +215,20 @@ def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
         return f"{name!r} is missing; {hint}"
     if problem["type"] == "missing":
         return f"{name!r} is missing; add it"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    secret = "key" in place[-1]
-    shown = "" if secret or isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
-    return f"{name!r} is wrong: {message}{shown}"
+    said = problem["msg"].removeprefix("Value error, ")
+    message = said[0].lower() + said[1:]
+    secret = "key" in place[-1] or place[-1] == "base_url"  # a password may stand in an address
+    if secret or isinstance(problem["input"], dict):
+        return f"{name!r} is wrong: {message}"
+    return f"{name!r} is wrong: {message} (it is {shown(problem['input'])})"
+
+
+def shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "too large to be shown"
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def known_keys(loc: tuple[int | str, ...]) -> list[str]:
@@ -259,13 +273,13 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         changed["model"] = str((folder / student.model).resolve())
     if student.adapter is not None:
         changed["adapter"] = str((folder / student.adapter).resolve())
-    teachers = {
-        name: teacher.with_paths_from(folder)
-        for name, teacher in (("instructor", config.instructor), ("writer", config.writer))
-        if isinstance(teacher, LlmSettings)
+    llms = {
+        name: llm.with_paths_from(folder)
+        for name, llm in (("instructor", config.instructor), ("writer", config.writer))
+        if isinstance(llm, LlmSettings)
     }
     return config.model_copy(
-        update=teachers
+        update=llms
         | {
             "exam": tuple(moved(exam) for exam in config.exam),
             "out_of_domain": tuple(moved(exam) for exam in config.out_of_domain),

@@ -15,8 +15,8 @@ from errata.graph.run_folder import RunFolder
 
 N = TypeVar("N", int, float)
 
-INSTRUCTOR, WRITER = "instructor", "data writer"
-"""The agents behind which an LLM may stand, as their calls name them."""
+CONTRAST, INSTRUCTOR, WRITER = "contrast analyst", "instructor", "data writer"
+"""The agents behind which an LLM or an embedding model may stand, as their calls name them."""
 
 
 class CostRow(Record):
@@ -85,17 +85,22 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
     Raises:
         ConfigError: The budget or the sums make no sense with these prices.
     """
-    teachers = {INSTRUCTOR: config.instructor, WRITER: config.writer or config.instructor}
-    settings = {name: t for name, t in teachers.items() if isinstance(t, LlmSettings)}
-    prices = {name: teacher.prices for name, teacher in settings.items()}
+    llms = {INSTRUCTOR: config.instructor, WRITER: config.writer or config.instructor}
+    settings = {name: t for name, t in llms.items() if isinstance(t, LlmSettings)}
+    prices = {name: llm.prices for name, llm in settings.items()}
     if config.budget.money is not None:
-        for teacher in settings.values():
-            if teacher.prices is None:
+        for llm in settings.values():
+            if llm.prices is None:
                 raise ConfigError(
-                    f"the budget is in money and the prices of {teacher.model} are not known: "
+                    f"the budget is in money and the prices of {llm.model} are not known: "
                     "give input and output under [instructor.prices] or [writer.prices] (0 for a "
                     "server of your own), or a budget in tokens"
                 )
+        if config.strategy == "lec" and config.contrast.embeddings != "words":
+            raise ConfigError(
+                f"the budget is in money and the prices of {config.contrast.embeddings} are not "
+                'known: take embeddings = "words" under [contrast], or a budget in tokens'
+            )
     currencies = sorted({known.currency for known in prices.values() if known})
     if len(currencies) > 1:
         raise ConfigError(
@@ -118,8 +123,8 @@ def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     groups: dict[tuple[int, str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.round, entry.agent, entry.model), []).append(entry)
-    order = [INSTRUCTOR, WRITER]
-    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 2, k[2]))
+    order = [CONTRAST, INSTRUCTOR, WRITER]
+    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 3, k[2]))
     rows = [row_of(groups[key], agent=key[1], model=key[2], round_index=key[0]) for key in keys]
     path = folder.path / "estimate.json"
     given = read_record(path, Estimate).rows if path.exists() else ()

@@ -7,7 +7,9 @@ from statistics import fmean
 
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Prices, Usage, estimate
+from errata.agents.contrast_analyst import BLOCK
 from errata.agents.data_writer import LARGEST_ASK, Ask
+from errata.agents.embeddings import StoredEmbeddings
 from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
 from errata.agents.records import Attempt, Diagnosis, Mistake, Question, Solved
@@ -15,7 +17,7 @@ from errata.agents.scores import tally
 from errata.agents.ways import WAYS
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
-from errata.graph.costs import INSTRUCTOR, WRITER, Estimate, EstimateRow
+from errata.graph.costs import CONTRAST, INSTRUCTOR, WRITER, Estimate, EstimateRow
 
 DIAGNOSIS_TOKENS, EXAMPLE_TOKENS = 250, 200
 """Typical of a model that does not think first."""
@@ -30,42 +32,54 @@ def estimate_run(
     example to be accepted at once; None where no LLM is asked."""
     mistakes = sample_mistakes(config, practice)
     rounds = config.stop.rounds
-    rows = []
+    rows: list[EstimateRow] = []
+    if config.strategy == "lec" and isinstance(agents.embeddings, StoredEmbeddings):
+        tokens = sum(estimate(question.prompt) for question in practice)  # each text once
+        rows.append(
+            EstimateRow(
+                agent=CONTRAST,
+                model=agents.embeddings.name,
+                calls=-(-len(practice) // BLOCK),
+                tokens_in=tokens,
+                tokens_out=0,
+                money=None,
+            )
+        )
     if isinstance(agents.instructor, LlmInstructor) and isinstance(config.instructor, LlmSettings):
         prompts = [size(agents.instructor.messages(mistake)) for mistake in mistakes]
         reply = DIAGNOSIS_TOKENS
         if isinstance(agents.instructor, PaperInstructor):  # it writes in the same call
             reply += agents.instructor.count * EXAMPLE_TOKENS
         rows.append(row(INSTRUCTOR, config.instructor, rounds * len(practice), prompts, reply))
-    teacher = config.writer or config.instructor
-    if isinstance(agents.writer, LlmWriter) and isinstance(teacher, LlmSettings):
+    llm = config.writer or config.instructor
+    if isinstance(agents.writer, LlmWriter) and isinstance(llm, LlmSettings):
         quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
         quota = sum(quotas.values())
         even = -(-quota // len(practice))
         most = max(1, min(LARGEST_ASK, quota))
-        each = min(most, max(even, agents.writer.fewest))  # examples in a call
+        each = min(most, max(even, agents.writer.examples_per_ask))  # examples in a call
         prompts = [
             size(agents.writer.messages([Ask(mistake, diagnosis_of(mistake), each, config.seed)]))
             for mistake in mistakes
         ]
         calls = rounds * -(-quota // each)
-        rows.append(row(WRITER, teacher, calls, prompts, each * EXAMPLE_TOKENS))
+        rows.append(row(WRITER, llm, calls, prompts, each * EXAMPLE_TOKENS))
     return Estimate(rows=tuple(rows)) if rows else None
 
 
 def row(
-    agent: str, teacher: LlmSettings, calls: int, prompts: Sequence[int], reply: int
+    agent: str, llm: LlmSettings, calls: int, prompts: Sequence[int], reply: int
 ) -> EstimateRow:
     """`prompts`, `reply`: tokens."""
     tokens_in = round(calls * fmean(prompts))
-    tokens_out = calls * min(reply, teacher.max_tokens or reply)
+    tokens_out = calls * min(reply, llm.max_tokens or reply)
     return EstimateRow(
         agent=agent,
-        model=teacher.model,
+        model=llm.model,
         calls=calls,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        money=money(teacher.prices, tokens_in, tokens_out),
+        money=money(llm.prices, tokens_in, tokens_out),
     )
 
 
@@ -105,7 +119,7 @@ def attempt_at(question: Question) -> Attempt:
         correct=False,
         why="",
         tokens=0,
-        cut=False,
+        truncated=False,
     )
 
 

@@ -1,41 +1,81 @@
 """The loop for `langgraph dev`, which brings its own checkpointer.
 
-The configuration is the TOML file that `ERRATA_CONFIG` names, or the demo's. Every thread of
-the server works on the run folder of that name under `runs/`, one at a time.
+The configuration is the TOML file that `ERRATA_CONFIG` names, or the demo's. Each thread of the
+server works in a run folder of its own, `runs/NAME-THREAD`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
+
+from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.exams.several import load_exams
 from errata.graph.agents import Given, open_agents
-from errata.graph.config import load_config
+from errata.graph.config import RunConfig, load_config
 from errata.graph.context import Context
 from errata.graph.demo import demo_config
-from errata.graph.loop import build_graph
+from errata.graph.loop import Node, build_graph, recorded
+from errata.graph.report import build_report, write_report
 from errata.graph.run import write_start
 from errata.graph.run_folder import RunFolder
+from errata.graph.state import State
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher
 
 
-async def make_graph() -> Any:
-    """The compiled loop. Files are read in a thread: the server lets nothing block its own."""
-    return await asyncio.to_thread(compiled)
+@asynccontextmanager
+async def make_graph(config: RunnableConfig) -> AsyncIterator[Any]:
+    """The compiled loop of one thread; without a thread, to be looked at only.
+
+    Files are read in another thread of this process: the server lets nothing block its own.
+    """
+    thread = config.get("configurable", {}).get("thread_id")
+    with closing(ReplyCache(replies_path())) as cache:
+        context = await asyncio.to_thread(open_thread, thread, cache)
+        try:
+            yield build_graph(context, served).compile()
+        finally:
+            await asyncio.to_thread(context.agents.unload)
 
 
-def compiled() -> Any:
-    """The run folder is made when it is not there yet."""
-    named = os.environ.get("ERRATA_CONFIG")
-    config = load_config(Path(named)) if named else demo_config()
-    folder = RunFolder(Path("runs") / config.name)
-    if not folder.exists:
-        exams = load_exams(config.exam, config.out_of_domain)
-        folder.create(lambda scratch: write_start(scratch, config, exams, None))
+def open_thread(
+    thread: str | None,
+    cache: ReplyCache | None,
+    runs: Path = Path("runs"),
+    config: RunConfig | None = None,
+    given: Given | None = None,
+) -> Context:
+    """What the nodes of a thread work with; its run folder is made at its first step."""
+    if config is None:
+        named = os.environ.get("ERRATA_CONFIG")
+        config = load_config(Path(named)) if named else demo_config()
+    folder = RunFolder(runs / (f"{config.name}-{thread}" if thread else config.name))
     trace = Trace(folder.path / "trace.jsonl")
-    agents = open_agents(config, folder, trace, None, Given())
-    return build_graph(Context(config, folder, trace, agents, NoWatcher())).compile()
+    agents = open_agents(config, folder, trace, cache, given or Given())
+    return Context(config, folder, trace, agents, NoWatcher())
+
+
+def served(node: Node, context: Context) -> Callable[[State], State]:
+    """`node` as a server calls it: the run folder is held for each step, and the report written
+    after the last one."""
+    step = recorded(node, context)
+
+    def run(state: State) -> State:
+        folder, config = context.folder, context.config
+        if not folder.exists:
+            exams = load_exams(config.exam, config.out_of_domain)
+            folder.create(lambda scratch: write_start(scratch, config, exams, None))
+        with folder.locked():
+            update = cast(State, step(state))
+            if node.__name__ == "final_exam":
+                write_report(build_report(folder, config, state), folder)
+        return update
+
+    return run

@@ -23,8 +23,15 @@ from errata.graph.state import State
 Node = Callable[[State, Context], State]
 
 
-def build_graph(context: Context) -> StateGraph[State]:
-    """The loop of one run; compile it with a checkpointer to make it resumable."""
+def build_graph(
+    context: Context, bound: Callable[[Node, Context], Any] | None = None
+) -> StateGraph[State]:
+    """The loop of one run; compile it with a checkpointer to make it resumable.
+
+    Args:
+        bound: Binds each node to the run; `recorded`, when not said.
+    """
+    bound = bound or recorded
     way = WAYS[context.config.strategy]
     graph = StateGraph(State)
     for node in (
@@ -37,7 +44,7 @@ def build_graph(context: Context) -> StateGraph[State]:
         nodes.train,
         nodes.final_exam,
     ):
-        graph.add_node(node.__name__, recorded(node, context))
+        graph.add_node(node.__name__, bound(node, context))
 
     graph.add_edge(START, "examine")
     graph.add_conditional_edges(

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any
 
 from errata.agents.records import LlmCall
+from errata.training.jsonl import read_lines
 
 
 class Trace:
@@ -63,12 +64,11 @@ def read_trace(path: Path, calls: bool = True) -> list[dict[str, Any]]:
         calls: With those to LLMs, which are most of a large trace.
     """
     events = []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if not calls and '"event": "llm call"' in line:
-                continue
-            try:
-                events.append(json.loads(line))
-            except ValueError:
-                continue
+    for line in read_lines(path):
+        if not calls and b'"event": "llm call"' in line:
+            continue
+        try:
+            events.append(json.loads(line.decode(errors="replace")))
+        except ValueError:
+            continue
     return events

@@ -93,7 +93,7 @@ def diagnose(field: str) -> Callable[[str], object]:
             correct=False,
             why="",
             tokens=1,
-            cut=False,
+            truncated=False,
         )
         given = attempt.model_copy(update={"response": text})
         contrast = Solved(question=SUM, attempt=given, similarity=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from errata.graph.config import RunConfig
 from errata.graph.report import Report
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
+from errata.training.finished import put_in_place
 
 Right = Callable[[int, Question], bool]
 """Whether the model of a round (0: the base) answers a question rightly."""
@@ -51,7 +51,9 @@ class RecordingStudent:
                 self.asked.append((index, question.id))
                 right = self.right(index, question)
                 text = (question.solution or "") if right else "I like cats."
-                yield Response(question_id=question.id, text=text, tokens=len(text), cut=False)
+                yield Response(
+                    question_id=question.id, text=text, tokens=len(text), truncated=False
+                )
 
     def close(self) -> None:
         self.loaded = None
@@ -75,9 +77,10 @@ class RecordingTrainer:
         self.asked.append(len(self.student.asked))
         on_step(1, 2, 0.5)
         on_step(2, 2, 0.25)
-        shutil.rmtree(job.adapter, ignore_errors=True)
-        job.adapter.mkdir()
-        (job.adapter / "weights").write_text(job.examples.read_text())
+        scratch = job.adapter.with_name("adapter.part")
+        scratch.mkdir()
+        (scratch / "weights").write_text(job.examples.read_text())
+        put_in_place(scratch, job.adapter)  # the real trainer's own last step
         model = ModelRef(base=job.start.base, adapter=str(job.adapter))
         return Trained(model=model, tokens=10, skipped=3, loss=0.25)
 
@@ -99,12 +102,12 @@ class RecordingWriter:
     def __init__(
         self,
         write: Callable[[Ask], Sequence[Draft | Unusable]] | None = None,
-        fewest: int = 1,
-        at_once: int = 1,
+        examples_per_ask: int = 1,
+        asks_per_batch: int = 1,
     ) -> None:
         self.write = write or variations
-        self.fewest = fewest
-        self.at_once = at_once
+        self.examples_per_ask = examples_per_ask
+        self.asks_per_batch = asks_per_batch
         self.asks: list[Ask] = []
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from openai_server import OpenAIServer
 
 from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.chat_models.ledger import Budget, Ledger, Usage
@@ -23,6 +22,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import Diagnosis, DiagnosisLine, Draft, Mistake, Unusable
+from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import costs_log
@@ -50,8 +50,8 @@ class PaidInstructor:
 class PaidWriter:
     """The offline writer, a call for each ask."""
 
-    fewest = 1
-    at_once = 1
+    examples_per_ask = 1
+    asks_per_batch = 1
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -80,7 +80,12 @@ def config(**changes: Any) -> RunConfig:
 def paid_agents(settings: RunConfig, folder: RunFolder, calls: int) -> dict[str, Any]:
     """32 mistakes in the first round; the budget is enough for `calls` calls."""
     costs = costs_log(folder)
-    ledger = Ledger({}, Budget(tokens=CALL * calls or 1), costs.read(), costs.add)
+
+    def current_round() -> int:
+        return max(int(path.name[-2:]) for path in folder.path.glob("round-*"))
+
+    budget = Budget(tokens=CALL * calls or 1)
+    ledger = Ledger({}, budget, costs.read(), costs.add, current_round)
     table = table_agents(load_exams(settings.exam).practice, [ALL[:8], ALL[:12]], ALL[:2])
     return table | {"instructor": PaidInstructor(ledger), "writer": PaidWriter(ledger)}
 
@@ -167,8 +172,14 @@ def test_what_was_taken_is_in_the_report_by_agent_and_round(tmp_path: Path) -> N
     report = run(settings, tmp_path, **paid_agents(settings, folder, 1000))
     assert report.status == "round budget spent"
     assert report.cost is not None
+    rows = {(row.round, row.agent): row.calls for row in report.cost.rows}
+    assert list(rows) == [(n, agent) for n in (1, 2) for agent in ("instructor", "data writer")]
+    for n in (1, 2):
+        assert rows[n, "instructor"] == report.rounds[n].mistakes  # a call for each
+        assert rows[n, "data writer"] > 0
+    assert rows[1, "instructor"] != rows[2, "instructor"]
     total = report.cost.total
-    assert sum(row.calls for row in report.cost.rows) == total.calls
+    assert sum(rows.values()) == total.calls
     assert total.tokens_in == total.tokens_out == total.calls * CALL // 2
     assert total.money is None
 

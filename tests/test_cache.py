@@ -134,9 +134,33 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
+def test_a_cache_that_another_process_holds_is_one_warning_and_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    hold = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_EX); "
+    hold += "print('held', flush=True); sys.stdin.read()"
+    said: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path / "replies.lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with closing(ReplyCache(tmp_path / "replies.sqlite", said.append, 0.1)) as cache:
+            cache.put("k", REPLY, "m")
+            assert cache.get("k") is None
+        assert holder.stdin is not None
+        holder.stdin.close()
+    assert len(said) == 1
+    assert "another process holds" in said[0]
+    assert "replies.lock" in said[0]
+    assert "the run goes on without it" in said[0]
+
+
 def test_a_reply_of_another_version_is_asked_again(tmp_path: Path) -> None:
     with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
-        cache.attempt("INSERT INTO replies VALUES ('k', 'm', '{\"old\": 1}', 0)")
+        cache.query_or_warn("INSERT INTO replies VALUES ('k', 'm', '{\"old\": 1}', 0)")
         assert cache.get("k") is None
         cache.put("k", REPLY, "m")
         assert cache.get("k") == REPLY
@@ -177,7 +201,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with closing(ReplyCache(tmp_path / "replies.sqlite")) as cache:
         for n in range(3):
             cache.put(f"old {n}", REPLY, "openai:old")
-        cache.attempt("UPDATE replies SET at = at - 60 * 86400")
+        cache.query_or_warn("UPDATE replies SET at = at - 60 * 86400")
         cache.put("new", REPLY, "anthropic:new")
     return tmp_path / "replies.sqlite"
 

@@ -15,9 +15,9 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from openai_server import OpenAIServer, Reply
 
-from errata.graph.commands.instructors import at_hand, models_at
+from errata.agents.testing.openai_server import OpenAIServer, Reply
+from errata.graph.commands.instructors import available, models_at
 
 pytestmark = pytest.mark.process
 
@@ -219,7 +219,7 @@ def listening(kind: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 
 def test_a_server_that_answers_is_shown_with_its_models() -> None:
     with listening(Listing) as port:
-        [row] = at_hand([("vLLM", port)])[-1:]
+        [row] = available([("vLLM", port)])[-1:]
     assert row.state == "ready"
     assert "my-model" in row.note
 

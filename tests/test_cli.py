@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.process
@@ -67,6 +70,9 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     ("toml", "sentence"),
     [
         ("[exam", "is not TOML"),
+        ("a = " + "[" * 20_000, "is nested too deeply"),
+        ("a = " + "9" * 5000, "too long a number"),
+        ("name = 0x" + "f" * 5000, "'name' is wrong: input should be a valid string (it is too la"),
         ("", "'exam' is missing"),
         ("exam = []", "'exam' is wrong"),
         ("[exam]\nname = 'mml'", "'exam.practice' is missing; did you mean the exam 'mmlu'?"),
@@ -83,7 +89,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         (GOOD + "[student]\nadapter = './nothing'", "is no LoRA adapter"),
         (GOOD + "[instructor]\nmodel = 'gpt-5'", "'instructor.model' is wrong"),
         (GOOD + "[instructor]\nmodel = 'openai:gpt-5'", "OPENAI_API_KEY"),
-        (GOOD + "[instructor]\nmodel = 'anthropic:x'", 'pip install "errata[anthropic]"'),
+        (GOOD + "[instructor]\nmodel = 'anthropic:x'", 'pip install "langchain-anthropic'),
         (GOOD.replace("18", "99999"), "ask for fewer"),
     ],
 )
@@ -130,7 +136,7 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
 def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path: Path) -> None:
     from doubles import table_agents
 
-    from errata.agents.chat_models import Line, LlmSettings, open_chat_model
+    from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
     from errata.agents.errors import InstructorError
     from errata.agents.exams.several import load_exams
     from errata.agents.llm import LlmInstructor
@@ -148,7 +154,7 @@ def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path:
     )
     table = table_agents(load_exams(config.exam).practice, [["change"]])
     nobody = LlmSettings(model="openai:x", base_url="http://127.0.0.1:9/v1", retries=0)
-    dead = LlmInstructor(Line(open_chat_model(nobody), lambda call: None, nobody))
+    dead = LlmInstructor(ChatClient(open_chat_model(nobody), lambda call: None, nobody))
     with pytest.raises(InstructorError, match=r"127\.0\.0\.1:9"):
         run(config, tmp_path, **table, instructor=dead)
     student = table["student"]
@@ -161,3 +167,67 @@ def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path:
 
 def test_runs_lists_nothing_without_complaint(tmp_path: Path) -> None:
     assert errata("runs", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(("option", "says"), [([], True), (["--no-tracing"], False)])
+def test_a_run_says_where_tracing_sends_questions_and_can_do_without(
+    option: list[str], says: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "x.toml").write_text(GOOD + '[student]\nmodel = "./nowhere"\n')
+    done = errata(
+        "run",
+        "x.toml",
+        *option,
+        cwd=tmp_path,
+        LANGSMITH_TRACING="true",
+        LANGSMITH_ENDPOINT="http://127.0.0.1:9/x",
+    )
+    assert done.returncode == 2
+    assert ("go to 127.0.0.1" in done.stdout) == says
+
+
+def test_what_stands_on_standard_error_obeys_no_terminal(tmp_path: Path) -> None:
+    evil = "\x1b]52;c;aGk=\x07\x1b[2J\u202e"
+    sentence = refused("run", f"{evil}.toml", cwd=tmp_path)
+    assert not set(sentence) & set("\x1b\x07\u202e")
+    questions = tmp_path / "q.jsonl"
+    questions.write_text(json.dumps({"prompt": "?", "options": {evil: "x"}, "target": evil}))
+    sentence = refused("exam", "bundled", "q.jsonl", cwd=tmp_path)
+    assert not set(sentence) & set("\x1b\x07\u202e")
+
+
+def test_a_failed_start_leaves_the_name_free(tmp_path: Path) -> None:
+    (tmp_path / "nokey.toml").write_text(
+        f'name = "nokey"\n{GOOD}\n[instructor]\nmodel = "openai:x"\napi_key_env = "NO_SUCH"\n'
+    )
+    refused("run", "nokey.toml", cwd=tmp_path)
+    assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "errata.graph.cli",
+            "exam",
+            "bundled",
+            "arithmetic",
+            "--limit",
+            "40",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    children = psutil.Process(process.pid)
+    while not children.children():
+        assert process.poll() is None
+        time.sleep(0.05)
+    [child] = children.children()
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert said == "\nerrata: stopped\n" or said == "errata: stopped\n"
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from errata.agents.errors import ExamError
+from errata.agents.examiner import examine
 from errata.agents.marking import mark
 from errata.agents.marking.code import mark_code
 from errata.agents.records import CodeAnswer, Question
+from errata.agents.sandbox.extract import extract, read_stub
 from errata.agents.sandbox.job import Limits
+from errata.agents.student import StudentSettings
+from errata.agents.testing.tables import TableStudent
+from errata.graph.commands.exam import OpenedExam, evaluate
+from errata.graph.commands.mark import mark_responses
+from errata.graph.watcher import NoWatcher
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"no exam files in {DATA}")
@@ -46,6 +55,10 @@ TOTAL = CodeAnswer(stub=STUB, tests=TESTS, entry_point="total")
 BODY = "    result = 0\n    for number in numbers:\n        result += number\n    return result\n"
 UNCLOSED = "'(' was never closed"
 WHOLE = f"def total(numbers):\n{BODY}"
+PROMPTS = (
+    ">>> def total(numbers):\n...     if not numbers:\n...         return 0\n...\n"
+    "...     return sum(numbers)\n...\n>>> total([1, 2])\n3\n"
+)
 
 
 def answer(tests: str, stub: str = "", entry_point: str = "f") -> CodeAnswer:
@@ -120,6 +133,31 @@ def answer(tests: str, stub: str = "", entry_point: str = "f") -> CodeAnswer:
             f"<think>```python\ndef total(\n```</think>\n```python\n{WHOLE}```", id="thoughts"
         ),
         pytest.param(WHOLE.replace("\n", "\r\n"), id="line ends of Windows"),
+        pytest.param(
+            "class Solution:\n    def total(self, numbers):\n"
+            "        return numbers[0] + self.total(numbers[1:]) if numbers else 0\n",
+            id="a method of a class",
+        ),
+        pytest.param(
+            "```python\nimport math\n\nclass Solution:\n    @staticmethod\n"
+            "    def total(numbers):\n        return math.floor(sum(numbers))\n```\n"
+            "```python\nprint(Solution().total([1, 2]))\n```",
+            id="a method of a class, fenced",
+        ),
+        pytest.param(BODY.replace("    ", "\t"), id="the body, indented by tabs"),
+        pytest.param(
+            f"```python\n{BODY.replace('    ', chr(9))}```", id="the body, tabs and a fence"
+        ),
+        pytest.param(
+            "Here it is:\n\n" + textwrap.indent(WHOLE, "    ") + "\nI hope it helps.",
+            id="indented in prose",
+        ),
+        pytest.param(f"Sure!\n\n{PROMPTS}\nIt adds.", id="after prompts"),
+        pytest.param(f"```python\n{PROMPTS}```", id="after prompts, fenced"),
+        pytest.param(f"```code\n{WHOLE}```", id="a fence that names no language"),
+        pytest.param(
+            f"```json\n[1, 2]\n```\n{WHOLE}\n```js\ntotal = 7\n```", id="fences of others around"
+        ),
         pytest.param(f"MARK = '\u2028'\n\f\n{WHOLE}\nprint(1)", id="line ends of others"),
     ],
 )
@@ -136,6 +174,18 @@ def test_the_program_is_found_in_any_usual_response(response: str) -> None:
         ("", "no code in the response", False),
         ("I am not able to do that.", "no code in the response", False),
         (" The answer is 6.", "no code in the response", False),
+        (f"```json\n{WHOLE}```", "no code in the response", False),
+        (f"text = '''\n{WHOLE}'''\n", "", True),
+        (f"'''\n{WHOLE}'''\n", "", True),
+        (f"```python\n'''\n{WHOLE}'''\n```", "does not define total", True),
+        (f"{WHOLE}\ndel total\n", "raises TypeError: 'NoneType' object is not callable", True),
+        (
+            f"class A:\n{textwrap.indent(WHOLE, '    ')}\nclass B:\n"
+            + textwrap.indent(WHOLE, "    "),
+            "",
+            True,
+        ),
+        (f"{WHOLE}\nTEXT = 'a\ud800'\n", "syntax error: ", True),
         ("```text\n6\n```", "no code in the response", False),
         ("```python\ndef sum_up(n):\n    return sum(n)\n```", "does not define total", True),
         ("def sum_up(n):\n    return sum(n)", "does not define total", True),
@@ -335,6 +385,118 @@ def test_responses_are_marked_at_once_from_threads() -> None:
     with ThreadPoolExecutor(4) as pool:
         verdicts = list(pool.map(lambda response: mark_code(response, TOTAL), responses))
     assert [verdict.correct for verdict in verdicts] == [True, False] * 4
+
+
+CLIMBING: dict[str, Callable[[int], str]] = {
+    "names on one line": lambda n: (
+        "```\n" + ";".join(f"a{i}=0" for i in range(n // 6)) + "\n```\n```\n"
+        f"def total(x):\n    return [{','.join(f'a{i}' for i in range(n // 6))}]\n```"
+    ),
+    "a fence's language": lambda n: "```" + "a" * n + "`",
+    "spaces after a fence": lambda n: "```" + " " * n + "`",
+    "brackets left open": lambda n: "x = [\n" * (n // 6),
+    "functions without parameters": lambda n: "def f(:\n" * (n // 8),
+    "indented functions": lambda n: "    def f(:\n\n" * (n // 13),
+    "lines that end too early": lambda n: "a=1\n) \n" * (n // 7),
+    "strings left open": lambda n: "x = '''\n\n" * (n // 9 | 1),
+    "blocks": lambda n: "```\nreturn x\n```\n" * (n // 17),
+    "classes": lambda n: "".join(f"class A{i}:\n  x\n" for i in range(n // 16)),
+    "prompts": lambda n: ">>> x\n" * (n // 6),
+}
+
+
+@pytest.mark.parametrize("make", CLIMBING.values(), ids=CLIMBING)
+def test_reading_a_response_takes_time_in_proportion_to_it(make: Callable[[int], str]) -> None:
+    stub = read_stub(STUB, "total")
+
+    def seconds(length: int) -> float:
+        response = make(length)
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            extract(response, stub, "total")
+            times.append(time.process_time() - start)
+        return min(times)
+
+    # In proportion: 8; with the square: 64. A millisecond keeps the clock's grain out.
+    assert seconds(32_000) < 24 * (seconds(4_000) + 0.001)
+
+
+def test_many_names_on_one_line_are_copied_once() -> None:
+    names = [f"a{i}" for i in range(10_000)]
+    line = ";".join(f"{name}=0" for name in names)
+    whole = WHOLE.replace("= 0", f"= sum([{','.join(names)}])")
+    response = f"```python\n{line}\n```\n```python\n{whole}```"
+    verdict = mark_code(response, TOTAL)
+    assert verdict.correct
+    assert len(verdict.answer or "") < 2 * len(response)
+
+
+def test_a_verdict_can_always_be_written_down() -> None:
+    for response in (f"{WHOLE}# \ud800", "    raise ValueError('\\ud800')", "```\n\ud800\n```"):
+        verdict = mark_code(response, TOTAL)
+        assert not verdict.correct
+        assert verdict.model_dump_json()
+
+
+GOOD = Question(id="q-1", prompt=STUB, target="total", answer=TOTAL, solution=BODY, kind="sums")
+BAD = [
+    GOOD.model_copy(
+        update={"id": f"q-bad{number}", "prompt": tests, "answer": answer(tests, STUB, "total")}
+    )
+    for number, tests in enumerate(("assert 1 == 2", "pass", "import numpy"))
+]
+
+
+class Listening(NoWatcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_a_question_with_bad_tests_is_named_and_the_other_responses_are_marked(
+    tmp_path: Path,
+) -> None:
+    ids = [BAD[0].id, "q-1", BAD[0].id, BAD[1].id, "q-1", BAD[2].id]
+    rows = [json.dumps({"id": id, "response": BODY}) for id in ids]
+    (tmp_path / "responses.jsonl").write_text("\n".join(rows))
+    watcher, out = Listening(), tmp_path / "verdicts.jsonl"
+    file = tmp_path / "responses.jsonl"
+    found = mark_responses(OpenedExam("own", [GOOD, *BAD]), file, out, watcher)
+    assert (found.responses, found.not_counted, found.accuracy) == (2, 4, 1)
+    assert (found.answered, found.unanswered) == (1, 0)
+    assert [said.split(" is not counted: ")[0] for said in watcher.said] == [
+        each.id for each in BAD
+    ]
+    assert len(out.read_text().splitlines()) == 2
+    file.write_text(rows[0])
+    with pytest.raises(ExamError, match="own: no response has a verdict, 1 are not counted"):
+        mark_responses(OpenedExam("own", BAD), file, tmp_path / "none.jsonl", watcher)
+
+
+def test_an_exam_goes_on_after_a_question_with_bad_tests(tmp_path: Path) -> None:
+    watcher, student = Listening(), TableStudent(["sums"])
+    exams = [OpenedExam("own", [BAD[0], GOOD])]
+    [found] = evaluate(StudentSettings(), exams, None, watcher, student).exams
+    assert (found.result.n, found.result.correct, found.not_counted) == (1, 1, 1)
+    assert watcher.said[0].startswith("q-bad0 is not counted: total cannot be marked: the tests")
+    with pytest.raises(ExamError, match="own: no answer has a verdict, 3 are not counted"):
+        evaluate(StudentSettings(), [OpenedExam("own", BAD)], None, watcher, TableStudent(["sums"]))
+
+
+def test_a_run_stops_at_a_question_with_bad_tests() -> None:
+    with pytest.raises(ExamError, match="the tests fail of themselves"):
+        list(examine(TableStudent(["sums"]), StudentSettings().model_ref, BAD, "dev"))
+
+
+def test_a_name_that_is_not_defined_is_no_other_answer(tmp_path: Path) -> None:
+    file = tmp_path / "responses.jsonl"
+    responses = ["    return undefined\n", "    return 'this is not it'\n"]
+    file.write_text("\n".join(json.dumps({"id": "q-1", "response": each}) for each in responses))
+    found = mark_responses(OpenedExam("own", [GOOD]), file, None, NoWatcher())
+    assert found.reasons == {"wrong: raises NameError": 1, "wrong: fails": 1}
 
 
 def wrong(name: str, respond: Callable[[dict[str, str]], str], every: int) -> dict[str, str]:

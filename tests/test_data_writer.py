@@ -37,7 +37,7 @@ def lesson(name: str, cause: str) -> tuple[Mistake, Diagnosis]:
         correct=False,
         why="",
         tokens=0,
-        cut=False,
+        truncated=False,
     )
     mistake = Mistake(id=f"m-{name}", question=question, attempt=attempt)
     diagnosis = Diagnosis(
@@ -90,11 +90,11 @@ def test_a_sound_draft_is_accepted_once() -> None:
 class Counting:
     """Writes sums; remembers for which diagnosis it was asked, and for how many."""
 
-    at_once = 100
+    asks_per_batch = 100
 
     def __init__(self, dry: str = "", fewest: int = 1) -> None:
         self.dry = dry
-        self.fewest = fewest
+        self.examples_per_ask = fewest
         self.turns: list[int] = []
         self.asked: Counter[str] = Counter()
         self.n = 0

@@ -220,7 +220,6 @@ OPTIONS = {"options": ["x", "y"]}
             "the function 'f', which is tested, is not in its prompt or stub",
         ),
         ({"prompt": "x", "target": "9", "tests": TESTS, "entry_point": "f"}, "code has no target"),
-        (GOOD | {"prompt": "\ud800"}, "the field 'prompt'"),
         (GOOD | {"kind": 3}, "the field 'kind'"),
     ],
 )

@@ -9,16 +9,6 @@ from growing import READERS, WORST, Text, random_texts, seconds
 
 pytestmark = pytest.mark.slow
 
-NOT_YET = (
-    "number marker",
-    "number marker, none",
-    "text marker",
-    "lenient JSON",
-    "secrets",
-    "code extraction",
-)
-"""Readers that still have texts which take them longer than in proportion."""
-
 RANDOM_TEXTS = int(os.environ.get("ERRATA_GROWTH_TEXTS", "16"))
 MEASURABLE_S = 0.002
 LONGEST = 16_000
@@ -28,8 +18,6 @@ BOUND = 10
 
 @pytest.mark.parametrize("name", READERS)
 def test_four_times_the_text_takes_about_four_times_as_long(name: str) -> None:
-    if name in NOT_YET:
-        pytest.skip("not yet linear")
     for text in (*WORST, *random_texts(name, RANDOM_TEXTS)):
         length, ratio = growth(name, text)
         assert ratio < BOUND, f"{text!r}: {ratio:.1f} from {length} to {4 * length} characters"

@@ -99,7 +99,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, dict[str, 
         count = min(ask.count, len(waiting))
         return [as_draft(waiting.pop(0), ask) for _ in range(count)] or variations(ask)
 
-    played = play(settings, runs, knows(9), writer=RecordingWriter(copies, fewest=8))
+    played = play(settings, runs, knows(9), writer=RecordingWriter(copies, examples_per_ask=8))
     assert waiting == []
     return played, sets
 
@@ -161,7 +161,7 @@ def test_what_was_learnt_in_an_earlier_round_is_not_written_again(tmp_path: Path
 
     sums = Sums()
     settings = config(stop={"rounds": 2}, examples={"per_round": 6})
-    played = play(settings, tmp_path, knows(17), writer=RecordingWriter(again, fewest=8))
+    played = play(settings, tmp_path, knows(17), writer=RecordingWriter(again, examples_per_ask=8))
     assert played.report.status == "no examples accepted"
     assert len(played.trainer.rows) == 1
     assert set(played.report.rounds[2].examples.rejected) == {"written before"}
@@ -241,7 +241,7 @@ def test_the_seed_of_the_writing_decides_what_is_written(tmp_path: Path) -> None
 
 
 def test_each_round_and_turn_asks_the_writer_with_a_seed_of_its_own(tmp_path: Path) -> None:
-    writer = RecordingWriter(Sums(), fewest=8)
+    writer = RecordingWriter(Sums(), examples_per_ask=8)
     settings = config(stop={"rounds": 2}, examples={"per_round": 200, "per_mistake": 100})
     play(settings, tmp_path, knows(9), writer=writer)
     keys = [(ask.diagnosis.id, ask.seed) for ask in writer.asks]
@@ -402,7 +402,7 @@ def test_each_refused_draft_is_counted_by_its_reason(tmp_path: Path) -> None:
         brought.extend([*drafts][: ask.count])  # more than that is not looked at
         return [*drafts.values(), Unusable(source_id=ask.diagnosis.id, reason="no more")]
 
-    writer = RecordingWriter(mixed, fewest=8)
+    writer = RecordingWriter(mixed, examples_per_ask=8)
     played = play(config(), tmp_path, knows(15), writer=writer)
     counts = Counter(brought)
     told = played.report.rounds[1].examples

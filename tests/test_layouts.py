@@ -426,7 +426,7 @@ def test_a_side_without_questions_is_refused(tmp_path: Path) -> None:
 # Places.
 
 
-def test_a_sitting_takes_the_whole_test_split_or_what_there_is(tmp_path: Path) -> None:
+def test_an_exam_outside_a_run_takes_the_whole_test_split_or_what_there_is(tmp_path: Path) -> None:
     lines(tmp_path / "train.jsonl", (sample("gsm8k", n) for n in range(7)))
     assert len(named_questions(f"gsm8k={tmp_path}")) == 7
     lines(tmp_path / "test.jsonl", (sample("gsm8k", n) for n in range(3)))
@@ -521,7 +521,7 @@ def test_mmlus_auxiliary_questions_are_left_alone_and_its_two_small_splits_are_j
     loaded = load_exam(exam)
     assert len(loaded.practice + loaded.dev) == 80
     assert len(loaded.test) == 9
-    assert len(exam.sitting("auxiliary_train")) == 5
+    assert len(exam.read_split("auxiliary_train")) == 5
 
 
 @pytest.mark.usefixtures("hub_cache")

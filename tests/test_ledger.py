@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from errata.agents.chat_models.ledger import Budget, Entry, Ledger, Prices, Usage
 from errata.agents.errors import BudgetSpent, ConfigError
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.costs import Costs, cost_of, prices_of
+from errata.graph.costs import cost_of, costs_log, prices_of
 from errata.graph.run_folder import RunFolder
 
 PRICES = Prices(input=0.25, cached_input=0.025, output=2.0)
@@ -128,7 +128,7 @@ def test_a_server_that_counts_nothing_is_estimated_for_the_budget_and_said_to_be
 
 def test_the_sums_of_a_report_say_unknown_and_never_0(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    costs = Costs(folder)
+    costs = costs_log(folder)
     ledger = Ledger({"instructor": None}, record=costs.add)
     for usage in (Usage(tokens_in=10, tokens_out=5), Usage()):
         ledger.settle(ledger.reserve("instructor", "m", 8, 50), usage, reply="x" * 40)
@@ -144,7 +144,7 @@ def test_the_sums_of_a_report_say_unknown_and_never_0(tmp_path: Path) -> None:
 
 def test_a_resumed_run_goes_on_from_what_it_took_even_after_a_kill(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    costs = Costs(folder)
+    costs = costs_log(folder)
     ledger = Ledger({"writer": PRICES}, record=costs.add)
     for _ in range(3):
         held = ledger.reserve("writer", "m", 100, 100)

@@ -14,16 +14,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai_server import OpenAIServer, Reply, completion
 from pydantic import ValidationError
 
 from errata.agents import llm
-from errata.agents.chat_models import Line, LlmSettings, open_chat_model
-from errata.agents.checks import wrong
+from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
+from errata.agents.chat_models.ledger import Entry, Ledger, Prices
+from errata.agents.checks import Checker, wrong
 from errata.agents.data_writer import Ask
 from errata.agents.errors import InstructorError
+from errata.agents.exams import HeldOut
 from errata.agents.exams.layouts import choice_prompt
 from errata.agents.llm import LlmInstructor, LlmWriter
+from errata.agents.plain_text import UNSEEN
 from errata.agents.prompts import Prompt, fence, neutralise
 from errata.agents.records import (
     Attempt,
@@ -36,6 +38,7 @@ from errata.agents.records import (
     Solved,
     Unusable,
 )
+from errata.agents.testing.openai_server import OpenAIServer, Reply, completion
 
 OWN_FOLDER = Path(llm.__file__).parent
 
@@ -74,7 +77,7 @@ def attempt(response: str, correct: bool, answer: str | None = None) -> Attempt:
         correct=correct,
         why="",
         tokens=5,
-        cut=False,
+        truncated=False,
     )
 
 
@@ -104,13 +107,13 @@ def diagnosis(**changes: str) -> Diagnosis:
     )
 
 
-def line_to(
+def client_for(
     server: OpenAIServer, on_call: Callable[[LlmCall], None] = lambda call: None, **changes: Any
-) -> Line:
+) -> ChatClient:
     settings = LlmSettings(
         **({"model": "openai:scripted", "base_url": server.base_url, "retries": 0} | changes)
     )
-    return Line(open_chat_model(settings), on_call, settings)
+    return ChatClient(open_chat_model(settings), on_call, settings)
 
 
 def script(*replies: Reply) -> Callable[[dict[str, Any]], Reply]:
@@ -125,7 +128,7 @@ def diagnosed(
     """What becomes of one mistake when the server replies so."""
     calls: list[LlmCall] = []
     with OpenAIServer(script(*replies)) as server:
-        [result] = LlmInstructor(line_to(server, calls.append, **settings)).diagnose(
+        [result] = LlmInstructor(client_for(server, calls.append, **settings)).diagnose(
             [of or mistake()]
         )
     return result, calls, server
@@ -134,7 +137,7 @@ def diagnosed(
 def drafted(*replies: Reply, count: int = 2) -> tuple[list[Draft | Unusable], list[LlmCall]]:
     calls: list[LlmCall] = []
     with OpenAIServer(script(*replies)) as server:
-        [(_, drafts)] = LlmWriter(line_to(server, calls.append)).draft(
+        [(_, drafts)] = LlmWriter(client_for(server, calls.append)).draft(
             [Ask(mistake(), diagnosis(), count, seed=0)]
         )
     return list(drafts), calls
@@ -193,6 +196,49 @@ def test_every_call_is_reported_with_what_it_saw_said_and_took() -> None:
     assert (call.reply, call.error) == (GOOD, None)
     assert (call.tokens_in, call.tokens_out) == (100, 20)
     assert call.seconds > 0
+
+
+COUNTED = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        (None, (None, None)),
+        ({}, (None, None)),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, (None, None)),
+        ({"prompt_tokens": 100}, (100, None)),
+        (COUNTED | {"prompt_tokens": -5000}, (None, 20)),
+        (COUNTED | {"completion_tokens": -1}, (100, None)),
+        (COUNTED | {"prompt_tokens": 10**400}, (None, 20)),
+        (COUNTED | {"prompt_tokens": 100.5}, (None, 20)),
+        (COUNTED | {"prompt_tokens": float("nan")}, (None, 20)),
+        (COUNTED | {"prompt_tokens": "many"}, (None, 20)),
+        (COUNTED | {"completion_tokens": [1]}, (100, None)),
+        (COUNTED | {"prompt_tokens_details": {"cached_tokens": -1}}, (100, 20)),
+        (COUNTED | {"completion_tokens_details": {"reasoning_tokens": 10**9}}, (100, 20)),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_a_count_of_tokens_is_not_counted_but_estimated(
+    usage: Any, tokens: tuple[int | None, int | None]
+) -> None:
+    entries: list[Entry] = []
+    calls: list[LlmCall] = []
+    ledger = Ledger({"instructor": Prices(input=1, output=1)}, record=entries.append)
+    with OpenAIServer(script((200, completion(GOOD) | {"usage": usage}))) as server:
+        model = client_for(server).model
+        client = ChatClient(model, calls.append, ledger=ledger)
+        [result] = LlmInstructor(client).diagnose([mistake()])
+    assert isinstance(result, Diagnosis)
+    assert (calls[0].tokens_in, calls[0].tokens_out) == tokens
+    [entry] = entries
+    assert entry.estimated == (None in tokens)
+    least = sum(each or 1 for each in tokens) if None not in tokens else len(GOOD) // 4
+    assert least <= entry.tokens == ledger.tokens < 10_000
+    assert entry.money == pytest.approx(entry.tokens / 1e6)
+    assert entry.usage.cached_in is None
+    assert entry.usage.reasoning is None
 
 
 @pytest.mark.parametrize(
@@ -290,7 +336,7 @@ def test_all_mistakes_are_asked_about_and_each_call_is_reported() -> None:
         return "nonsense" if "gives away 7." in request["messages"][1]["content"] else GOOD
 
     with OpenAIServer(reply) as server:
-        instructor = LlmInstructor(line_to(server, calls.append, concurrency=4))
+        instructor = LlmInstructor(client_for(server, calls.append, concurrency=4))
         results = list(instructor.diagnose(mistakes))
     good = {result.mistake_id for result in results if isinstance(result, Diagnosis)}
     bad = {result.source_id for result in results if isinstance(result, Unusable)}
@@ -301,7 +347,7 @@ def test_all_mistakes_are_asked_about_and_each_call_is_reported() -> None:
 
 def test_no_mistakes_need_no_call() -> None:
     with OpenAIServer(script(GOOD)) as server:
-        assert list(LlmInstructor(line_to(server)).diagnose([])) == []
+        assert list(LlmInstructor(client_for(server)).diagnose([])) == []
     assert server.calls == 0
 
 
@@ -309,7 +355,7 @@ def test_what_was_diagnosed_before_a_failure_is_yielded_and_nothing_new_is_asked
     broken = (401, {"error": {"message": "out of order"}})
     results = []
     with OpenAIServer(script(GOOD, GOOD, broken)) as server:
-        instructor = LlmInstructor(line_to(server, concurrency=1))
+        instructor = LlmInstructor(client_for(server, concurrency=1))
         diagnoses = instructor.diagnose([mistake(number) for number in range(1, 19)])
         with pytest.raises(InstructorError, match="refuses the API key"):
             results.extend(diagnoses)
@@ -331,17 +377,27 @@ def test_a_server_that_does_not_recover_is_named_with_what_it_said() -> None:
     assert "disk is full" in message
 
 
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+def test_what_a_server_says_reaches_no_terminal_as_an_order(status: int) -> None:
+    planted = "a\x1b]52;c;eA==\x07b\u202ec\u200bd\u2028e\U000e0041f\x9b2Jg"
+    message = failure_of((status, {"error": {"message": planted}}))
+    assert not UNSEEN.search(message)
+    assert message.isprintable()
+    if status != 401:
+        assert "]52;c;eA==b" in message
+
+
 def test_a_dead_server_is_named_with_its_url() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     calls: list[LlmCall] = []
     with OpenAIServer(script(GOOD)) as server:
-        line = line_to(server, calls.append, base_url=url)
-        instructor = LlmInstructor(line)
+        client = client_for(server, calls.append, base_url=url)
+        instructor = LlmInstructor(client)
         with pytest.raises(InstructorError, match=f"at {url}.* cannot be reached: start the"):
             list(instructor.diagnose([mistake()]))
         with pytest.raises(InstructorError, match="cannot be reached"):
-            list(LlmWriter(line).draft([Ask(mistake(), diagnosis(), 1, seed=0)]))
+            list(LlmWriter(client).draft([Ask(mistake(), diagnosis(), 1, seed=0)]))
     assert [call.error is not None for call in calls] == [True, True]
 
 
@@ -430,7 +486,7 @@ def test_the_named_key_is_sent_and_appears_nowhere_else(monkeypatch: pytest.Monk
     echo = f"your key is {KEY}"
     errors = [(status, {"error": {"message": echo}}) for status in (401, 404, 500, 400, 422)]
     with OpenAIServer(script(echo, echo, GOOD, *errors[:3], *errors[3:] * 3)) as server:
-        instructor = LlmInstructor(line_to(server, calls.append, api_key_env="MY_KEY"))
+        instructor = LlmInstructor(client_for(server, calls.append, api_key_env="MY_KEY"))
         [unusable] = instructor.diagnose([mistake()])
         assert list(instructor.diagnose([mistake()])) != []
         for _ in errors:
@@ -448,6 +504,19 @@ def test_a_good_reply_becomes_drafts() -> None:
     expected = Draft(diagnosis_id="d-m-1", **EXAMPLE)
     assert drafts == [expected, expected]
     assert (call.agent, call.source_id) == ("data writer", "d-m-1")
+
+
+@pytest.mark.parametrize("sign", ["\0", "\x1b[2J", "\x7f", "\x9b", "\u202e", "\U000e0041"])
+@pytest.mark.parametrize("field", ["prompt", "completion", "target"])
+def test_an_example_with_control_characters_is_refused(field: str, sign: str) -> None:
+    sound = Draft(diagnosis_id="d", **EXAMPLE)
+    bad = sound.model_copy(update={field: sign + getattr(sound, field)})
+    assert Checker(HeldOut([]), []).refuse(bad) == "control characters"
+
+
+def test_line_breaks_of_windows_and_tabs_are_no_control_characters() -> None:
+    lines = {"completion": "40 - 12 = 28\r\n\t#### 28", "prompt": "Chloé 🎈👩‍🚀, 40 - 12?"}
+    assert Checker(HeldOut([]), []).refuse(Draft(diagnosis_id="d", **(EXAMPLE | lines))) is None
 
 
 def test_more_drafts_than_asked_for_are_left_out() -> None:
@@ -478,7 +547,7 @@ def test_drafts_that_cannot_be_read_are_asked_for_again_and_then_are_data(
 
 def writer_prompt(seed: int = 0, count: int = 3, **changes: str) -> str:
     with OpenAIServer(script(GOOD)) as server:
-        writer = LlmWriter(line_to(server))
+        writer = LlmWriter(client_for(server))
         return writer.messages([Ask(mistake(), diagnosis(**changes), count, seed)])[1][1]
 
 
@@ -503,7 +572,7 @@ def test_mistakes_of_one_cause_share_a_call_as_far_as_a_reply_holds() -> None:
     with OpenAIServer(script(reply)) as server:
         brought = {
             ask.diagnosis.id: [draft.prompt for draft in drafts if isinstance(draft, Draft)]
-            for ask, drafts in LlmWriter(line_to(server, calls.append)).draft(asks)
+            for ask, drafts in LlmWriter(client_for(server, calls.append)).draft(asks)
         }
     assert sorted(call.source_id for call in calls) == ["d-0 d-2", "d-1", "d-3 d-4"]
     assert brought["d-0"] == [f"Exercise {n}?" for n in range(4)]
@@ -528,7 +597,7 @@ def data_in(prompt: str) -> list[str]:
 @pytest.fixture(scope="module")
 def instructor() -> Iterator[LlmInstructor]:
     with OpenAIServer(script(GOOD)) as server:
-        yield LlmInstructor(line_to(server))
+        yield LlmInstructor(client_for(server))
 
 
 @given(response=HOSTILE, prompt=HOSTILE.filter(bool), near=HOSTILE)
@@ -573,6 +642,25 @@ def test_neutralising_only_inserts_spaces_and_does_so_once(text: str) -> None:
         "<think>",
         "</think>",
         "[TOOL_CALLS]",
+        "[|user|]",
+        "[|endofturn|]",
+        "<SPECIAL_10>",
+        "<BOS_TOKEN>",
+        "<EOS_TOKEN>",
+        "<PAD>",
+        "<sop>",
+        "<eop>",
+        "[gMASK]",
+        "[sMASK]",
+        "[IMG_END]",
+        "[IMG_BREAK]",
+        "[AUDIO]",
+        "[BEGIN_AUDIO]",
+        "<seed:bos>",
+        "<end_of_image>",
+        "<reserved_7>",
+        "<extra_id_0>",
+        "<unused99>",
     ],
 )
 def test_control_tokens_of_chat_templates_are_broken(instructor: LlmInstructor, token: str) -> None:
@@ -582,7 +670,7 @@ def test_control_tokens_of_chat_templates_are_broken(instructor: LlmInstructor, 
 
 
 def test_calculations_are_shown_as_they_are_written() -> None:
-    text = "48/2 = <<48/2=24>>24, 3 < 5, x[0], [A], a|b"
+    text = "48/2 = <<48/2=24>>24, 3 < 5, x[0], [A], a|b, List<int>, <b>, d[A_1], 1 < N_2 > 0, [x|y]"
     assert neutralise(text) == text
 
 
@@ -638,7 +726,7 @@ def drafted_for(asked: Question, reply: dict[str, Any]) -> tuple[Draft | Unusabl
     """The draft that a reply becomes, and the system prompt that asked for it."""
     sent = json.dumps({"examples": [reply]})
     with OpenAIServer(script(sent)) as server:
-        writer = LlmWriter(line_to(server))
+        writer = LlmWriter(client_for(server))
         [(_, [draft])] = writer.draft([Ask(mistake(question=asked), diagnosis(), 1, seed=0)])
     return draft, server.requests[0].body["messages"][0]["content"]
 
@@ -687,7 +775,7 @@ def test_a_reply_that_is_no_python_is_asked_for_again() -> None:
     bad = json.dumps({"examples": [PROGRAM | {"completion": "def half(n) return"}]})
     good = json.dumps({"examples": [PROGRAM]})
     with OpenAIServer(script(bad, good)) as server:
-        writer = LlmWriter(line_to(server))
+        writer = LlmWriter(client_for(server))
         [(_, [draft])] = writer.draft([Ask(mistake(question=CODE), diagnosis(), 1, seed=0)])
     assert isinstance(draft, Draft)
     assert "must be Python" in server.requests[1].body["messages"][-1]["content"]

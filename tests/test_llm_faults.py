@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from doubles import table_agents
 from killed_calls import compare
-from openai_server import Fault, OpenAIServer, Reply, completion, error
 from test_llm_loop import Mind, config
 
 from errata.agents.checks import wrong
@@ -19,13 +18,11 @@ from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.llm import LlmInstructor
 from errata.agents.records import Draft, Example
-from errata.graph.agents import Given, open_agents
+from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, completion, error
 from errata.graph.report import Report
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import Trace
 
 pytestmark = pytest.mark.process
 
@@ -76,13 +73,9 @@ class Faulty:
 
 
 def agents_of(settings: Any, runs: Path) -> dict[str, Any]:
-    folder = RunFolder(runs / settings.name)
-    hired = open_agents(settings, folder, Trace(folder.path / "trace.jsonl"), None, Given())
-    assert isinstance(hired.instructor, LlmInstructor)
-    hired.instructor.line.traffic.first_rest_s = 0.01
     exam = load_exams(settings.exam)
     table = table_agents(exam.practice, [[KINDS[0].name, KINDS[1].name]], [KINDS[2].name])
-    return table | {"instructor": hired.instructor, "writer": hired.writer}
+    return table | {"cache": False}
 
 
 def worked(reply: Callable[[dict[str, Any]], Reply], runs: Path, **changes: Any) -> Report:
@@ -91,7 +84,7 @@ def worked(reply: Callable[[dict[str, Any]], Reply], runs: Path, **changes: Any)
         settings = config(server.base_url, "le")
         assert not isinstance(settings.instructor, str)
         changed = settings.instructor.model_copy(  # type: ignore[union-attr]
-            update={"api_key_env": None, "retries": 3, "timeout_s": 1, **changes}
+            update={"api_key_env": None, "retries": 3, "timeout_s": 1, "backoff_s": 0.01, **changes}
         )
         settings = settings.model_copy(update={"instructor": changed})
         agents = agents_of(settings, runs)
@@ -143,7 +136,7 @@ def test_a_server_that_only_fails_stops_the_run_and_recovers_on_resume(
         settings = config(server.base_url, "le")
         assert not isinstance(settings.instructor, str)
         changed = settings.instructor.model_copy(  # type: ignore[union-attr]
-            update={"api_key_env": None, "retries": 1, "timeout_s": 0.5}
+            update={"api_key_env": None, "retries": 1, "timeout_s": 0.5, "backoff_s": 0.01}
         )
         settings = settings.model_copy(update={"instructor": changed})
         agents = agents_of(settings, tmp_path)
@@ -168,4 +161,8 @@ def test_a_server_that_refuses_every_form_of_replies_is_asked_in_words(tmp_path:
 
 
 def test_a_killed_run_asks_again_at_most_what_was_in_flight(tmp_path: Path) -> None:
-    assert "5 kills" in compare(tmp_path, kills=5, seed=3)
+    found = compare(tmp_path, kills=5, seed=3)
+    assert found.kills == 5
+    assert found.undisturbed > 20
+    assert 0 <= found.extra <= found.in_flight
+    assert (found.new, found.missing, found.differing) == (0, 0, ())

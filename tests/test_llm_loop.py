@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from openai_server import OpenAIServer
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import Example
+from errata.agents.testing.openai_server import OpenAIServer
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder

@@ -48,7 +48,7 @@ def test_the_last_number_counts(response: str, value: str) -> None:
     assert read_number(last_number(response) or "") == Decimal(value)
 
 
-@pytest.mark.parametrize("response", ["", "I do not know.", "½", "NaN", "inf", "three"])
+@pytest.mark.parametrize("response", ["", "I do not know.", "NaN", "inf", "three"])
 def test_a_response_without_a_number_has_no_answer(response: str) -> None:
     assert last_number(response) is None
     assert not is_right(last_number(response), "3")
@@ -86,8 +86,35 @@ def test_any_text_can_be_marked(text: str) -> None:
     assert is_right(answer, "123456789.25") in (True, False)
 
 
-def test_a_number_of_thousands_of_digits_does_no_harm() -> None:
-    assert not is_right(last_number("9" * 100_000), "9")
+@pytest.mark.parametrize("target", ["9", "none"])
+@pytest.mark.parametrize(
+    "response",
+    [
+        "9" * 100_000,
+        "9" * 1_000_002,
+        "#### " + "9" * 1_000_002,
+        "0." + "0" * 1_000_002 + "1",
+        "1,000" + ",000" * 400_000,
+        "1e999999999",
+        "\\boxed{1e-9999}",
+        "10^999999999",
+        "9^" + "9" * 100_000,
+        "3 x 10^" + "9" * 100_000,
+        "0^-1",
+        "\\frac{1}{0}",
+        "1/0",
+    ],
+    ids=lambda given: given[:12],
+)
+def test_an_absurd_number_is_wrong_not_a_crash(response: str, target: str) -> None:
+    assert not mark_number(response, target).correct
+
+
+def test_a_target_of_a_million_digits_is_an_error_that_names_it_in_short() -> None:
+    assert not is_target("9" * 1_000_002)
+    with pytest.raises(ValueError, match="not a number") as error:
+        mark_number("9", "9" * 1_000_002)
+    assert len(str(error.value)) < 200
 
 
 @pytest.mark.parametrize(
@@ -152,8 +179,8 @@ WRITTEN = (
     "That is ${}, sir.",
 )
 
-CANNOT_BE_READ = 23
-"""Published answers that go on after their `####`, or give two: `#### 500 8 point bucks`."""
+CANNOT_BE_READ = 13
+"""Published answers that state two (`#### 113 or 112`), or another one than their target."""
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real GSM8K and GSM-Plus are not on this machine")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from openai_server import OpenAIServer, Reply
 
 from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import DiagnosisLine, DraftedDiagnosis, Example
+from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder

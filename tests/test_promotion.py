@@ -19,7 +19,7 @@ def attempts(marks: str) -> list[Attempt]:
             correct=mark == "+",
             why="",
             tokens=0,
-            cut=False,
+            truncated=False,
         )
         for n, mark in enumerate(marks)
     ]

@@ -20,15 +20,15 @@ def changed(file_name: str, old: str, new: str, folder: Path) -> Path:
     """errata's own prompt with one change."""
     text = Prompt(OWN_FOLDER / file_name).path.read_text(encoding="utf-8")
     assert old in text
-    yours = folder / "mine.md"
-    yours.write_text(text.replace(old, new, 1), encoding="utf-8")
-    return yours
+    custom = folder / "mine.md"
+    custom.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return custom
 
 
 @pytest.mark.parametrize("file_name", OWN)
 def test_a_prompt_of_yours_takes_the_place_of_erratas_own(file_name: str, tmp_path: Path) -> None:
-    yours = changed(file_name, "Your task has not changed.", "Noch einmal, bitte: 5 $$.", tmp_path)
-    said = Prompt(OWN_FOLDER / file_name, yours).render("repair", problem="no JSON")
+    custom = changed(file_name, "Your task has not changed.", "Noch einmal, bitte: 5 $$.", tmp_path)
+    said = Prompt(OWN_FOLDER / file_name, custom).render("repair", problem="no JSON")
     assert "Noch einmal, bitte: 5 $." in said
     assert "no JSON" in said
 
@@ -59,9 +59,9 @@ def test_a_prompt_of_yours_takes_the_place_of_erratas_own(file_name: str, tmp_pa
 def test_what_does_not_fit_is_named_before_anything_is_asked(
     old: str, new: str, problem: str, tmp_path: Path
 ) -> None:
-    yours = changed("instructor.md", old, new, tmp_path)
+    custom = changed("instructor.md", old, new, tmp_path)
     with pytest.raises(ConfigError, match=f"mine.md.*{problem}") as raised:
-        Prompt(OWN_FOLDER / "instructor.md", yours)
+        Prompt(OWN_FOLDER / "instructor.md", custom)
     assert "\n" not in str(raised.value)
 
 

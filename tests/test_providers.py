@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from openai_server import OpenAIServer
 from pydantic import SecretStr, ValidationError
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
 from errata.agents.chat_models.providers import PROVIDERS, dialect
 from errata.agents.chat_models.secrets import forms_of
 from errata.agents.errors import ConfigError, InstructorError, ModelError
-from errata.graph.agents import open_teachers
+from errata.agents.testing.openai_server import OpenAIServer
+from errata.graph.agents import open_instructor_and_writer
 from errata.graph.config import load_config, parse_config
 
 KEY = "sk-secret/0123+456789=="
@@ -28,31 +30,37 @@ def make_model():
 def make_nothing():
     return "a model"
 
+def make_an_end():
+    raise SystemExit(0)
+
 def make_trouble():
     raise RuntimeError("out of paper")
 """
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
-def test_a_provider_without_its_package_is_named_with_the_extra_that_brings_it(
+def test_a_provider_without_its_package_is_named_with_what_pip_can_install(
     provider: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if provider.extra is None:
+    if provider.requirement is None:
         pytest.skip("errata brings it along")
     monkeypatch.setitem(sys.modules, provider.package, None)
     monkeypatch.setitem(sys.modules, "langchain_community", None)
-    with pytest.raises(InstructorError, match=rf'pip install "errata\[{provider.extra}\]"'):
+    with pytest.raises(InstructorError, match=f'pip install "{re.escape(provider.requirement)}"$'):
         open_chat_model(LlmSettings(model=f"{provider.name}:some-model"))
 
 
-def test_every_extra_is_in_pyproject() -> None:
-    text = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+def test_what_pip_is_told_to_install_is_what_pyproject_asks_for() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = {each for asked in project["optional-dependencies"].values() for each in asked}
+    brought = {re.split(r"[<>=]", each)[0] for each in project["dependencies"]}
     for provider in PROVIDERS:
         package = provider.package.replace("_", "-")
-        if provider.extra is None:
-            assert f'"{package}>=' in text
+        if provider.requirement is None:
+            assert package in brought
         else:
-            assert f'\n{provider.extra} = ["{package}>=' in text
+            assert provider.requirement in extras
+            assert re.split(r"[<>=]", provider.requirement)[0] == package
 
 
 def test_each_provider_hears_the_limits_in_its_own_words() -> None:
@@ -102,7 +110,7 @@ def test_a_key_file_that_holds_no_key_is_named_and_not_shown(tmp_path: Path) -> 
     ("wrong", "said"),
     [
         ({"api_key_env": "A", "api_key_file": "b"}, "keep one"),
-        ({"base_url": "http://127.0.0.1/v1?key=abc"}, "pattern"),
+        ({"base_url": "http://127.0.0.1/v1?key=abc"}, "no key may stand in it"),
         ({"model": "local:bundled", "temperature": 0.5}, "temperature says nothing to a local"),
         ({"model": "python:a:b", "max_tokens": 5}, "max_tokens says nothing to a python"),
     ],
@@ -111,6 +119,35 @@ def test_a_key_file_that_holds_no_key_is_named_and_not_shown(tmp_path: Path) -> 
 def test_settings_that_would_be_passed_over_are_refused(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         LlmSettings(**({"model": "openai:gpt-5-mini"} | wrong))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"http://user:{KEY}@host/v1", "name the key in api_key_env"),
+        (f"http://host/v1?key={KEY}", "name the key in api_key_env"),
+        ("http://host:99999/v1", "'http://host:99999/v1' is no address.*port from 1 to 65535"),
+        ("http://host:0/v1", "is no address"),
+        ("http:///v1", "'http:///v1' is no address"),
+        ("http://[::1/v1", "is no address"),
+        ("http://a b/v1", "is no address"),
+        ("localhost:8000", "is no address"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_when_it_is_read_and_shows_no_key(
+    url: str, said: str
+) -> None:
+    instructor = {"model": "openai:x", "base_url": url}
+    with pytest.raises(
+        ConfigError, match=f"my.toml: 'instructor.base_url' is wrong: .*{said}"
+    ) as e:
+        parse_config({"exam": {"name": "arithmetic"}, "instructor": instructor}, "my.toml")
+    assert KEY not in str(e.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]:8000", "my-host", "host.example:65535"])
+def test_an_address_that_can_be_is_taken(host: str) -> None:
+    assert LlmSettings(model="openai:x", base_url=f"https://{host}/v1").base_url
 
 
 def test_a_function_of_yours_makes_the_model_and_is_found_beside_the_configuration(
@@ -130,6 +167,7 @@ def test_a_function_of_yours_makes_the_model_and_is_found_beside_the_configurati
         ("my_maker.py:make_nothing", "it returns str, and must return a BaseChatModel"),
         ("my_maker.py:make_trouble", "RuntimeError: out of paper"),
         ("my_maker.py:make_it", "AttributeError"),
+        ("my_maker.py:make_an_end", "SystemExit: 0"),
         ("no_such_maker:make_model", "there is no module no_such_maker"),
         ("no_such_maker.py:make_model", "FileNotFoundError"),
         ("make_model", "write python:my_module:make_model"),
@@ -174,14 +212,16 @@ def test_paths_are_taken_from_the_folder_of_the_configuration(tmp_path: Path) ->
 def test_one_model_serves_both_and_keeps_each_prompt_to_its_own(tmp_path: Path) -> None:
     def opened(**tables: Any) -> Any:
         exam = {"name": "arithmetic"}
-        return open_teachers(parse_config({"exam": exam, **tables}, "x"), tmp_path, print)
+        return open_instructor_and_writer(
+            parse_config({"exam": exam, **tables}, "x"), tmp_path, print
+        )
 
     both = opened(instructor={"model": "local:bundled"})
-    assert len(both.lines) == 1
+    assert len(both.clients) == 1
     two = opened(
         instructor={"model": "local:bundled"}, writer={"model": "local:bundled", "max_tokens": 9}
     )
-    assert len(two.lines) == 2
+    assert len(two.clients) == 2
     with pytest.raises(ConfigError, match="my_prompt"):
         opened(instructor={"model": "local:bundled", "prompt": str(tmp_path / "my_prompt.md")})
 

@@ -73,7 +73,7 @@ def test_a_run_finds_its_way_without_its_checkpoints(
     match damage:
         case "no database":
             path.write_bytes(b"not a database, and long enough to be taken for one" * 100)
-        case "cut":
+        case "truncated":
             path.write_bytes(data[: len(data) * 2 // 3])
         case "gone":
             path.unlink()

@@ -19,6 +19,7 @@ import textwrap
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -39,8 +40,10 @@ from errata.agents.sandbox.data import (
 )
 from errata.agents.sandbox.job import (
     CALLS,
+    COUNTED,
     FILES,
     LAYERS,
+    LONGEST_RESPONSE,
     NETWORK,
     PROCESSES,
     ROOT,
@@ -376,6 +379,60 @@ PROGRAMS |= {
 }
 
 
+LONG = {
+    "a key that is not there": "{}[10**5000]",
+    "an error": "raise_(ValueError(10**5000))",
+    "an error with a tuple": "raise_(KeyError((10**5000, 1)))",
+    "an error with a fraction": "raise_(ValueError(__import__('fractions').Fraction(10**5000)))",
+    "a syntax error": "raise_(SyntaxError(10**5000))",
+    "the line of a syntax error": "raise_(SyntaxError('a', ('a', 10**5000, 1, 'a')))",
+    "an error of its own": "raise_(type('Own', (Exception,), {'__str__': lambda s: 1})(object()))",
+    "half a surrogate pair": "raise_(ValueError(chr(0xD800)))",
+    "an error it cannot make": "raise_(UnicodeDecodeError('utf-8', b'', 0, 1, chr(0xD800)))",
+}
+RAISE = "def raise_(error): raise error"
+PROGRAMS |= {f"has {name}": f"{RAISE}\ndef f(x): return {text}" for name, text in LONG.items()}
+PROGRAMS |= {f"has {name} at load": f"{RAISE}\nf = {text}" for name, text in LONG.items()}
+
+SENDING = """
+import os, struct, time
+def send(text):
+    frame = struct.pack('>Q', len(text)) + text.encode()
+    for fd in range(3, 64):
+        try:
+            rest = memoryview(frame)
+            while rest:
+                rest = rest[os.write(fd, rest):]
+        except OSError:
+            pass
+    time.sleep(60)
+"""
+LARGE = {
+    "a set of numbers with one hash": (
+        "'[\"value\",{\"set\":[' + ','.join(str(i * (2**61 - 1)) for i in range(300_000)) + ']}]'"
+    ),
+    "a deep list of many": ("'[\"value\",[' + ','.join(['[' * 30 + ']' * 30] * 130_000) + ']]'"),
+    "many errors in one": "'[\"raises\",\"KeyError\",' + ','.join(['[]'] * 2_000_000) + ']'",
+    "half a surrogate pair as a reason": '\'["lost","\\\\ud800"]\'',
+    "a pass as its reason": '\'["lost","passes all tests"]\'',
+}
+PROGRAMS |= {
+    f"sends {name} at load": f"{SENDING}\nsend({text})\ndef f(x): return 1"
+    for name, text in LARGE.items()
+}
+PROGRAMS |= {f"sends {name}": f"{SENDING}\ndef f(x): send({text})" for name, text in LARGE.items()}
+PROGRAMS["limits its own processor time"] = body("""
+    import resource
+    for soft in (0, 1):
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (soft, soft))
+        except (OSError, ValueError):
+            pass
+    while True:
+        pass
+""")
+
+
 def boxes(limits: Limits) -> list[psutil.Process]:
     """Processes of boxes with these limits, which stand on their command line."""
     found = []
@@ -398,6 +455,104 @@ def test_a_hostile_program_does_not_pass_and_leaves_nothing(name: str) -> None:
 
 def test_a_right_program_passes() -> None:
     assert run("def f(x): return {20: 'right-77', 22: 'right-99'}[x]").kind == "right"
+
+
+def test_a_reason_that_the_program_gives_is_shown_as_its_own_words() -> None:
+    outcome = run(PROGRAMS["sends a pass as its reason"])
+    assert outcome.why == "returns no plain data: the program says 'passes all tests'"
+    assert run("def f(x): return object()").why.endswith("says 'a value of type object'")
+
+
+def test_an_error_of_thousands_of_digits_is_named() -> None:
+    outcome = run("def f(x): return {}[10**5000]")
+    assert outcome.why == "raises KeyError: a message that cannot be shown"
+
+
+def test_a_program_that_waits_for_its_limit_is_told_from_one_that_the_machine_killed() -> None:
+    outcome = run(PROGRAMS["limits its own processor time"], Limits(wall_s=6, cpu_s=2))
+    assert outcome.why == "time-out after 2 s of processor time"
+
+
+BOMB = """
+import threading, time
+threading.stack_size(65536)
+try:
+    for _ in range(40):
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+except RuntimeError:
+    pass
+time.sleep(60)
+
+def f(x):
+    pass
+"""
+THREADED = body("""
+    from concurrent.futures import ThreadPoolExecutor
+    import time
+    time.sleep(0.5)
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map({20: 'right-77', 22: 'right-99'}.get, [x] * 8))[0]
+""")
+
+
+def test_threads_of_one_program_are_not_counted_for_another() -> None:
+    if COUNTED not in protection().active:
+        pytest.skip("here boxes run one at a time")
+    with ThreadPoolExecutor(2) as pool:
+        bomb = pool.submit(run, BOMB, Limits(wall_s=8))
+        beside = []
+        while not bomb.done():  # some start before it has its threads, the others beside them
+            beside.append(pool.submit(run, THREADED).result().why)
+        assert len(beside) > 1
+        assert set(beside) == {"passes all tests"}
+        assert bomb.result().kind == "wrong"
+
+
+def test_the_limit_on_threads_holds_for_one_program() -> None:
+    outcome = run(PROGRAMS["starts threads"])
+    assert outcome.why == "raises RuntimeError: can't start new thread"
+
+
+def test_a_program_sees_no_packages_and_nothing_of_the_host() -> None:
+    outcome = run(SEES)
+    assert outcome.why.endswith("(got [])"), outcome.why
+
+
+SEES = body(f"""
+    import os, sys
+    seen = []
+    for path in [*sys.path, os.path.dirname(os.path.dirname(os.__file__))]:
+        for name in ('site-packages', 'dist-packages'):
+            folder = os.path.join(path, name)
+            try:
+                for inner in os.listdir(folder):
+                    inner = os.path.join(folder, inner)
+                    seen += os.listdir(inner) if os.path.isdir(inner) else [open(inner).read(1)]
+            except OSError:
+                pass
+    if os.uname().nodename == {os.uname().nodename!r}:
+        seen.append('the name of the host')
+    if {sys.prefix!r} in str([sys.orig_argv, sys.executable, sys.argv]):
+        seen.append('the path of this Python')
+    return seen
+""")
+
+
+def test_without_a_root_folder_of_its_own_a_program_reads_no_packages_either() -> None:
+    if FILES not in protection().active:
+        pytest.skip("without Landlock")
+    sees = SEES.replace("os.uname().nodename", "0")
+    _, (packages, right) = on_a_lesser_machine(("unshare",), [sees, RIGHT])
+    assert packages.why.endswith("(got [])"), packages.why
+    assert right.kind == "right"
+
+
+RIGHT = "import ssl, lzma, sqlite3\ndef f(x): return {20: 'right-77', 22: 'right-99'}[x]"
+
+
+def test_a_response_that_no_model_writes_is_too_long() -> None:
+    outcome = run("#" * LONGEST_RESPONSE)
+    assert (outcome.kind, outcome.why) == ("wrong", "too long: 500,014 characters")
 
 
 def test_threads_asyncio_and_a_temporary_file_are_a_programs_right() -> None:
@@ -616,7 +771,12 @@ def deny(*names: str) -> bytes:
     load, equal, give, allow, refuse = 0x20, 0x15, 0x06, 0x7FFF0000, 0x50000
     code = [(load, 0, 0, 0)]
     for name in names:
-        number = {"unshare": (272, 97), "landlock": (444, 444), "seccomp": (157, 167)}[name]
+        number = {
+            "setresuid": (117, 147),
+            "unshare": (272, 97),
+            "landlock": (444, 444),
+            "seccomp": (157, 167),
+        }[name]
         here = number[os.uname().machine == "aarch64"]
         if name == "seccomp":  # prctl(PR_SET_SECCOMP)
             code += [(equal, 0, 4, here), (load, 0, 0, 16), (equal, 0, 1, 22)]
@@ -638,9 +798,9 @@ if weak:
     os.environ["ERRATA_WEAK_SANDBOX"] = "1"
 for option, value, address in ((38, 1, 0), (22, 2, ctypes.addressof(head))):
     assert libc.prctl(option, *map(ctypes.c_ulong, (value, address, 0, 0))) == 0
-from errata.agents.sandbox.box import Job, Limits, protection, run_in_box
+from errata.agents.sandbox.box import Job, Limits, boxes_at_once, protection, run_in_box
 outcomes = [run_in_box(Job(*job), Limits(*limits)) for job in jobs]
-print(json.dumps([protection().model_dump(), outcomes]))
+print(json.dumps([protection().model_dump(), outcomes, boxes_at_once()]))
 """
 
 
@@ -657,7 +817,8 @@ def on_a_lesser_machine(
     )
     assert done.returncode == 0, done.stderr
     assert boxes(LESSER_LIMITS) == []
-    shown, outcomes = json.loads(done.stdout)
+    shown, outcomes, at_once = json.loads(done.stdout)
+    assert at_once == (os.cpu_count() if COUNTED in shown["active"] else 1)
     return Protection(**shown), [Outcome(*each) for each in outcomes]
 
 
@@ -701,7 +862,7 @@ def test_with_too_few_layers_nothing_runs_unless_a_weak_box_is_asked_for() -> No
     shown, (refused,) = on_a_lesser_machine(("unshare", "landlock"), [right])
     assert shown.open == ("files",)
     assert str(shown).endswith("not enough: files left open")
-    assert refused.kind == "box"
+    assert refused.kind == "unsafe"
     assert "leaves files open" in refused.why
     assert "ERRATA_WEAK_SANDBOX=1" in refused.why
     _, (marked,) = on_a_lesser_machine(("unshare", "landlock"), [right], weak=True)
@@ -716,6 +877,14 @@ def test_an_ordinary_user_has_the_same_walls() -> None:
     shown, outcomes = on_a_lesser_machine((), [PROGRAMS[name] for name in names], user=12345)
     assert shown.active == protection().active
     assert [outcome.kind for outcome in outcomes] == ["wrong"] * len(names)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others need no user of their own")
+def test_where_a_box_has_no_user_of_its_own_this_is_said_and_boxes_run_one_at_a_time() -> None:
+    shown, (threaded,) = on_a_lesser_machine(("setresuid",), [THREADED])
+    assert shown.missing == (COUNTED,)
+    assert not shown.open
+    assert threaded.kind == "right"
 
 
 def usable_by_others(python: str) -> bool:

@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+import time
 import traceback
 from functools import partial
 from pathlib import Path
@@ -14,17 +15,19 @@ from urllib.parse import quote
 
 import pytest
 from doubles import table_agents
-from openai_server import OpenAIServer, Reply
+from pydantic import SecretStr
 from rich.console import Console
 
-from errata.agents.chat_models.secrets import forms_of
+from errata.agents.chat_models.secrets import Secrets, forms_of
 from errata.agents.errors import InstructorError
 from errata.agents.exams.several import load_exams
+from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.progress import TerminalWatcher
-from errata.graph.views.summary import print_summary, print_trace
+from errata.graph.views.summary import print_summary
+from errata.graph.views.trace import print_trace
 
 KEY = "sk-marked+key/0123456789abcdef=="
 BASIC = base64.b64encode(f"user:{KEY}".encode()).decode()
@@ -128,3 +131,37 @@ def test_base64_of_any_text_around_a_key_is_found(before: str, after: str) -> No
 def test_a_key_with_quotes_is_found_in_json() -> None:
     key = 'a"key\\with\tsigns'
     assert any(form in json.dumps({"said": key}) for form in forms_of(key))
+
+
+class Keeper:
+    """Holds its key deep inside."""
+
+    def __init__(self, key: str) -> None:
+        self.headers = {"auth": [{"key": SecretStr(key)}], "other": 1}
+
+
+@pytest.mark.parametrize("end", [12, 13, 20, len(KEY)])
+def test_a_key_is_hidden_from_its_first_characters_on_and_no_more_than_that(end: int) -> None:
+    hide = Secrets(Keeper(KEY)).hide  # type: ignore[arg-type]
+    for form in forms_of(KEY) - {KEY.encode().hex()}:
+        assert hide(f"({form[:end]})") == "([secret])"
+        assert hide(f"({form[: min(end, 10)]}") == f"({form[: min(end, 10)]}"
+        assert hide(f"{form}{form} {form}") == "[secret][secret] [secret]"
+
+
+def test_a_key_that_is_broken_by_a_line_or_written_in_hexadecimal_is_hidden() -> None:
+    hide = Secrets(Keeper(KEY)).hide  # type: ignore[arg-type]
+    assert hide(f"<{KEY[:15]}\n    {KEY[15:]}>") == "<[secret]>"
+    assert hide(f"<{KEY.encode().hex()}>") == "<[secret]>"
+    assert hide("a key of nobody") == "a key of nobody"
+
+
+def test_hiding_takes_time_that_grows_with_the_text() -> None:
+    hide = Secrets(Keeper("sk-proj-ABCDefgh0123456789")).hide  # type: ignore[arg-type]
+
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        hide("sk-proj-ABCD" * count)
+        return time.process_time() - start
+
+    assert seconds(40_000) < 30 * max(min(seconds(4_000) for _ in range(3)), 0.002)

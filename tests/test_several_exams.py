@@ -115,7 +115,7 @@ def test_nothing_is_learnt_from_an_out_of_domain_exam(
 class Copier:
     """Writes the questions of an exam that nobody may learn from."""
 
-    fewest = at_once = 1
+    examples_per_ask = asks_per_batch = 1
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.questions = questions

@@ -76,3 +76,40 @@ def test_a_target_without_text_is_an_error_not_a_wrong_answer(target: str) -> No
 @given(st.text())
 def test_any_text_can_be_marked(text: str) -> None:
     assert not mark_text(text, "a target that is nowhere").correct
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "(A)"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "**So the answer is {}.**",
+        "*So the answer is {}*.",
+        '"So the answer is {}."',
+        "**The answer is:** {}",
+        "So the answer is {}!",
+        "So the answer is $\\boxed{{{}}}$.",
+        "So the answer is $\\text{{{}}}$.",
+        "So the answer is \\(\\boxed{{\\text{{{}}}}}\\).",
+        "We sort them.\n$\\boxed{{{}}}$",
+        "We get $\\boxed{{{}}}$.",
+    ],
+)
+def test_marks_around_a_statement_do_not_count(way: str, target: str) -> None:
+    verdict = mark_text(way.format(target), target)
+    assert (verdict.correct, verdict.answer) == (True, target)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "So the answer is X!Y",
+        "**So the answer is X**, I think.",
+        "So the answer is \\boxed{X} or Y.",
+        "So the answer is \\boxed{X}\\boxed{Y}.",
+        "So the answer is \\text{x}.",
+        "\\boxed{X} or Y",
+        "So the answer is X**",
+    ],
+)
+def test_more_than_the_answer_between_marks_is_wrong(response: str) -> None:
+    assert not mark_text(response, "X").correct

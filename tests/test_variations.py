@@ -46,7 +46,7 @@ def wrong(asked: Question, response: str, contrast: Sequence[Solved] = ()) -> Mi
         correct=False,
         why="",
         tokens=9,
-        cut=False,
+        truncated=False,
     )
     return Mistake(
         id=f"{asked.id}-mistake", question=asked, attempt=attempt, contrast=tuple(contrast)

@@ -16,7 +16,8 @@ from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.records import Accuracy, LlmCall
-from errata.graph.commands.exam import ExamResult, Sitting
+from errata.graph.commands.exam import Evaluation, ExamResult
+from errata.graph.commands.mark import Marks
 from errata.graph.config import parse_config
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
 from errata.graph.report import Report
@@ -25,8 +26,11 @@ from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 from errata.graph.views.charts import draw_report
 from errata.graph.views.costs import estimate_lines
+from errata.graph.views.exams import print_evaluation, print_marks
 from errata.graph.views.progress import TerminalWatcher
-from errata.graph.views.summary import print_runs, print_sitting, print_summary, print_trace
+from errata.graph.views.runs import print_runs
+from errata.graph.views.summary import print_summary
+from errata.graph.views.trace import print_trace
 
 NAMES = [kind.name for kind in KINDS]
 LOST = NAMES[2]  # the base model cannot do it, the first round learns it
@@ -372,8 +376,8 @@ def test_the_result_of_one_exam_is_printed_by_kind() -> None:
     found = Accuracy(
         accuracy=0.5, n=4, correct=2, ci95=(0.15, 0.85), by_kind={"sums": (2, 2), "": (0, 2)}
     )
-    sat = Sitting(model="m", exams=(ExamResult(exam="one", result=found),), average=0.5)
-    shown = printed(lambda console: print_sitting(sat, console))
+    reached = Evaluation(model="m", exams=(ExamResult(exam="one", result=found),), average=0.5)
+    shown = printed(lambda console: print_evaluation(reached, console))
     assert "50.0% right: 2 of 4" in shown
     assert shown.index("sums") < shown.index("(no kind)")
 
@@ -480,3 +484,22 @@ def cut_trace(folder: RunFolder, after: str) -> None:
     lines = path.read_text().splitlines(keepends=True)
     end = next(at for at, line in enumerate(lines) if after in line)
     path.write_text("".join(lines[: end + 1]) + '{"time": "20')
+
+
+def test_responses_to_questions_left_out_are_said_beside_the_marks() -> None:
+    found = Marks(
+        exam="mbpp",
+        responses=3,
+        answered=3,
+        unanswered=1,
+        left_out=2,
+        samples=1,
+        accuracy=1.0,
+        ci95=(0.4, 1.0),
+        pass_at={1: 1.0},
+        by_kind={},
+        reasons={"right": 3},
+    )
+    shown = printed(lambda console: print_marks(found, console))
+    assert "1 question without a response, not counted" in shown
+    assert "2 responses to questions that were left out, not counted" in shown

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-Conversation = Sequence[tuple[str, str]]
-"""(role, text), oldest first; the roles are system, user and assistant."""
+from errata.training.jobs import Conversation
 
 IGNORED = -100  # the label that the loss passes over
 
@@ -17,13 +14,14 @@ def prompt_ids(
 ) -> list[int]:
     """Token ids of the question, up to where the answer begins. (tokens,)
 
-    Follows the tokenizer's chat template; without one, the bare prompt and a line break.
+    Follows the tokenizer's chat template; without one, the bare texts and line breaks.
     `system` None leaves the template its own system prompt. A prompt of several messages holds
-    its own.
+    its own. No text can end its message or begin another.
     """
     if isinstance(prompt, str):
-        return encode(tokenizer, prompt_text(tokenizer, prompt, system))
-    return encode(tokenizer, conversation_text(tokenizer, prompt))
+        asked = () if system is None else (("system", system),)
+        return encode(tokenizer, asked_text(tokenizer, (*asked, ("user", prompt)), "\n"))
+    return encode(tokenizer, asked_text(tokenizer, prompt, "\n\n"))
 
 
 def example_ids(
@@ -34,25 +32,17 @@ def example_ids(
     The ids begin with `prompt_ids`; the loss is on the completion and its end mark only.
     """
     asked = prompt_ids(tokenizer, prompt, system)
-    answered = [*encode(tokenizer, completion), tokenizer.eos_token_id]
+    said = encode(tokenizer, without_control(tokenizer, completion))
+    answered = [*said, tokenizer.eos_token_id]
     return asked + answered, [IGNORED] * len(asked) + answered
 
 
-def prompt_text(tokenizer: PreTrainedTokenizerBase, prompt: str, system: str | None) -> str:
+def asked_text(tokenizer: PreTrainedTokenizerBase, messages: Conversation, end: str) -> str:
+    """The messages as the model reads them; `end` stands at the end where there is no template."""
+    plain = [(role, without_control(tokenizer, text)) for role, text in messages]
     if tokenizer.chat_template is None:
-        return f"{system}\n\n{prompt}\n" if system else prompt + "\n"
-    messages = [] if system is None else [{"role": "system", "content": system}]
-    messages.append({"role": "user", "content": prompt})
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    return str(text)
-
-
-def conversation_text(tokenizer: PreTrainedTokenizerBase, messages: Conversation) -> str:
-    """The messages as the model reads them; no message can end itself or begin another."""
-    messages = [(role, without_control(tokenizer, text)) for role, text in messages]
-    if tokenizer.chat_template is None:
-        return "".join(f"{text}\n\n" for _, text in messages)
-    given = [{"role": role, "content": text} for role, text in messages]
+        return "\n\n".join(text for _, text in plain) + end
+    given = [{"role": role, "content": text} for role, text in plain]
     return str(tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=True))
 
 

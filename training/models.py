@@ -8,7 +8,6 @@ converted to safetensors once, in the user's cache folder.
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -31,7 +31,7 @@ def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
 
 
 def load_model(base: str, dtype: torch.dtype) -> PreTrainedModel:
-    """The base model in `dtype`, on the GPU where there is one."""
+    """The base model in `dtype`, on this process's GPU where there is one."""
     on_gpu = torch.cuda.is_available()
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         weights_of(base),
@@ -40,7 +40,7 @@ def load_model(base: str, dtype: torch.dtype) -> PreTrainedModel:
         attn_implementation=None if on_gpu else "eager",
     )
     if on_gpu:
-        cast(Any, model).cuda()
+        cast(Any, model).to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))))
     return model
 
 
@@ -77,8 +77,7 @@ def bundled_folder() -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.with_name(folder.name + ".part")
-    with folder.with_name(folder.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder.with_name(folder.name + ".lock")):
         if not folder.exists():
             shutil.rmtree(scratch, ignore_errors=True)
             convert(bundled_gguf(), scratch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from errata.agents.chat_models.ledger import Usage
@@ -75,16 +75,26 @@ class ReplyCache:
     a reply. The questions themselves are not stored, only their hash.
     """
 
-    def __init__(self, path: Path, say: Callable[[str], None] = lambda text: None) -> None:
-        """`say`: gets the one warning."""
+    def __init__(
+        self,
+        path: Path,
+        say: Callable[[str], None] = lambda text: None,
+        patience_s: float = BUSY_S,
+    ) -> None:
+        """
+        Args:
+            say: Gets the one warning.
+            patience_s: With another process that holds the cache.
+        """
         self.path = path
+        self.patience_s = patience_s
         self.say = say
         self.lock = Lock()
         self.connection: sqlite3.Connection | None = None
         self.broken = False
 
     def get(self, key: str) -> CachedReply | None:
-        for (reply,) in self.attempt("SELECT reply FROM replies WHERE key = ?", key):
+        for (reply,) in self.query_or_warn("SELECT reply FROM replies WHERE key = ?", key):
             try:
                 return CachedReply.model_validate_json(reply)
             except ValidationError:  # another version wrote it: it is asked and written again
@@ -92,7 +102,7 @@ class ReplyCache:
         return None
 
     def put(self, key: str, reply: CachedReply, model: str) -> None:
-        self.attempt(
+        self.query_or_warn(
             "INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?)",
             *(key, model, reply.model_dump_json(), time.time()),
         )
@@ -105,7 +115,7 @@ class ReplyCache:
         """
         if not self.path.exists():
             return []
-        rows = self.insist(
+        rows = self.query(
             "SELECT model, count(*), sum(length(reply)), min(at), max(at) FROM replies "
             "GROUP BY model ORDER BY model"
         )
@@ -123,9 +133,9 @@ class ReplyCache:
         if not self.path.exists():
             return
         try:
-            self.insist("DELETE FROM replies WHERE at <= ?", time.time() - older_than_s)
-            self.insist("VACUUM")
-            self.insist("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.query("DELETE FROM replies WHERE at <= ?", time.time() - older_than_s)
+            self.query("VACUUM")
+            self.query("PRAGMA wal_checkpoint(TRUNCATE)")
         except RunError as error:
             if older_than_s or not isinstance(error.__cause__, sqlite3.DatabaseError):
                 raise
@@ -141,7 +151,7 @@ class ReplyCache:
                 self.connection.close()
                 self.connection = None
 
-    def attempt(self, statement: str, *values: str | float) -> list[Any]:
+    def query_or_warn(self, statement: str, *values: str | float) -> list[Any]:
         """The rows; none, and one warning, where the cache cannot be used."""
         with self.lock:
             if self.broken:
@@ -157,7 +167,7 @@ class ReplyCache:
         )
         return []
 
-    def insist(self, statement: str, *values: str | float) -> list[Any]:
+    def query(self, statement: str, *values: str | float) -> list[Any]:
         with self.lock:
             try:
                 return self.execute(statement, *values)
@@ -169,24 +179,32 @@ class ReplyCache:
 
     def execute(self, statement: str, *values: str | float) -> list[Any]:
         if self.connection is None:
-            self.connection = connect(self.path)
+            self.connection = connect(self.path, self.patience_s)
         return self.connection.execute(statement, values).fetchall()
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, patience_s: float) -> sqlite3.Connection:
+    """Raises: OSError, sqlite3.Error: It cannot be used, or another process holds it too long."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # The change to WAL does not wait for others as every later statement does: one at a time.
-    with path.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        path.touch(mode=0o600)  # replies are nobody else's business
-        connection = sqlite3.connect(
-            path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(TABLE)
-        except sqlite3.Error:
-            connection.close()
-            raise
+    lock = path.with_suffix(".lock")
+    try:
+        with FileLock(lock, timeout=patience_s, mode=0o600):
+            return open_database(path, patience_s)
+    except Timeout:
+        raise OSError(f"another process holds {lock}: end it") from None
+
+
+def open_database(path: Path, patience_s: float) -> sqlite3.Connection:
+    path.touch(mode=0o600)  # replies are nobody else's business
+    connection = sqlite3.connect(
+        path, timeout=patience_s, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(TABLE)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection

@@ -1,4 +1,4 @@
-"""The line to one chat model: in which form it is asked, and what each call passes through."""
+"""A client of one chat model: in which form it is asked, and what each call passes through."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from errata.agents.chat_models.failures import (
     may_pass,
     refuses_form,
     sentence_for,
-    well_formed,
     what_it_said,
 )
 from errata.agents.chat_models.ledger import Ledger, Reservation, Usage, estimate
-from errata.agents.chat_models.pacing import Traffic, TriedInVainError
+from errata.agents.chat_models.pacing import Pacing, RetriesExhaustedError
 from errata.agents.chat_models.reply import LONGEST, RawReply
 from errata.agents.chat_models.secrets import Secrets
 from errata.agents.chat_models.settings import LlmSettings
 from errata.agents.errors import ErrataError, InstructorError
+from errata.agents.plain_text import well_formed
 from errata.agents.prompts import Prompt
 from errata.agents.records import LlmCall
 
@@ -50,9 +50,13 @@ the server holds it to JSON; the prompt asks for JSON."""
 
 FILTERED = "the provider's content filter stopped it"
 
-THINKING = r"(think|thinking|reasoning)"
-OPENED = re.compile(rf"\s*<{THINKING}>", re.IGNORECASE)
-CLOSED = re.compile(rf"</{THINKING}>", re.IGNORECASE)
+OPENING_TAG = re.compile(r"\s*<(think|thinking|reasoning)>", re.IGNORECASE)
+CLOSING_TAG = re.compile(r"</(think|thinking|reasoning)>", re.IGNORECASE)
+CLOSING_TAGS = {
+    name: re.compile(f"</{name}>", re.IGNORECASE) for name in ("think", "thinking", "reasoning")
+}
+OBJECT = re.compile(r"\s*[{\[`]")
+"""The beginning of a reply that is an object, perhaps in a fence."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Form:
     in_words: str
 
 
-class Line:
-    """One chat model, with the traffic, the cache and the ledger of its calls."""
+class ChatClient:
+    """One chat model, with the pacing, the cache and the ledger of its calls."""
 
     def __init__(
         self,
@@ -83,7 +87,7 @@ class Line:
         self.name = model.name or type(model).__name__
         self.on_call = on_call
         self.one_at_a_time = Lock()
-        self.traffic = Traffic.of(settings) if settings else Traffic()
+        self.pacing = Pacing.from_settings(settings) if settings else Pacing()
         self.max_tokens = settings.max_tokens if settings else None
         self.changes_replies = (
             settings.model_dump(mode="json", include={"base_url", "temperature", "max_tokens"})
@@ -128,11 +132,11 @@ class Line:
             self.settle(reservation, raw)
         finally:
             if self.ledger is not None and reservation is not None:
-                self.ledger.release(reservation)  # one that is settled is let be
+                self.ledger.release(reservation)  # does nothing once it is settled
         # Here, so that no record holds what a server gave away, and a cached reply is the same.
         hide = self.secrets.hide
         raw = replace(raw, text=hide(raw.text), thinking=hide(raw.thinking))
-        whole = raw.problem is None and not raw.cut and len(raw.text) <= LONGEST
+        whole = raw.problem is None and not raw.truncated and len(raw.text) <= LONGEST
         if self.cache is not None and whole and raw.text.strip():
             kept = CachedReply(text=raw.text, usage=raw.usage)
             self.cache.put(key, kept, self.name)
@@ -191,26 +195,29 @@ class Line:
         from openai import ContentFilterFinishReasonError, LengthFinishReasonError
 
         try:
-            message = await self.traffic.send(lambda: call(runnable, asked), tokens)
+            message = await self.pacing.send(lambda: call(runnable, asked), tokens)
         except NoReplyError as none:
             return RawReply(problem=str(none))
         except LengthFinishReasonError as error:
             choice = error.completion.choices[0].message
             used = error.completion.usage
+            text = well_formed(choice.content or "")
+            thinking = str(getattr(choice, "reasoning_content", None) or "")
             return RawReply(
-                text=well_formed(choice.content or ""),
-                thinking=str(getattr(choice, "reasoning_content", None) or ""),
-                usage=Usage(
-                    tokens_in=used.prompt_tokens if used else None,
-                    tokens_out=used.completion_tokens if used else None,
+                text=text,
+                thinking=thinking,
+                usage=Usage.of(
+                    getattr(used, "prompt_tokens", None),
+                    getattr(used, "completion_tokens", None),
+                    thinking + text,
                 ),
-                cut=True,
+                truncated=True,
             )
         except ContentFilterFinishReasonError:
             return RawReply(problem=FILTERED)
-        raw = opened(message)
+        raw = parse_message(message)
         if raw.usage.tokens_in is not None:
-            self.traffic.correct(raw.usage.tokens_in + (raw.usage.tokens_out or 0) - tokens)
+            self.pacing.correct(raw.usage.tokens_in + (raw.usage.tokens_out or 0) - tokens)
         return raw
 
     def form(self, reply_type: type[BaseModel]) -> Form:
@@ -244,12 +251,12 @@ class Line:
             except Exception:  # each package refuses in its own way
                 self.bound[at] = None
             else:
-                self.bound[at] = passed_through(self.model, without_parser(typed))
+                self.bound[at] = with_form_in_body(self.model, without_parser(typed))
         return self.bound[at]
 
     def failure(self, error: Exception) -> InstructorError:
         sentence = self.secrets.hide(sentence_for(error, self.name))
-        return TriedInVainError(sentence) if may_pass(error) else InstructorError(sentence)
+        return RetriesExhaustedError(sentence) if may_pass(error) else InstructorError(sentence)
 
 
 class NoReplyError(Exception):
@@ -278,7 +285,7 @@ def without_parser(typed: Runnable[Any, Any]) -> Runnable[Any, Any]:
     return raw
 
 
-def passed_through(model: BaseChatModel, bound: Runnable[Any, Any]) -> Runnable[Any, Any]:
+def with_form_in_body(model: BaseChatModel, bound: Runnable[Any, Any]) -> Runnable[Any, Any]:
     """The same request, without the OpenAI client reading the schema anew for each call.
 
     That takes a fifth of a call's processor time. For servers of one's own, which are asked so
@@ -291,8 +298,8 @@ def passed_through(model: BaseChatModel, bound: Runnable[Any, Any]) -> Runnable[
     return model.bind(extra_body={**others, "response_format": form})
 
 
-def opened(answer: Any) -> RawReply:
-    """LangChain's message, thinking and text apart."""
+def parse_message(answer: Any) -> RawReply:
+    """LangChain's message as a RawReply, thinking and text separate."""
     message = answer["raw"] if isinstance(answer, dict) else answer
     text = message.text or message.additional_kwargs.get("refusal") or ""
     if not text and message.tool_calls:  # some packages make a schema a tool
@@ -300,20 +307,21 @@ def opened(answer: Any) -> RawReply:
     thoughts = [str(message.additional_kwargs.get("reasoning_content") or "")]
     if isinstance(message.content, list):
         thoughts += [thought_in(block) for block in message.content if isinstance(block, dict)]
-    thinking, text = apart(well_formed(text))
+    thinking, text = split_thinking(well_formed(text))
     used = message.usage_metadata or {}
     ends = message.response_metadata
     end = ends.get("finish_reason") or ends.get("stop_reason") or ends.get("done_reason")
     raw = RawReply(
         text=text,
         thinking=well_formed("\n".join(filter(None, [*thoughts, thinking])))[:LONGEST],
-        usage=Usage(
-            tokens_in=used.get("input_tokens"),
-            cached_in=used.get("input_token_details", {}).get("cache_read"),
-            tokens_out=used.get("output_tokens"),
-            reasoning=used.get("output_token_details", {}).get("reasoning"),
+        usage=Usage.of(
+            used.get("input_tokens"),
+            used.get("output_tokens"),
+            thinking + text,
+            (used.get("input_token_details") or {}).get("cache_read"),
+            (used.get("output_token_details") or {}).get("reasoning"),
         ),
-        cut=str(end).lower() in ("length", "max_tokens"),
+        truncated=str(end).lower() in ("length", "max_tokens"),
     )
     if end == "content_filter" and not text:
         return replace(raw, problem=FILTERED)
@@ -334,21 +342,22 @@ def thought_in(block: dict[str, Any]) -> str:
     return ""
 
 
-def apart(text: str) -> tuple[str, str]:
-    """What was thought, and what was said: servers without a parser of thoughts send both as one.
+def split_thinking(text: str) -> tuple[str, str]:
+    """(thinking, reply): servers that do not parse the thinking send both as one text.
 
-    A thought without an end is all thought; one without a beginning has it in the prompt.
+    Thinking without an end tag is all thinking; without a start tag it began in the prompt.
     """
     thoughts = []
-    while opening := OPENED.match(text):
-        closing = re.compile(f"</{opening[1]}>", re.IGNORECASE).search(text, opening.end())
+    at = 0
+    while opening := OPENING_TAG.match(text, at):
+        closing = CLOSING_TAGS[opening[1].lower()].search(text, opening.end())
         if closing is None:
             thoughts.append(text[opening.end() :])
             return "\n".join(thoughts), ""
         thoughts.append(text[opening.end() : closing.start()])
-        text = text[closing.end() :]
-    # What is left may speak of such tags itself once its object has begun.
-    while not text.lstrip().startswith(("{", "[", "`")) and (closing := CLOSED.search(text)):
-        thoughts.append(text[: closing.start()])
-        text = text[closing.end() :]
-    return "\n".join(thoughts), text
+        at = closing.end()
+    # The reply itself may hold such tags once its object has begun.
+    while not OBJECT.match(text, at) and (closing := CLOSING_TAG.search(text, at)):
+        thoughts.append(text[at : closing.start()])
+        at = closing.end()
+    return "\n".join(thoughts), text[at:]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from errata.agents.plain_text import one_line
 
 PASSING = {408, 409, 425, 429}  # and all from 500
 GARBLED = (ValueError, TypeError, AttributeError, LookupError)
@@ -17,6 +20,8 @@ def may_pass(error: BaseException) -> bool:
     from langchain_core import exceptions as langchain
 
     status = status_of(error)
+    if redirects(error):
+        return False
     if status is not None and status != 200:
         spent = getattr(error, "code", None) == "insufficient_quota"
         return (status in PASSING or status >= 500) and not spent
@@ -108,11 +113,11 @@ def retry_after_s(error: BaseException) -> float | None:
     value = headers.get("retry-after")
     if not value:
         return None
-    if re.fullmatch(r"\d+(\.\d*)?", value):
+    if re.fullmatch(r"\d{1,15}(\.\d*)?", value):
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -123,6 +128,8 @@ def sentence_for(error: BaseException, name: str) -> str:
     url = getattr(getattr(error, "request", None), "url", None)
     where = f"{name} at {url}" if url else name
     said = what_it_said(error)
+    if redirects(error):
+        return f"{where} redirects again and again: let base_url name the address it ends at"
     match error:
         case langchain.ModelAuthenticationError() | langchain.ModelPermissionDeniedError():
             return (
@@ -132,8 +139,10 @@ def sentence_for(error: BaseException, name: str) -> str:
         case langchain.ModelNotFoundError():
             return f"{where} was not found: check model and base_url ({said})"
         case langchain.ModelRateLimitError():
+            asked_s = retry_after_s(error)
+            wait = "wait" if asked_s is None else f"wait {duration(asked_s)}, as it asks,"
             return (
-                f"{where} allows no more requests for now: wait and resume, ask fewer at "
+                f"{where} allows no more requests for now: {wait} and resume, ask fewer at "
                 f"once, or raise retries ({said})"
             )
         case langchain.ModelTimeoutError() | TimeoutError():
@@ -156,18 +165,27 @@ def sentence_for(error: BaseException, name: str) -> str:
     return f"{where} failed: check model and base_url ({type(error).__name__}: {said})"
 
 
+def redirects(error: BaseException) -> bool:
+    """Whether the server sent the call from one address to the next without end."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if type(cause).__name__ == "TooManyRedirects":  # httpx; providers wrap it
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def duration(seconds: float) -> str:
+    """`35 s`, `10 h`."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{round(seconds / length):,} {unit}"
+    return f"{math.ceil(seconds)} s"
+
+
 def what_it_said(error: BaseException) -> str:
     """The server's own words and its code, on one line."""
     body = getattr(error, "body", None)
     if not isinstance(body, dict) or "message" not in body:
         return one_line(str(error))
     return one_line(f"{body['message']} {body.get('code') or ''}")
-
-
-def well_formed(text: str) -> str:
-    """The text without halves of surrogate pairs, which servers send and UTF-8 cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def one_line(text: str) -> str:
-    return " ".join(well_formed(text[:2000]).split())[:300]

@@ -14,6 +14,8 @@ from errata.agents.records import Record
 
 CHARACTERS_PER_TOKEN = 4
 """Of the estimate where nothing was counted; of English prose, about."""
+MOST_TOKENS = 100_000_000
+"""Of one call; a server that counts more does not count."""
 REPLY_TOKENS = 2000
 """Reserved for a reply without a limit, until a longer one was seen."""
 
@@ -27,6 +29,29 @@ class Usage(Record):
     tokens_out: int | None = None
     reasoning: int | None = None
     """The part of `tokens_out` that nobody sees."""
+
+    @classmethod
+    def of(
+        cls,
+        tokens_in: object,
+        tokens_out: object,
+        said: str,
+        cached_in: object = None,
+        reasoning: object = None,
+    ) -> Usage:
+        """What a server counted, as far as it can be: a budget must not hang on nonsense.
+
+        Args:
+            said: The reply and the thinking; while there is any, 0 tokens out cannot be.
+        """
+        into, out = plausible(tokens_in, 1), plausible(tokens_out, 1 if said else 0)
+        cached, thought = plausible(cached_in, 0), plausible(reasoning, 0)
+        return cls(
+            tokens_in=into,
+            cached_in=None if cached is None or into is None or cached > into else cached,
+            tokens_out=out,
+            reasoning=None if thought is None or out is None or thought > out else thought,
+        )
 
 
 class Prices(Record):
@@ -185,7 +210,7 @@ class Ledger:
             self.record(entry)
 
     def release(self, reservation: Reservation) -> None:
-        """Gives the room back: the call failed. One that is settled is let be."""
+        """Gives the room back: the call failed. Does nothing once it is settled."""
         with self.changed:
             self.close(reservation)
 
@@ -193,6 +218,23 @@ class Ledger:
         """Counts a reply that errata's own cache gave."""
         entry = Entry(agent=agent, model=model, round=self.current_round(), cached=True)
         with self.changed:
+            self.record(entry)
+
+    def count(self, agent: str, model: str, tokens_in: int) -> None:
+        """Counts a call that takes text and writes none, whether the budget holds it or not: what
+        is left for others is less. `tokens_in` is an estimate."""
+        prices = self.prices.get(agent)
+        entry = Entry(
+            agent=agent,
+            model=model,
+            round=self.current_round(),
+            tokens=tokens_in,
+            money=None if prices is None else prices.cost(Usage(tokens_in=tokens_in)),
+            estimated=True,
+        )
+        with self.changed:
+            self.tokens += entry.tokens
+            self.money += entry.money or 0
             self.record(entry)
 
     def wanted(
@@ -238,6 +280,12 @@ class Ledger:
             f"the budget of {' and '.join(given)} may not hold another call: raise it under "
             "[budget]"
         )
+
+
+def plausible(count: object, least: int) -> int | None:
+    """The count; None where it cannot be one of tokens."""
+    sound = isinstance(count, int) and not isinstance(count, bool) and least <= count <= MOST_TOKENS
+    return int(count) if sound else None  # type: ignore[call-overload]
 
 
 def estimate(text: str) -> int:

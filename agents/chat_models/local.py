@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from errata.agents.chat_models.settings import LlmSettings
 from errata.agents.records import ModelRef
 from errata.agents.weights import check_model
 from errata.agents.weights.child import Child
+from errata.training.jobs import AskRequest, StudentJob
 
 ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 LONGEST_REPLY = 1024  # tokens, where max_tokens is not said
@@ -73,44 +73,31 @@ class LocalChatModel(BaseChatModel):
         **options: Any,
     ) -> ChatResult:
         """Raises: StepFailed: The child died."""
-        conversation = [[ROLES[message.type], message.text] for message in messages]
+        conversation = tuple((ROLES[message.type], message.text) for message in messages)
         with self._one_at_a_time:
             if self._child is None:
                 self._child = self._open()
             try:
-                self._child.send({"prompts": [["", conversation]], "answered": []})
-                lines = self._child.lines()
-                said = next(lines)
-                next(lines)  # the end of this request
+                [said] = self._child.ask(AskRequest(prompts=(("", conversation),)))
             except BaseException:  # a reply half read would be taken for the next one's
                 self._child.close()
                 self._child = None
                 raise
         reply = AIMessage(
-            said["text"],
+            said.text,
             usage_metadata={
-                "input_tokens": said["prompt_tokens"],
-                "output_tokens": said["tokens"],
-                "total_tokens": said["prompt_tokens"] + said["tokens"],
+                "input_tokens": said.prompt_tokens,
+                "output_tokens": said.tokens,
+                "total_tokens": said.prompt_tokens + said.tokens,
             },
-            response_metadata={"finish_reason": "length" if said["cut"] else "stop"},
+            response_metadata={"finish_reason": "length" if said.truncated else "stop"},
         )
         return ChatResult(generations=[ChatGeneration(message=reply)])
 
     def _open(self) -> Child:
-        self.folder.mkdir(parents=True, exist_ok=True)
         # The instructor and the writer may be two models, or one with two limits.
-        stem = re.sub(r"\W+", "-", f"teacher-{self.weights}-{self.max_tokens}")
-        job = self.folder / f"{stem}-job.json"
-        job.write_text(
-            json.dumps(
-                {
-                    "base": self.weights,
-                    "adapter": None,
-                    "max_new_tokens": self.max_tokens,
-                    "batch_size": 1,
-                    "precision": "auto",
-                }
-            )
+        name = re.sub(r"\W+", "-", f"local-{self.weights}-{self.max_tokens}")
+        job = StudentJob(
+            model=ModelRef(base=self.weights), max_new_tokens=self.max_tokens, batch_size=1
         )
-        return Child("errata.training.student", job, self.folder / f"{stem}.log")
+        return Child("student", job, self.folder, name)

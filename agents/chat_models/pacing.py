@@ -1,4 +1,4 @@
-"""Calls to one server: how many at once, how many a minute, and what follows a failed one."""
+"""Calls to one server: concurrency, rate limits, retries with backoff."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from errata.agents.errors import ErrataError, InstructorError
 
 T = TypeVar("T")
 
-DEAD_AFTER = 5  # failed calls in a row, after which a server is asked no more
-LONGEST_REST_S = 60.0  # of the growing waits between two tries
+MOST_FAILURES_IN_A_ROW = 5  # failed calls in a row, after which a server is asked no more
+LONGEST_BACKOFF_S = 60.0  # between two tries
 LONGEST_RETRY_AFTER_S = 600.0  # a server that asks for more is not waited for
-CLOSING_S = 10.0  # patience with calls that were told to end
+CLOSING_S = 10.0  # patience with calls that were cancelled
 
 
-class TriedInVainError(InstructorError):
+class RetriesExhaustedError(InstructorError):
     """A call that failed however often it was tried. Another one may not."""
 
 
@@ -38,7 +38,7 @@ class Done(Generic[T]):
     failure: BaseException | None = None
 
 
-class Traffic:
+class Pacing:
     """Runs jobs side by side in one event loop, each of which sends calls to the same server."""
 
     def __init__(
@@ -48,28 +48,28 @@ class Traffic:
         timeout_s: float | None = 120,
         requests_per_minute: int | None = None,
         tokens_per_minute: int | None = None,
-        first_rest_s: float = 1.0,
+        backoff_s: float = 1.0,
     ) -> None:
         """
         Args:
             concurrency: Jobs under way at once. Results that nobody has taken yet count as such,
                 but for an eighth, so that a kill loses little.
-            retries: Further tries of a call that met a lost connection, a time-out, a 429 or 5xx.
+            retries: Of a call that met a lost connection, a time-out, a 429 or 5xx.
             timeout_s: Patience with one try.
             tokens_per_minute: In and out together.
-            first_rest_s: Longest rest before the first further try; it doubles each time.
+            backoff_s: Longest wait before the first retry; it doubles each time.
         """
         self.concurrency = concurrency
         self.retries = retries
         self.timeout_s = timeout_s
-        self.requests = Pace(requests_per_minute)
-        self.tokens = Pace(tokens_per_minute)
-        self.first_rest_s = first_rest_s
-        self.quiet_until = 0.0  # a server that asks for a pause asks it of all calls
-        self.over = asyncio.Event()
+        self.requests = RateLimit(requests_per_minute)
+        self.tokens = RateLimit(tokens_per_minute)
+        self.backoff_s = backoff_s
+        self.paused_until = 0.0  # a server that asks for a pause asks it of all calls
+        self.stopped = asyncio.Event()
 
     @classmethod
-    def of(cls, settings: LlmSettings) -> Traffic:
+    def from_settings(cls, settings: LlmSettings) -> Pacing:
         if settings.model.startswith("local:"):  # one conversation at a time, however slow
             return cls(concurrency=1, retries=0, timeout_s=None)
         return cls(
@@ -78,14 +78,15 @@ class Traffic:
             settings.timeout_s,
             settings.requests_per_minute,
             settings.tokens_per_minute,
+            settings.backoff_s,
         )
 
     def run(self, jobs: Iterable[Callable[[], Awaitable[T]]]) -> Iterator[T]:
         """The jobs' results as they come.
 
-        A job that tried in vain does not stop the others, unless several do in a row. After any
-        other failure none is begun; what is under way is still finished and yielded. Then the
-        first failure is raised. Left early, by Ctrl-C too, it cancels what is under way.
+        A job whose retries are exhausted does not stop the others, unless several in a row do.
+        After any other failure none is begun; what is under way is still finished and yielded.
+        Then the first failure is raised. Left early, by Ctrl-C too, it cancels what is under way.
 
         Raises:
             ErrataError: A job raised it.
@@ -116,12 +117,12 @@ class Traffic:
         done: SimpleQueue[Done[T] | None],
         ended: Event,
     ) -> None:
-        self.over = asyncio.Event()
+        self.stopped = asyncio.Event()
         closed = False  # to new jobs
-        in_vain = 0
+        failed_in_a_row = 0
 
         async def worker() -> None:
-            nonlocal closed, in_vain
+            nonlocal closed, failed_in_a_row
             while not closed:
                 await slots.acquire()
                 job = None if closed else next(jobs, None)
@@ -130,20 +131,20 @@ class Traffic:
                     return
                 try:
                     result = await job()
-                except TriedInVainError as failure:
-                    in_vain += 1
-                    if in_vain >= DEAD_AFTER:
+                except RetriesExhaustedError as failure:
+                    failed_in_a_row += 1
+                    if failed_in_a_row >= MOST_FAILURES_IN_A_ROW:
                         closed = True
-                        self.over.set()
+                        self.stopped.set()
                     done.put(Done(failure=failure))
                 except Exception as failure:
                     closed = True
                     # A spent budget stops what is new only.
                     if isinstance(failure, InstructorError) or not isinstance(failure, ErrataError):
-                        self.over.set()
+                        self.stopped.set()
                     done.put(Done(failure=failure))
                 else:
-                    in_vain = 0
+                    failed_in_a_row = 0
                     done.put(Done(result))
 
         try:
@@ -165,54 +166,54 @@ class Traffic:
         """
         tried = 0
         while True:
-            await self.turn(tokens)
+            await self.wait_for_turn(tokens)
             try:
                 async with asyncio.timeout(self.timeout_s):
                     return await call()
             except Exception as error:
                 tried += 1
                 asked_s = retry_after_s(error)
-                if tried > self.retries or not may_pass(error) or self.over.is_set():
+                if tried > self.retries or not may_pass(error) or self.stopped.is_set():
                     raise
                 if asked_s is not None and asked_s > LONGEST_RETRY_AFTER_S:
                     raise
-                longest = min(LONGEST_REST_S, self.first_rest_s * 2 ** (tried - 1))
+                longest = min(LONGEST_BACKOFF_S, self.backoff_s * 2 ** (tried - 1))
                 if asked_s is not None:
-                    self.quiet_until = max(self.quiet_until, time.monotonic() + asked_s)
+                    self.paused_until = max(self.paused_until, time.monotonic() + asked_s)
                 # At random between 0 and the longest, so that many do not come back as one.
-                await self.rest((asked_s or 0) + random.uniform(0, longest))
-                if self.over.is_set():
+                await self.sleep((asked_s or 0) + random.uniform(0, longest))
+                if self.stopped.is_set():
                     raise
 
     def correct(self, tokens: int) -> None:
-        """`tokens` more were taken than `send` was told; fewer, where negative."""
-        self.tokens.take(tokens)
+        """The last call took `tokens` more than `send` was given; fewer, where negative."""
+        self.tokens.reserve(tokens)
 
-    async def turn(self, tokens: int) -> None:
+    async def wait_for_turn(self, tokens: int) -> None:
         """Waits until the server may be asked."""
         now = time.monotonic()
-        wait_s = max(self.requests.take(1), self.tokens.take(tokens))
-        while wait_s > 0 or self.quiet_until > now:
-            await self.rest(max(wait_s, self.quiet_until - now))
+        wait_s = max(self.requests.reserve(1), self.tokens.reserve(tokens))
+        while wait_s > 0 or self.paused_until > now:
+            await self.sleep(max(wait_s, self.paused_until - now))
             wait_s, now = 0, time.monotonic()
-            if self.over.is_set():
+            if self.stopped.is_set():
                 return
 
-    async def rest(self, seconds: float) -> None:
-        """Sleeps, but wakes when it is over with the server."""
+    async def sleep(self, seconds: float) -> None:
+        """Sleeps, but wakes when the server is given up."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self.over.wait()
+                await self.stopped.wait()
 
 
-class Pace:
-    """So many a minute, evenly: a server that counts them over any minute finds no more."""
+class RateLimit:
+    """So many a minute, spread evenly: within no minute are there more."""
 
     def __init__(self, per_minute: int | None) -> None:
         self.per_minute = per_minute
         self.free_at = 0.0
 
-    def take(self, amount: int) -> float:
+    def reserve(self, amount: int) -> float:
         """Seconds until `amount` may be sent; its place is taken."""
         if self.per_minute is None:
             return 0

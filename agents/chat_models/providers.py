@@ -19,20 +19,20 @@ from errata.agents.errors import ErrataError, InstructorError
 if TYPE_CHECKING:  # LangChain takes a second to import; the command line must not wait for it
     from langchain_core.language_models import BaseChatModel
 
-from errata.agents.chat_models.failures import one_line
 from errata.agents.chat_models.settings import NO_KEY, LlmSettings
+from errata.agents.plain_text import one_line
 
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider that errata has an extra for; `init_chat_model` knows others too."""
+    """A provider that errata knows the package of; `init_chat_model` knows others too."""
 
     name: str
     """As in `name:model`."""
     package: str
     """As Python imports it."""
-    extra: str | None
-    """`pip install "errata[extra]"`; None: errata brings the package along."""
+    requirement: str | None
+    """As pip takes it, the same as in pyproject.toml; None: errata brings the package along."""
     key: str | None
     """Environment variable that the package reads its key from; None: it finds its own way."""
 
@@ -40,15 +40,24 @@ class Provider:
 PROVIDERS = (
     Provider("openai", "langchain_openai", None, "OPENAI_API_KEY"),
     Provider("azure_openai", "langchain_openai", None, "AZURE_OPENAI_API_KEY"),
-    Provider("anthropic", "langchain_anthropic", "anthropic", "ANTHROPIC_API_KEY"),
-    Provider("google_genai", "langchain_google_genai", "google", "GOOGLE_API_KEY"),
-    Provider("mistralai", "langchain_mistralai", "mistral", "MISTRAL_API_KEY"),
-    Provider("groq", "langchain_groq", "groq", "GROQ_API_KEY"),
-    Provider("deepseek", "langchain_deepseek", "deepseek", "DEEPSEEK_API_KEY"),
-    Provider("xai", "langchain_xai", "xai", "XAI_API_KEY"),
-    Provider("openrouter", "langchain_openrouter", "openrouter", "OPENROUTER_API_KEY"),
-    Provider("bedrock_converse", "langchain_aws", "aws", None),
-    Provider("ollama", "langchain_ollama", "ollama", None),
+    Provider(
+        "anthropic", "langchain_anthropic", "langchain-anthropic>=1.7,<2", "ANTHROPIC_API_KEY"
+    ),
+    Provider(
+        "google_genai", "langchain_google_genai", "langchain-google-genai>=4.4,<5", "GOOGLE_API_KEY"
+    ),
+    Provider("mistralai", "langchain_mistralai", "langchain-mistralai>=1.1,<2", "MISTRAL_API_KEY"),
+    Provider("groq", "langchain_groq", "langchain-groq>=1.1,<2", "GROQ_API_KEY"),
+    Provider("deepseek", "langchain_deepseek", "langchain-deepseek>=1.1,<2", "DEEPSEEK_API_KEY"),
+    Provider("xai", "langchain_xai", "langchain-xai>=1.3,<2", "XAI_API_KEY"),
+    Provider(
+        "openrouter",
+        "langchain_openrouter",
+        "langchain-openrouter>=0.2.9,<0.3",
+        "OPENROUTER_API_KEY",
+    ),
+    Provider("bedrock_converse", "langchain_aws", "langchain-aws>=1.9,<2", None),
+    Provider("ollama", "langchain_ollama", "langchain-ollama>=1.1,<2", None),
 )
 
 
@@ -97,8 +106,8 @@ def open_provider(settings: LlmSettings, provider: str, model: str) -> BaseChatM
     except Exception as error:  # each provider has its own
         said = one_line(str(error))
         if package := re.search(r"pip install ([\w-]+)", said):
-            extra = known.extra if known else None
-            wanted = f'"errata[{extra}]"' if extra else package.group(1)
+            requirement = known.requirement if known else None
+            wanted = f'"{requirement}"' if requirement else package.group(1)
             raise InstructorError(
                 f"{settings.model} needs a package that is not installed: pip install {wanted}"
             ) from None
@@ -203,7 +212,7 @@ def call_function(name: str, place: str) -> BaseChatModel:
             f"{name}: there is no module {error.name} in the configuration's folder, in the "
             "working directory or installed"
         ) from None
-    except Exception as error:  # the user's own code
+    except (Exception, SystemExit) as error:  # the user's own code
         raise InstructorError(
             f"{name} does not give a chat model: {type(error).__name__}: {one_line(str(error))}"
         ) from None

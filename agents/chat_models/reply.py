@@ -17,7 +17,7 @@ class RawReply:
     thinking: str = ""
     """What a reasoning model thought before it replied."""
     usage: Usage = field(default_factory=Usage)
-    cut: bool = False
+    truncated: bool = False
     """It ran into the limit of tokens."""
     problem: str | None = None
     """Why there is nothing to read."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from errata.agents.chat_models.ledger import Prices
+from errata.agents.plain_text import visible
 from errata.agents.records import Record
 
 NO_KEY = "errata-sends-no-key"
@@ -24,7 +27,7 @@ class LlmSettings(Record):
     """Provider and model as LangChain's `init_chat_model` takes them: `openai:gpt-5-mini`.
     Or `local:bundled`, `local:FOLDER`, `local:HUB/ID`: weights in a child process, no server.
     Or `python:MODULE:FUNCTION`, also `python:FILE.py:FUNCTION`: it returns a chat model."""
-    base_url: str | None = Field(default=None, pattern=r"^https?://[^@?#\s]+$")
+    base_url: str | None = None
     """An OpenAI-compatible server, such as `http://127.0.0.1:8000/v1`. No password, no key."""
     temperature: float | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
@@ -32,7 +35,9 @@ class LlmSettings(Record):
     timeout_s: float = Field(default=120, gt=0)
     """Patience with one request."""
     retries: int = Field(default=4, ge=0)
-    """Further tries of a request that met a lost connection, a 429 or a 5xx."""
+    """Of a request that met a lost connection, a time-out, a 429 or a 5xx."""
+    backoff_s: float = Field(default=1, ge=0, allow_inf_nan=False)
+    """Longest wait before the first retry; it doubles with each further one, up to a minute."""
     concurrency: int = Field(default=8, ge=1)
     """Requests under way at once."""
     requests_per_minute: int | None = Field(default=None, ge=1)
@@ -51,6 +56,28 @@ class LlmSettings(Record):
     preset: Literal["paper"] | None = None
     """`paper`: one call for each mistake analyses it and writes the examples, as in the paper;
     then there is no `[writer]`."""
+
+    @field_validator("base_url")
+    @classmethod
+    def address(cls, url: str | None) -> str | None:
+        """Refuses what is no address, and never repeats what may be a key."""
+        if url is None:
+            return None
+        if re.search(r"[@?#]", url):
+            raise ValueError(
+                "no password and no key may stand in it, nor @, ? or #: name the key in api_key_env"
+            )
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # of the port, or of brackets that do not close
+            host, port = None, None
+        if not re.fullmatch(r"https?://\S+", url) or not host or port == 0:
+            raise ValueError(
+                f"{visible(url)!r} is no address of a server: write http://HOST:PORT/v1 with a "
+                "port from 1 to 65535"
+            )
+        return url
 
     @model_validator(mode="after")
     def one_place_for_the_key(self) -> LlmSettings:

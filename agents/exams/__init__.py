@@ -1,4 +1,11 @@
-"""Where questions come from: one file a family."""
+"""Where questions come from.
+
+A new exam that has files of its own is one function in `layouts.py` (from a row's fields to a
+question) and its place in `hub.py`; one that is made, like `arithmetic.py`, is a file here with
+its settings beside `ArithmeticExam`. `rows.py` reads any file's rows, `files.py` a user's own
+questions, `named.py` the splits of the seven; `several.py` puts the exams of a run together and
+`held_out.py` keeps them apart.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +19,7 @@ from pydantic import Field
 from errata.agents.errors import ExamError
 from errata.agents.exams.arithmetic import make_questions
 from errata.agents.exams.files import AnswerType, FileExam, FileSet, read_questions
-from errata.agents.exams.held_out import HeldOut, check_apart, plain
+from errata.agents.exams.held_out import HeldOut, check_disjoint, plain
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.named import NamedExam
 from errata.agents.exams.rows import Skipped
@@ -76,7 +83,7 @@ def load_exam(settings: ArithmeticExam | FileExam | NamedExam) -> Exam:
     """
     skipped: list[Skipped] = []
     exam = Exam(*settings.read(skipped), skipped)
-    check_apart({"practice": exam.practice, "dev": exam.dev, "test": exam.test})
+    check_disjoint({"practice": exam.practice, "dev": exam.dev, "test": exam.test})
     return exam
 
 
@@ -90,7 +97,7 @@ def named_questions(
     prompts: Path | None = None,
     skipped: list[Skipped] | None = None,
 ) -> list[Question]:
-    """Questions of one exam for a sitting of its own.
+    """Questions of one exam, in or outside any run.
 
     Args:
         name: `arithmetic`, one of the seven (from the hub), `NAME=PATH` (one of the seven from a
@@ -115,7 +122,7 @@ def named_questions(
             prompts=prompts,
             skip_bad=skipped is not None,
         )
-        return settings.sitting(split, skipped)[:limit]
+        return settings.read_split(split, skipped)[:limit]
     if split is not None:
         raise ExamError(f"{name} has no splits: take split = {split!r} out")
     if name == "arithmetic":

@@ -18,15 +18,17 @@ from errata.agents.exams.layouts import (
     code_prompt,
     code_reply,
     labelled,
+    math_prompt,
     number_target,
     read_layout,
     text_prompt,
 )
 from errata.agents.exams.rows import Row, Skipped, first_problem, parse_rows, read_rows
+from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.marking.number import read_number
-from errata.agents.records import CodeAnswer, Question, Record, TextAnswer
+from errata.agents.records import CodeAnswer, MathAnswer, Question, Record, TextAnswer
 
-AnswerType = Literal["number", "choice", "code", "text"]
+AnswerType = Literal["number", "choice", "code", "text", "math"]
 
 
 class FileSet(Record):
@@ -53,9 +55,9 @@ class FileExam(Record):
     dev: FileSet
     test: FileSet
     answer: AnswerType | None = None
-    """Of every question; told from its fields when not said."""
+    """Of every question; taken from its fields when not said."""
     layout: Layout | None = None
-    """The original format that the files have; told from their fields when not said."""
+    """The original format that the files have; taken from their fields when not said."""
     skip_bad: bool = False
     """Leave bad questions out, and count them, instead of stopping at the first one."""
 
@@ -104,10 +106,7 @@ def read_questions(
         )
 
     def parse(row: Row) -> Question:
-        told = layout or told_layout(row.fields)
-        if told is not None:
-            return read_layout(told, row.fields, row.id)
-        return own_question(row.fields, row.id, answer)
+        return row_question(row.fields, row.id, layout, answer)
 
     questions = [question for _, question in parse_rows(rows, parse, skipped)]
     if not questions:
@@ -120,8 +119,20 @@ def read_questions(
     return questions
 
 
-def told_layout(fields: Fields) -> Layout | None:
-    """The original format that a row's fields tell; None for errata's own fields."""
+def row_question(
+    fields: Fields, id: str, layout: Layout | None = None, answer: AnswerType | None = None
+) -> Question:
+    """The question in a row: of a layout that is given or that its fields show, or the user's own.
+
+    Raises:
+        ExamError: It holds none.
+    """
+    known = layout or layout_of(fields)
+    return own_question(fields, id, answer) if known is None else read_layout(known, fields, id)
+
+
+def layout_of(fields: Fields) -> Layout | None:
+    """The original format that a row's fields show; None for errata's own fields."""
     names = {name for name, given in fields.items() if given is not None}
     if {"test", "entry_point"} <= names:  # MBPP's tasks are numbered
         return "mbpp" if str(fields.get("task_id")).isdigit() else "humaneval"
@@ -170,18 +181,27 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question
             f"{first_problem(error)}; a question has prompt, target and, if you like, id, "
             "solution, kind, answer, options or tests, stub and entry_point"
         ) from None
-    match given.answer or answer or told_type(given):
+    match given.answer or answer or type_of(given):
         case "choice":
             return own_choice(given, given.id or id)
         case "code":
             return own_code(given, given.id or id)
         case "text":
             # a prompt that says so itself is left alone
-            told = "answer is" in given.prompt.lower()
+            says_so = "answer is" in given.prompt.lower()
             return Question(
-                prompt=given.prompt if told else text_prompt(given.prompt),
+                prompt=given.prompt if says_so else text_prompt(given.prompt),
                 target=target_of(given),
                 answer=TextAnswer(),
+                **known(given, id),
+            )
+        case "math":
+            if not is_math_target(target_of(given)):
+                raise ExamError("the target is empty or too long for a formula; give the answer")
+            return Question(
+                prompt=given.prompt if "\\boxed" in given.prompt else math_prompt(given.prompt),
+                target=target_of(given),
+                answer=MathAnswer(),
                 **known(given, id),
             )
         case _:
@@ -190,7 +210,7 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question
             )
 
 
-def told_type(given: OwnFields) -> AnswerType:
+def type_of(given: OwnFields) -> AnswerType:
     """The type that the fields tell.
 
     Raises:
@@ -202,8 +222,8 @@ def told_type(given: OwnFields) -> AnswerType:
         return "code"
     if read_number(target_of(given)) is None:
         raise ExamError(
-            f'the target {given.target!r} is not a number; say answer = "text", or give options '
-            "or tests"
+            f'the target {given.target!r} is not a number; say answer = "text" or "math", or give '
+            "options or tests"
         )
     return "number"
 

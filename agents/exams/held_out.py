@@ -43,7 +43,7 @@ class HeldOut:
         return None
 
 
-def check_apart(sets: Mapping[str, Sequence[Question]]) -> None:
+def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:
     """Raises: ExamError: Two of the named sets share a question."""
     home: dict[str, tuple[str, str]] = {}
     for name, questions in sets.items():

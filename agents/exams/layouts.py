@@ -18,7 +18,15 @@ from errata.agents.exams.code_tests import (
     with_docstring_closed,
 )
 from errata.agents.marking.number import is_target
-from errata.agents.records import ChoiceAnswer, CodeAnswer, Draft, Example, Question, TextAnswer
+from errata.agents.records import (
+    ChoiceAnswer,
+    CodeAnswer,
+    Draft,
+    Example,
+    MathAnswer,
+    Question,
+    TextAnswer,
+)
 
 Layout = Literal["gsm8k", "gsm-plus", "mmlu", "arc-challenge", "mbpp", "humaneval", "bbh"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -92,6 +100,11 @@ def text_prompt(question: str, worked: str = "") -> str:
     return f'{question}\n\nEnd with "So the answer is", then the answer alone.'
 
 
+def math_prompt(question: str) -> str:
+    """The question, and how to give the answer."""
+    return f"{question}\n\nPut the final answer in \\boxed{{}}."
+
+
 def stem(question: Question | Draft | Example) -> str:
     """The question as its exam words it, without options, instructions or worked questions."""
     match question.answer:
@@ -106,6 +119,8 @@ def stem(question: Question | Draft | Example) -> str:
                 "\nA: Let's think step by step."
             )
             return asked.partition('\n\nEnd with "So the answer is')[0]
+        case MathAnswer():
+            return question.prompt.removesuffix(math_prompt(""))
     return question.prompt
 
 

@@ -92,7 +92,7 @@ class NamedExam(Record):
                 del questions[most:]
         return sides["practice"], sides["dev"], sides["test"]
 
-    def sitting(
+    def read_split(
         self, split: str | None = None, skipped: list[Skipped] | None = None
     ) -> list[Question]:
         """All questions of one split, as published: test when not said, or else what there is.

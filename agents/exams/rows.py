@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from errata.agents.errors import ExamError
+from errata.agents.plain_text import well_formed
 from errata.agents.records import Question, Record
 
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -35,6 +36,10 @@ class Skipped(Record):
 
     where: str
     reason: str
+    id: str = Field(default="", exclude=True)
+    """That it would have, if it has none of its own."""
+    fields: Mapping[str, Any] = Field(default_factory=dict, exclude=True)
+    """As its file has them."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.reason}"
@@ -61,15 +66,24 @@ def parse_rows(
                 raise ExamError(
                     f"the id {question.id!r} is taken by {seen[question.id]}; make ids unique"
                 )
-        except (ExamError, ValidationError) as error:
-            reason = first_problem(error) if isinstance(error, ValidationError) else str(error)
-            bad = Skipped(where=row.where, reason=reason)
+        except (ValueError, RecursionError, MemoryError) as error:
+            reason = why_bad(error)
+            bad = Skipped(where=row.where, reason=reason, id=row.id, fields=row.fields)
             if skipped is None:
                 raise ExamError(f"{bad} (skip_bad leaves such questions out)") from None
             skipped.append(bad)
             continue
         seen[question.id] = row.where
         yield row, question
+
+
+def why_bad(error: Exception) -> str:
+    """Of a row that is no question, whatever its texts made Python's own parsers do."""
+    if isinstance(error, ValidationError):
+        return first_problem(error)
+    if isinstance(error, ExamError):
+        return str(error)
+    return "it is nested too deeply, or holds too long a number"
 
 
 def first_problem(error: ValidationError) -> str:
@@ -93,6 +107,7 @@ def read_rows(file: Path, prefix: str, **more: str) -> Iterator[Row]:
             missing then. A bad line only has a `problem`.
     """
     text = read_text(file)
+    prefix, more = well_formed(prefix), {name: well_formed(given) for name, given in more.items()}
     first = text[after_space(text, 0) : after_space(text, 0) + 1]
     examples = big_bench_examples(text, file) if first == "{" else None
     items: Iterator[tuple[int, str, object]]
@@ -144,9 +159,16 @@ def line_items(text: str, file: Path) -> Iterator[tuple[int, str, object]]:
 
 def line_item(line: str) -> object:
     try:
-        return json.loads(line)
+        return cleaned(json.loads(line), line)
     except (ValueError, RecursionError) as error:
         return Unreadable(f"not JSON ({fault(error, line)}); write one object a line")
+
+
+def cleaned(given: object, text: str) -> object:
+    """What `text` holds, without the halves of surrogate pairs that JSON can say."""
+    if "\\ud" not in text.lower():
+        return given
+    return json.loads(well_formed(json.dumps(given, ensure_ascii=False)))
 
 
 def array_items(text: str, file: Path) -> Iterator[tuple[int, str, object]]:
@@ -159,13 +181,14 @@ def array_items(text: str, file: Path) -> Iterator[tuple[int, str, object]]:
             line, counted, item = line + text.count("\n", counted, at), at, item + 1
             where = f"{file}, item {item}, line {line}"
             try:
-                given, at = decoder.raw_decode(text, at)
+                given, end = decoder.raw_decode(text, at)
+                given = cleaned(given, text[at:end])
             except (ValueError, RecursionError) as error:
                 raise ExamError(
                     f"{where}: not JSON ({fault(error, text)}); mend the array or copy it again"
                 ) from None
             yield item, where, given
-            at = after_space(text, at)
+            at = after_space(text, end)
             if text[at : at + 1] != ",":
                 break
             at = after_space(text, at + 1)
@@ -181,7 +204,7 @@ def array_items(text: str, file: Path) -> Iterator[tuple[int, str, object]]:
 def big_bench_examples(text: str, file: Path) -> list[object] | None:
     """The examples of a task file; None when the file is JSON lines."""
     try:
-        given = json.loads(text)
+        given = cleaned(json.loads(text), text)
     except (ValueError, RecursionError) as error:
         first_line = line_item(text.lstrip().partition("\n")[0])
         if file.suffix == ".json" and isinstance(first_line, Unreadable):  # one, over many lines
@@ -200,8 +223,8 @@ def after_space(text: str, at: int) -> int:
 
 def fault(error: Exception, text: str) -> str:
     """What is wrong with the JSON, and where."""
-    if not isinstance(error, json.JSONDecodeError):
-        return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    if not isinstance(error, json.JSONDecodeError):  # ValueError: Python's limit to int()
+        return "nested too deeply" if isinstance(error, RecursionError) else "too long a number"
     place = (
         f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
     )

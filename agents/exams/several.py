@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam, load_exam
-from errata.agents.exams.held_out import check_apart
+from errata.agents.exams.held_out import check_disjoint
 from errata.agents.exams.rows import Skipped
 from errata.agents.records import Question
 
@@ -69,14 +69,14 @@ def load_exams(
     for name in ("practice", "dev", "test"):
         if not getattr(exams, name):
             raise ExamError(f"the {name} set holds no questions: give it at least one")
-    check_apart(exams.sets())
+    check_disjoint(exams.sets())
     return exams
 
 
 def measured(settings: AnyExam, skipped: list[Skipped]) -> list[Question]:
     """The questions of an exam that nothing is learnt from: its published test, or all of it."""
     if isinstance(settings, NamedExam):
-        return settings.sitting(None, skipped)[: settings.test]
+        return settings.read_split(None, skipped)[: settings.test]
     exam = load_exam(settings)
     skipped += exam.skipped
     return exam.test

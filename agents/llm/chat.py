@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Generic
 
-from errata.agents.chat_models.client import Line, Messages
-from errata.agents.chat_models.failures import one_line
+from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.chat_models.reply import RawReply
 from errata.agents.errors import InstructorError
 from errata.agents.llm.replies import Read, Reply, read_reply
+from errata.agents.plain_text import one_line
 from errata.agents.prompts import Prompt, fence, neutralise
 from errata.agents.records import LlmCall, Unusable
 
@@ -19,8 +19,10 @@ SHOWN = 20_000  # characters of a reply that cannot be used, kept for the model 
 class TypedChat(Generic[Reply]):
     """Asks a chat model for replies of one type, and reports every call."""
 
-    def __init__(self, line: Line, agent: str, reply_type: type[Reply], prompt: Prompt) -> None:
-        self.line = line
+    def __init__(
+        self, client: ChatClient, agent: str, reply_type: type[Reply], prompt: Prompt
+    ) -> None:
+        self.client = client
         self.agent = agent
         self.reply_type = reply_type
         self.prompt = prompt
@@ -28,7 +30,7 @@ class TypedChat(Generic[Reply]):
     @property
     def method(self) -> str:
         """How the model is told the fields of its reply, as far as is known by now."""
-        return self.line.method
+        return self.client.method
 
     async def ask(self, messages: Messages, source_id: str) -> Read[Reply] | Unusable:
         """The model's reply; one that cannot be used is asked for once more, with the reason.
@@ -41,7 +43,7 @@ class TypedChat(Generic[Reply]):
         for _ in range(2):
             started = time.monotonic()
             try:
-                raw, cached = await self.line.reply(self.agent, messages, self.reply_type)
+                raw, cached = await self.client.reply(self.agent, messages, self.reply_type)
             except InstructorError as failure:
                 self.report(messages, source_id, started, RawReply(), str(failure))
                 raise
@@ -59,8 +61,8 @@ class TypedChat(Generic[Reply]):
                 ("assistant", said),
                 ("user", self.prompt.render("repair", problem=fence(problem))),
             )
-        reason = f"{self.line.name} twice sent a reply that cannot be used: {problem}"
-        return Unusable(source_id=source_id, reason=self.line.secrets.hide(reason))
+        reason = f"{self.client.name} twice sent a reply that cannot be used: {problem}"
+        return Unusable(source_id=source_id, reason=self.client.secrets.hide(reason))
 
     def report(
         self,
@@ -71,11 +73,11 @@ class TypedChat(Generic[Reply]):
         error: str | None,
         cached: bool = False,
     ) -> None:
-        hide = self.line.secrets.hide
-        self.line.report(
+        hide = self.client.secrets.hide
+        self.client.report(
             LlmCall(
                 agent=self.agent,
-                model=self.line.name,
+                model=self.client.name,
                 source_id=source_id,
                 messages=tuple((role, hide(text)) for role, text in messages),
                 reply=hide(raw.text if error is None else raw.text[:SHOWN]),

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from errata.agents.chat_models.client import Line, Messages
+from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.data_writer import LARGEST_ASK, Ask
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.instructor import worked_solution
@@ -21,21 +21,23 @@ from errata.agents.records import Draft, Unusable
 class LlmWriter:
     """An LLM that turns diagnoses into new worked examples, asks of one cause sharing a call."""
 
-    fewest = 4  # most of what a call costs is its long prompt
-    at_once = 10_000  # a whole turn, whatever the concurrency: the same asks again on a resume
+    examples_per_ask = 4  # most of what a call costs is its long prompt
+    asks_per_batch = (
+        10_000  # a whole turn, whatever the concurrency: the same asks again on a resume
+    )
 
-    def __init__(self, line: Line, yours: Path | None = None) -> None:
-        """`yours`: a prompt in place of errata's own."""
-        self.line = line
-        self.prompt = Prompt(Path(__file__).with_name("data_writer.md"), yours)
+    def __init__(self, client: ChatClient, custom: Path | None = None) -> None:
+        """`custom`: a prompt in place of errata's own."""
+        self.client = client
+        self.prompt = Prompt(Path(__file__).with_name("data_writer.md"), custom)
         self.chats: dict[str, TypedChat[Any]] = {
-            form: TypedChat(self.line, "data writer", reply, self.prompt)
+            form: TypedChat(self.client, "data writer", reply, self.prompt)
             for form, reply in REPLIES.items()
         }
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """New examples as they come. See `Writer.draft`; failures as in `diagnose` above."""
-        calls = self.line.traffic.run(partial(self.draft_together, call) for call in shared(asks))
+        calls = self.client.pacing.run(partial(self.draft_together, call) for call in shared(asks))
         for results in calls:
             yield from results
 
@@ -53,7 +55,7 @@ class LlmWriter:
         for ask in asks:
             own = islice(written, ask.count)
             results.append((ask, [each.draft(ask.diagnosis.id, answer) for each in own]))
-        hide = self.line.secrets.hide
+        hide = self.client.secrets.hide
         bad = [Unusable(source_id=sources[0], reason=hide(why)) for why in read.left_out]
         results[0][1].extend(bad)
         return list(results)

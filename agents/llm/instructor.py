@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from errata.agents.chat_models.client import Line, Messages
+from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.replies import DiagnosisReply
 from errata.agents.prompts import Prompt, fence
@@ -22,11 +22,11 @@ class LlmInstructor:
     prompt is our own.
     """
 
-    def __init__(self, line: Line, yours: Path | None = None) -> None:
-        """`yours`: a prompt in place of errata's own."""
-        self.line = line
-        self.prompt = Prompt(Path(__file__).with_name("instructor.md"), yours)
-        self.chat = TypedChat(self.line, "instructor", DiagnosisReply, self.prompt)
+    def __init__(self, client: ChatClient, custom: Path | None = None) -> None:
+        """`custom`: a prompt in place of errata's own."""
+        self.client = client
+        self.prompt = Prompt(Path(__file__).with_name("instructor.md"), custom)
+        self.chat = TypedChat(self.client, "instructor", DiagnosisReply, self.prompt)
 
     def diagnose(self, mistakes: Sequence[Mistake]) -> Iterator[Diagnosis | Unusable]:
         """One result for each mistake, as they come. See `Instructor.diagnose`.
@@ -34,7 +34,7 @@ class LlmInstructor:
         A failed call stops the others only where trying again could not help, or where several
         fail in a row; what was under way is still yielded, then the failure raised.
         """
-        return self.line.traffic.run(partial(self.diagnose_one, mistake) for mistake in mistakes)
+        return self.client.pacing.run(partial(self.diagnose_one, mistake) for mistake in mistakes)
 
     async def diagnose_one(self, mistake: Mistake) -> Diagnosis | Unusable:
         read = await self.chat.ask(self.messages(mistake), source_id=mistake.id)
@@ -63,7 +63,7 @@ class LlmInstructor:
                 response=fence(attempt.response),
                 answer="There was none." if attempt.answer is None else fence(attempt.answer),
                 why=fence(attempt.why),
-                cut="yes" if attempt.cut else "no",
+                truncated="yes" if attempt.truncated else "no",
             )
         ]
         parts += contrast_part(self.prompt, mistake)

@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from errata.agents.plain_text import well_formed
+
 DEEPEST = 32
 MOST_TRIED = 1000  # brackets, after which a text is given up
 SCANS = 20  # how often a text may be read over, on average, before that too
 
 START = re.compile(r"[{\[]")
-BETWEEN = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/|\#[^\n]*|\.\.\.|\u2026)*", re.DOTALL)
-"""What may stand between two tokens: comments and dots of omission too."""
+BETWEEN = re.compile(r"(?:\s+|//[^\n]*|/\*.{0,2000}?\*/|\#[^\n]*|\.\.\.|\u2026)*", re.DOTALL)
+"""What may stand between two tokens: comments and dots of omission too. Each alternative is bounded
+or takes what it scans: a comment that never ends must not be searched for at every bracket."""
 WORD = re.compile(r"[^\s,:\[\]{}\"'`]+")
 NAME = re.compile(r"[A-Za-z_][\w-]*")
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
 WORDS = {
     "true": True,
     "false": False,
@@ -241,4 +244,4 @@ def unescaped(text: str) -> str:
         lambda m: chr(int(m[1][1:], 16)) if len(m[1]) == 5 else ESCAPES.get(m[1], m[0]),
         text,
     )
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return well_formed(text)

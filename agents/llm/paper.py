@@ -14,7 +14,7 @@ from typing import Annotated, Any, Generic
 
 from pydantic import AfterValidator
 
-from errata.agents.chat_models.client import Line, Messages
+from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.data_writer import Ask
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.instructor import LlmInstructor, contrast_part
@@ -46,6 +46,7 @@ class PaperReply(LlmReply, Generic[Exercise]):
 REPLIES: dict[str, type[LlmReply]] = {
     "number": PaperReply[ExampleReply],
     "text": PaperReply[ExampleReply],
+    "math": PaperReply[ExampleReply],
     "choice": PaperReply[ChoiceReply],
     "code": PaperReply[CodeReply],
 }
@@ -54,17 +55,17 @@ REPLIES: dict[str, type[LlmReply]] = {
 class PaperInstructor(LlmInstructor):
     """Diagnoses and writes in one call; its diagnoses bring their drafts along."""
 
-    def __init__(self, line: Line, count: int, yours: Path | None = None) -> None:
+    def __init__(self, client: ChatClient, count: int, custom: Path | None = None) -> None:
         """
         Args:
             count: Examples to ask for, for each mistake.
-            yours: A prompt in place of errata's own.
+            custom: A prompt in place of errata's own.
         """
-        self.line = line
-        self.prompt = Prompt(Path(__file__).with_name("paper.md"), yours)
+        self.client = client
+        self.prompt = Prompt(Path(__file__).with_name("paper.md"), custom)
         self.count = count
         self.chats: dict[str, TypedChat[Any]] = {
-            form: TypedChat(line, "instructor", reply, self.prompt)
+            form: TypedChat(client, "instructor", reply, self.prompt)
             for form, reply in REPLIES.items()
         }
 
@@ -107,8 +108,8 @@ class PaperInstructor(LlmInstructor):
 class PaperWriter:
     """Hands out the drafts that came with a diagnosis, each once; asks nobody."""
 
-    fewest = 1
-    at_once = 1
+    examples_per_ask = 1
+    asks_per_batch = 1
 
     def __init__(self) -> None:
         self.given = Counter[str]()

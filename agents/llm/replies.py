@@ -212,6 +212,7 @@ class ExamplesReply(LlmReply, Generic[Exercise]):
 REPLIES: dict[str, type[LlmReply]] = {
     "number": ExamplesReply[ExampleReply],
     "text": ExamplesReply[ExampleReply],
+    "math": ExamplesReply[ExampleReply],
     "choice": ExamplesReply[ChoiceReply],
     "code": ExamplesReply[CodeReply],
 }
@@ -238,7 +239,7 @@ class Fit(Generic[Reply]):
 
 
 def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
-    """The last JSON value of the reply that has the right fields; prose around it is let be.
+    """The last JSON value of the reply that has the right fields; prose around it is ignored.
 
     Raises:
         ValueError: There is none; the message says plainly why, for the model to read.
@@ -248,7 +249,7 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
     if len(raw.text) > LONGEST:
         raise ValueError(f"it was longer than {LONGEST:,} characters; write less")
     if not raw.text.strip():
-        raise ValueError(TOO_LONG if raw.cut else "it was empty")
+        raise ValueError(TOO_LONG if raw.truncated else "it was empty")
     found: Fit[Reply] | None = None
     problems: list[str] = []
     for each in values_of(raw.text):
@@ -264,7 +265,7 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
             found = fit if found is None or fit.rank >= found.rank else found
     if found is not None:
         return found.read
-    if raw.cut:
+    if raw.truncated:
         raise ValueError(TOO_LONG)
     raise ValueError("; ".join(problems[:3]) or "it held no JSON object")
 
@@ -274,7 +275,7 @@ TOO_LONG = "it ran into the limit of tokens (max_tokens) before its end; write l
 
 def values_of(text: str) -> Iterator[Found | BrokenError]:
     try:
-        # Bare line breaks within strings are let be; numbers stay as they are written.
+        # Bare line breaks within strings are allowed; numbers stay as they are written.
         value = json.loads(text, strict=False, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         yield from find_values(text)

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from errata.agents.marking.choice import mark_choice
 from errata.agents.marking.code import mark_code
+from errata.agents.marking.math import mark_math
 from errata.agents.marking.number import mark_number
 from errata.agents.marking.text import mark_text
-from errata.agents.records import ChoiceAnswer, CodeAnswer, NumberAnswer, Question, Verdict
+from errata.agents.records import (
+    ChoiceAnswer,
+    CodeAnswer,
+    MathAnswer,
+    NumberAnswer,
+    Question,
+    TextAnswer,
+    Verdict,
+)
 
 LONGEST = 200_000
 """Characters of a response that are read: seconds, for each marker takes time in proportion."""
@@ -24,6 +33,7 @@ def mark(question: Question, response: str) -> Verdict:
     Raises:
         ValueError: The target cannot be marked.
         SandboxError: Generated code could not be run safely on this machine.
+        StepFailed: The process that compares formulas cannot be started.
     """
     if len(response) > LONGEST and not isinstance(question.answer, CodeAnswer):
         half = LONGEST // 2
@@ -35,5 +45,7 @@ def mark(question: Question, response: str) -> Verdict:
             return mark_choice(response, question.target, options)
         case CodeAnswer() as answer:
             return mark_code(response, answer)
-        case _:
+        case TextAnswer():
             return mark_text(response, question.target)
+        case MathAnswer():
+            return mark_math(response, question.target)

@@ -9,7 +9,14 @@ from errata.agents.records import Verdict
 STATED = re.compile(r"\bthe (?:final |correct )?answer is\b:?\s*", re.IGNORECASE)
 """The phrase that BIG-Bench Hard's chain-of-thought prompts end in."""
 
-WRAPPING = ("**", "*", "`", "$", '"', "'")
+MARKS = ("**", "*", "`", "$", '"', "'")
+WRAPPING = (
+    *((mark, mark) for mark in MARKS),
+    *((rf"\{name}{{", "}") for name in ("boxed", "text", "textbf", "mathrm", "mathbf")),
+    (r"\(", r"\)"),
+    (r"\[", r"\]"),
+)
+"""What may stand around an answer."""
 
 OPTION = re.compile(r"\(([A-Z])\)")
 
@@ -18,10 +25,11 @@ def mark_text(response: str, target: str) -> Verdict:
     """The verdict on a response that must give `target` exactly, after `the answer is`.
 
     The answer is the rest of the line after the last `the answer is` (the next line where nothing
-    is left on it), or the whole last line where no answer is stated. A closing full stop, wrapping
-    quotes, stars, backticks and dollar signs, and the width of white space do not count; case and
-    every other character do. A target such as `(A)` is also given by `A`, and by `(A)` and what
-    that option says; naming a second option spoils it.
+    is left on it), or what the last line has from a `\\boxed{` on, or the whole last line. A
+    closing full stop or exclamation mark, wrapping quotes, stars, backticks, dollar signs, boxes
+    and `\\text{}`, and the width of white space do not count, also where the statement itself is
+    wrapped (`**So the answer is X.**`); case and every other character do. A target such as `(A)`
+    is also given by `A`, and by `(A)` and what that option says; naming a second option spoils it.
 
     Follows lm-evaluation-harness's `bbh_cot_fewshot` (`(?<=the answer is )(.*)(?=.)`, exact match,
     case kept), but takes the last statement where it takes the first, and strips a full stop where
@@ -35,9 +43,13 @@ def mark_text(response: str, target: str) -> Verdict:
         raise ValueError(f"the target {target!r} holds no text")
     stated = [*STATED.finditer(response)]
     if stated:
-        answer = bare(response[stated[-1].end() :].partition("\n")[0])
+        begins = response.rfind("\n", 0, stated[-1].start()) + 1
+        before = response[begins : stated[-1].start()]
+        answer = bare(closed(response[stated[-1].end() :].partition("\n")[0], before))
     else:
-        answer = bare(response.strip().rpartition("\n")[2])
+        last = response.strip().rpartition("\n")[2]
+        before, box, after = last.partition(r"\boxed{")
+        answer = bare(closed(box + after, before) if box else last)
     if not answer:
         return Verdict(correct=False, answer=None, why="no answer is stated")
     if answer == wanted or is_option(answer, wanted):
@@ -55,14 +67,36 @@ def is_option(answer: str, wanted: str) -> bool:
     )
 
 
+def closed(answer: str, before: str) -> str:
+    """`answer` without a closing mark that was opened in `before`, on the same line."""
+    answer = answer.strip()
+    for mark in MARKS:
+        if before.count(mark) % 2 and answer.count(mark) % 2:
+            if answer.startswith(mark):
+                answer = answer[len(mark) :].lstrip()
+            else:
+                inside = answer.rstrip(".!")
+                if inside.endswith(mark):
+                    answer = inside[: -len(mark)]
+    return answer
+
+
 def bare(text: str) -> str:
     """`text` without the full stop and the marks around it, its white space collapsed."""
     text = " ".join(text.split())
+    start, end = 0, len(text)
     while True:
-        inside = text.removesuffix(".").rstrip()
-        for mark in WRAPPING:
-            if len(inside) > 2 * len(mark) and inside.startswith(mark) and inside.endswith(mark):
-                inside = inside[len(mark) : -len(mark)].strip()
-        if inside == text:
-            return text
-        text = inside
+        at = start, end
+        while end > start and text[end - 1] in ".! ":
+            end -= 1
+        while start < end and text[start] == " ":
+            start += 1
+        for opens, closes in WRAPPING:
+            if (
+                end - start > len(opens) + len(closes)
+                and text.startswith(opens, start, end)
+                and text.endswith(closes, start, end)
+            ):
+                start, end = start + len(opens), end - len(closes)
+        if at == (start, end):
+            return text[start:end]

@@ -23,9 +23,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from errata.agents.errors import SandboxError
+from errata.agents.errors import BoxBroke, SandboxError
 from errata.agents.records import Record
-from errata.agents.sandbox.job import LAYERS, Job, Limits, Outcome, left_open
+from errata.agents.sandbox.job import (
+    COUNTED,
+    LAYERS,
+    LONGEST_RESPONSE,
+    Job,
+    Limits,
+    Outcome,
+    left_open,
+    unicode,
+)
 
 # The packages above the box are left out: they import pydantic, and the box needs none of it.
 START = """
@@ -85,10 +94,13 @@ def run_in_box(job: Job, limits: Limits, weak: bool | None = None) -> Outcome:
             ERRATA_WEAK_SANDBOX says.
 
     Raises:
-        SandboxError: The box could not be built or broke.
+        SandboxError: No box can be built.
+        BoxBroke: This one could not be built or broke.
     """
+    if len(job.response) > LONGEST_RESPONSE:
+        return Outcome("wrong", f"too long: {len(job.response):,} characters")
     if weak is None:
-        weak = os.environ.get("ERRATA_WEAK_SANDBOX") == "1"
+        weak = weak_will_do()
     command = [sys.executable, *FLAGS, json.dumps(limits), "weak" if weak else "strong"]
     with tempfile.TemporaryFile() as stdin:
         stdin.write(json.dumps(job._asdict()).encode())
@@ -118,8 +130,23 @@ def run_in_box(job: Job, limits: Limits, weak: bool | None = None) -> Outcome:
         kind, why, program, layers = json.loads(said)
     except ValueError:
         last = complaint.decode(errors="replace").strip().splitlines()[-1:]
-        raise SandboxError(
+        raise BoxBroke(
             f"the sandbox did not answer ({' '.join(last) or f'status {box.returncode}'}); "
             "see that the machine has memory and processes to spare, and mark again"
         ) from None
-    return Outcome(kind, why, program, tuple(layers))
+    program = program if program is None else unicode(program)
+    return Outcome(kind, unicode(why), program, tuple(layers))
+
+
+def weak_will_do() -> bool:
+    """Whether a box that leaves files or the network open will do, as the environment says."""
+    return os.environ.get("ERRATA_WEAK_SANDBOX") == "1"
+
+
+def boxes_at_once() -> int:
+    """How many boxes may run side by side without one changing another's verdict.
+
+    Raises:
+        SandboxError: No box can be built.
+    """
+    return (os.cpu_count() or 1) if COUNTED in protection().active else 1

@@ -34,6 +34,8 @@ def run_program(calls: int, answers: int, layers: Sequence[str]) -> None:
         found = extract(response, given, entry_point)
     except RecursionError:
         found = Extracted(response, "syntax error: nested too deeply")
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
     except Exception as error:  # ours, not the response's
         send(answers, {"box": f"reading the response: {type(error).__name__}: {error}"})
         raise
@@ -64,7 +66,7 @@ def answer(
         try:
             return ["value", encode(function(*values, **named), classes)]
         except NotPlain as error:
-            return ["lost", f"returns {error}"]
+            return ["lost", str(error)]
         except BaseException as error:
             return ["raises", *encode_error(error)]
     except MemoryError:

@@ -27,9 +27,10 @@ from errata.agents.sandbox.data import (
     encode,
     receive,
     send,
+    text_of,
 )
 from errata.agents.sandbox.extract import UNREADABLE, defines, own_classes, read_stub
-from errata.agents.sandbox.job import OUT_OF_MEMORY, Job, Kind, Limits, brief
+from errata.agents.sandbox.job import OUT_OF_MEMORY, Job, Kind, Limits, Turn, brief
 
 TESTS = "<tests>"
 
@@ -53,6 +54,10 @@ class Program:
         """Give the verdict, now: no `except` in a test is to catch it."""
         self.say(outcome=[kind, brief(why, 240)])
         os._exit(0)
+
+    def turn(self, whose: Turn) -> None:
+        """Say whose doing it is if this process ends or hangs from here on."""
+        self.say(turn=whose)
 
     def tell(self, message: object) -> None:
         try:
@@ -83,7 +88,7 @@ class Program:
             self.end("exam", f"the tests call {name} with {error}, which cannot be sent to it")
         if not self.called:
             self.called = True
-            self.say(called=True)
+            self.turn("program")
         self.tell(message)
         return self.value()
 
@@ -105,11 +110,15 @@ class Program:
                         # `all(map(candidate, …))` would take it for the end of the cases.
                         self.end("wrong", raised(error))
                 case ["lost", str(why)]:
-                    self.end("wrong", why)
+                    # The program's own words: it can write anything here.
+                    self.end("wrong", f"returns no plain data: the program says {brief(why)!r}")
                 case _:
                     raise Malformed("answers with something that is no value")
-        except (Malformed, RecursionError) as malformed:
-            self.end("wrong", str(malformed))
+        except MemoryError:
+            self.end("wrong", "returns more than there is memory for")
+        except Exception as malformed:
+            # Short of memory, Python raises others too, SystemError among them.
+            self.end("wrong", text_of(malformed))
         raise error
 
     def how_it_ended(self) -> tuple[Kind, str]:
@@ -130,7 +139,7 @@ class Program:
             return "wrong", f"time-out after {self.limits.cpu_s} s of processor time"
         if number == signal.SIGKILL:
             return "box", "the machine killed the program; free some memory and mark it again"
-        return "wrong", f"crashes ({signal.Signals(number).name})"
+        return "wrong", f"crashes ({signal.strsignal(number) or number})"
 
 
 def run_tests(job: Job, program: Program) -> tuple[Kind, str]:
@@ -157,6 +166,7 @@ def run_tests(job: Job, program: Program) -> tuple[Kind, str]:
 
 def start(job: Job, program: Program) -> tuple[Kind, str] | None:
     """Have the program read from the response and loaded; a verdict where that fails."""
+    program.turn("program")
     program.tell([job.response, job.stub, job.entry_point])
     found = program.hear()
     if isinstance(found, dict):
@@ -171,6 +181,7 @@ def start(job: Job, program: Program) -> tuple[Kind, str] | None:
         if error is not program.raised:
             raise
         return "wrong", raised(error)
+    program.turn("tests")
     return None
 
 
@@ -223,13 +234,13 @@ def raised(error: BaseException) -> str:
     match error:
         case MemoryError():
             return "out of memory"
-        case SyntaxError():
-            return f"syntax error: {error.msg} (line {error.lineno})"
+        case SyntaxError(msg=str(text), lineno=int(line)) if line < 1 << 31:
+            return f"syntax error: {brief(text)} (line {line})"
     return f"raises {described(error)}"
 
 
 def described(error: BaseException) -> str:
-    name, text = type(error).__name__, brief(str(error))
+    name, text = type(error).__name__, brief(text_of(error))
     return f"{name}: {text}" if text else name
 
 
@@ -238,5 +249,5 @@ def printed(value: object) -> str:
         return "an iterator"
     try:
         return re.sub(r" at 0x\w+", "", brief(reprlib.repr(value), 60))
-    except ValueError:  # a number of thousands of digits
+    except Exception:  # a number of thousands of digits; an object without its attributes
         return f"a long {type(value).__name__}"

@@ -235,7 +235,14 @@ def encode_error(error: BaseException) -> list[Any]:
     try:
         return [name, encode(values, {})]
     except (NotPlain, RecursionError):
-        return [name, encode((str(error),), {})]
+        return [name, encode((text_of(error),), {})]
+
+
+def text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a number of thousands of digits; a class of the program's own
+        return "a message that cannot be shown"
 
 
 def decode_error(name: Any, arguments: Any) -> BaseException:

@@ -16,7 +16,9 @@ NETWORK = "no network (network namespace)"
 PROCESSES = "no sight of other processes (process namespaces)"
 FILES = "no other files (Landlock)"
 CALLS = "no sockets, processes or signals (seccomp)"
-LAYERS = (LIMITS, PRIVILEGES, ROOT, NETWORK, PROCESSES, FILES, CALLS)
+COUNTED = "its threads counted for itself alone (user of its own)"
+"""Without it boxes run one at a time: what one takes is not to change another's verdict."""
+LAYERS = (LIMITS, PRIVILEGES, ROOT, NETWORK, PROCESSES, FILES, CALLS, COUNTED)
 
 OUT_OF_MEMORY = 86
 """Exit status of a program that has no memory left to say so."""
@@ -36,8 +38,12 @@ class Limits(NamedTuple):
     result_mb: int = 8
     """One value that the function returns, as it is sent."""
     threads: int = 32
-    """Threads, where the kernel counts them for the box alone; processes: none."""
+    """At once, where the kernel counts them for the box alone; processes: none."""
     open_files: int = 64
+
+
+LONGEST_RESPONSE = 500_000
+"""Characters. Several times what any model writes in one go."""
 
 
 class Job(NamedTuple):
@@ -49,8 +55,14 @@ class Job(NamedTuple):
     entry_point: str
 
 
-Kind = Literal["right", "wrong", "exam", "box"]
-"""`exam`: the tests cannot be used; `box`: the box itself failed."""
+Kind = Literal["right", "wrong", "exam", "box", "unsafe"]
+"""`exam`: the tests cannot be used; `box`: this box failed, through nothing that the program did;
+`unsafe`: the machine keeps no program in."""
+
+
+Turn = Literal["tests", "program"]
+"""Whose doing it is if the tests' process ends or hangs: until it reads what the program sends,
+and between loading and the first call, only the exam's."""
 
 
 class Outcome(NamedTuple):
@@ -76,6 +88,11 @@ def left_open(layers: Iterable[str]) -> tuple[str, ...]:
 
 
 def brief(text: str, length: int = 120) -> str:
-    """`text` on one line, cut to `length` characters."""
-    line = " ".join(text[: 4 * length].split())
+    """`text` on one line, cut to `length` characters, fit for UTF-8."""
+    line = unicode(" ".join(text[: 4 * length].split()))
     return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def unicode(text: str) -> str:
+    """`text` with a question mark for each half of a surrogate pair, which no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -27,6 +27,7 @@ from errata.agents.sandbox.data import Closed, receive
 from errata.agents.sandbox.job import PROCESSES, Job, Kind, Limits, Outcome, brief, left_open
 from errata.agents.sandbox.walls import (
     LINUX,
+    OWN_USERS,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
     blind_children,
@@ -54,6 +55,7 @@ def main() -> None:
     sys.path[:] = [path for path in sys.path if os.path.isdir(path)]
     paths = python_needs()
     layers = leave_the_machine(paths, limits.disk_mb)
+    user = OWN_USERS + os.getpid()
     if LINUX:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # what the tests' process leaves behind comes here
@@ -62,7 +64,7 @@ def main() -> None:
     if tests == 0:
         os.close(reading)
         os.close(out)
-        start_tests(writing, limits, paths, layers, weak)
+        start_tests(writing, limits, paths, layers, user, weak)
     os.close(writing)
     news, in_time = listen(reading, time.monotonic() + limits.wall_s + 1)
     os.kill(tests, signal.SIGKILL)
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 def start_tests(
-    news: int, limits: Limits, paths: Sequence[str], layers: Sequence[str], weak: bool
+    news: int, limits: Limits, paths: Sequence[str], layers: Sequence[str], user: int, weak: bool
 ) -> NoReturn:
     """Start the program's process; run the tests in this one."""
 
@@ -91,31 +93,38 @@ def start_tests(
         # Forked before the job is read: the tests are never in its memory.
         pid = os.fork()
         if pid == 0:
-            start_program(calls, answer, limits, paths, layers)
+            start_program(calls, answer, limits, paths, layers, user)
         say(pid=pid)
         os.close(calls)
         os.close(answer)
-        mine = lock(limits, limits.wall_s + 5, paths, layers, is_program=False)
+        mine = lock(limits, limits.wall_s + 5, paths, layers, user, is_program=False)
         program = Program(pid, call, answers, limits, say)
         both = [layer for layer in receive(answers, until=program.until) if layer in mine]
         say(layers=both)
         unguarded = left_open(both)
         if unguarded and not weak:
             program.end(
-                "box",
+                "unsafe",
                 f"this machine leaves {' and '.join(unguarded)} open to programs; run errata in a "
                 "container or virtual machine that holds nothing else, with ERRATA_WEAK_SANDBOX=1",
             )
         with os.fdopen(0, "rb") as stdin:
             job = Job(**json.load(stdin))
         program.end(*run_tests(job, program))
+    except (MemoryError, SystemError):  # the second too for want of memory; whose doing it is,
+        pass  # the last turn says
     except BaseException as error:
         say(outcome=["box", brief(f"{type(error).__name__}: {error}")])
     os._exit(1)
 
 
 def start_program(
-    calls: int, answers: int, limits: Limits, paths: Sequence[str], layers: Sequence[str]
+    calls: int,
+    answers: int,
+    limits: Limits,
+    paths: Sequence[str],
+    layers: Sequence[str],
+    user: int,
 ) -> NoReturn:
     """Run the program in this process, with two pipes and nothing else."""
     try:
@@ -126,8 +135,9 @@ def start_program(
         os.closerange(high + 1, 1024)
         if LINUX:
             os.setsid()  # else a signal to its process group would reach the keeper
-        active = lock(limits, limits.cpu_s, paths, layers, is_program=True)
-        sys.argv[:] = [""]
+        active = lock(limits, limits.cpu_s, paths, layers, user, is_program=True)
+        sys.argv[:] = sys.orig_argv[:] = [""]
+        sys.executable = sys._base_executable = ""  # type: ignore[attr-defined]
         for name in [each for each in sys.modules if each.startswith("errata")]:
             del sys.modules[name]
         run_program(calls, answers, active)
@@ -167,12 +177,19 @@ def wait_for_all(until: float) -> None:
 
 def conclude(said: Mapping[str, Any], limits: Limits, in_time: bool, status: int) -> Outcome:
     kind: Kind
+    programs = said.get("turn") == "program"
     if "outcome" in said:
         kind, why = said["outcome"]
-    elif not in_time and "called" in said:
+    elif not in_time and programs:
         kind, why = "wrong", f"time-out after {limits.wall_s:g} s"
     elif not in_time:
         kind, why = "exam", f"the tests take more than {limits.wall_s:g} s of themselves"
+    elif os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        kind, why = "box", "the machine killed the tests; free some memory and mark it again"
+    elif programs:
+        kind, why = "wrong", "returns what the tests have no memory for"
+    elif "turn" in said:
+        kind, why = "exam", f"the tests end of themselves (status {status})"
     else:
         kind, why = "box", f"the process with the tests ended early (status {status})"
     return Outcome(kind, why, said.get("program"), tuple(said.get("layers", ())))

@@ -64,7 +64,9 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "fcntl": (Check(1, 0xFFFFFFFF, (0, 1, 2, 3, 4, 1030)),),
     # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
     "ioctl": (Check(1, 0xFFFFFFFF, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),),
-    "prlimit64": (Check(0, 0xFFFFFFFF, (0,)),),
+    # Its own limits but the first, RLIMIT_CPU: by that the kernel would kill it as it does for
+    # want of memory, and nobody could tell.
+    "prlimit64": (Check(0, 0xFFFFFFFF, (0,)), Check(1, 0xFFFFFFFF, tuple(range(1, 16)))),
     # What asyncio wakes itself with: a connected AF_UNIX, SOCK_STREAM pair, which names no address.
     "socketpair": (Check(0, 0xFFFFFFFF, (1,)), Check(1, 0xF, (1,))),
     "sendto": (Check(4, 0xFFFFFFFF, (0,)), Check(5, 0xFFFFFFFF, (0,))),

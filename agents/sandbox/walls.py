@@ -9,7 +9,8 @@ Sources: namespaces(7), pivot_root(2), landlock(7), credentials(7), getrlimit(2)
 """
 
 # pathlib takes as long to import as all of this, once a program:
-# ruff: noqa: PTH102, PTH103, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH113, PTH114, PTH115, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH211
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ from collections.abc import Mapping, Sequence
 
 from errata.agents.sandbox.job import (
     CALLS,
+    COUNTED,
     FILES,
     LAYERS,
     LIMITS,
@@ -39,6 +41,8 @@ from errata.agents.sandbox.syscalls import install
 LINUX = sys.platform == "linux"
 
 NOBODY = 65534
+OWN_USERS = 2_100_000_000
+"""Users from here on, one a process number, which nobody else has."""
 OWN_FOLDER = "/tmp"
 """The one folder that a program may write to, where it has a root folder of its own."""
 
@@ -48,6 +52,7 @@ MNT_DETACH = 2
 NEW_USERS, NEW_PROCESSES = 0x10000000, 0x20000000
 # mounts, control groups, host name, System V IPC, processes, network
 NEW_OTHERS = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | NEW_PROCESSES | 0x40000000
+PACKAGES = ("site-packages", "dist-packages")
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -65,11 +70,20 @@ def python_needs() -> list[str]:
     return [*sorted(paths - inner), os.devnull]
 
 
+def packages_in(folder: str) -> list[str]:
+    """Folders of packages that lie in a folder of libraries, Python's own being one."""
+    pythons = [name for name in os.listdir(folder) if name.startswith("python")]
+    above = [folder, *(os.path.join(folder, name) for name in pythons)]
+    found = [os.path.join(each, name) for each in above for name in PACKAGES]
+    return [each for each in found if os.path.isdir(each)]
+
+
 def leave_the_machine(paths: Sequence[str], disk_mb: int) -> list[str]:
     """Give this process a root folder with `paths` and nothing else, and its children no network
     and no other processes; the layers that this machine permits."""
     if not LINUX:
         return []
+    layers = [NETWORK, PROCESSES]
     user, group = os.geteuid(), os.getegid()
     # Root needs no user namespace and may be refused one; others have no privileges without.
     if not (user == 0 and libc.unshare(NEW_OTHERS) == 0):
@@ -79,7 +93,9 @@ def leave_the_machine(paths: Sequence[str], disk_mb: int) -> list[str]:
             write("/proc/self/setgroups", "deny")
             write("/proc/self/uid_map", f"{user} {user} 1")
             write("/proc/self/gid_map", f"{group} {group} 1")
-    layers = [NETWORK, PROCESSES]
+        if user != 0 and kernel() >= (5, 14):  # which counts by user namespace, but not root's
+            layers.append(COUNTED)
+    libc.sethostname(b"box", 3)
     if own_root(paths, disk_mb):
         layers.append(ROOT)
     return layers
@@ -122,6 +138,10 @@ def fill(root: str, sources: Mapping[str, int], disk_mb: int) -> None:
         mount(f"/proc/self/fd/{source}", target, None, MS_BIND | MS_REC)
         if path != os.devnull:
             mount("none", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | mount_flags(target))
+            for packages in packages_in(target):
+                mount(
+                    "box", packages, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k,mode=755"
+                )
         os.close(source)
     for name in ("lib", "lib64"):  # where the loader of shared libraries looks
         if os.path.islink(f"/{name}"):
@@ -154,19 +174,31 @@ def mount_flags(path: str) -> int:
     return flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | 1024 | 2048) | relatime
 
 
+def kernel() -> tuple[int, ...]:
+    """Its version's first two numbers."""
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
+
+
 def blind_children() -> bool:
     """Put the children of this process where they cannot name it; whether that is permitted."""
     return LINUX and libc.unshare(NEW_PROCESSES) == 0
 
 
 def lock(
-    limits: Limits, cpu_s: float, paths: Sequence[str], before: Sequence[str], *, is_program: bool
+    limits: Limits,
+    cpu_s: float,
+    paths: Sequence[str],
+    before: Sequence[str],
+    user: int,
+    *,
+    is_program: bool,
 ) -> list[str]:
     """Bind this process for good.
 
     Args:
         paths: What it may read.
         before: Layers that it has already.
+        user: Whom root becomes, where it may.
         is_program: Whether it is the program's, which may use its own folder, where there is one,
             or the tests'.
 
@@ -175,33 +207,40 @@ def lock(
     """
     active = {*before, LIMITS}
     if LINUX:
-        if drop_privileges():
+        if drop_privileges((user, NOBODY)):
             active.add(PRIVILEGES)
+        if os.geteuid() == user:
+            active.add(COUNTED)
         prctl(PR_SET_NO_NEW_PRIVS, 1)
         prctl(PR_SET_DUMPABLE, 0)  # nobody may look into it, and a crash leaves no core
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         folder = OWN_FOLDER if is_program and ROOT in active else None
         # The kernel sends the program its end in the name of the tests' process.
-        if landlock(paths, folder, signals=not is_program):
+        read = paths if ROOT in active else [each for path in paths for each in parts(path)]
+        if landlock(read, folder, signals=not is_program):
             active.add(FILES)
     set_limits(limits, cpu_s)
     if LINUX and install(prctl):
         active.add(CALLS)
+    if COUNTED in active or CALLS not in active:
+        # Else it would count the threads of others, and stop no process that seccomp does not.
+        limit("NPROC", limits.threads)
     return [layer for layer in LAYERS if layer in active]
 
 
-def drop_privileges() -> bool:
-    """Become nobody, where root runs us; keep no capability of any kind."""
-    if os.geteuid() == 0:
+def drop_privileges(users: Sequence[int]) -> bool:
+    """Become the first of `users` that may be, where root runs us; keep no capability."""
+    for user in users if os.geteuid() == 0 else ():
         # A container's root may not; it gives up its capabilities below.
         with contextlib.suppress(OSError):
-            os.seteuid(NOBODY)
+            os.seteuid(user)
             readable = os.access(os.__file__, os.R_OK, effective_ids=True)
             os.seteuid(0)
             if readable:
                 os.setgroups([])
                 os.setresgid(NOBODY, NOBODY, NOBODY)
-                os.setresuid(NOBODY, NOBODY, NOBODY)
+                os.setresuid(user, user, user)
+                break
     version_3 = 0x20080522
     none = struct.pack("=6I", *[0] * 6)
     return bool(libc.capset(struct.pack("=Ii", version_3, 0), none) == 0)
@@ -209,17 +248,33 @@ def drop_privileges() -> bool:
 
 def set_limits(limits: Limits, cpu_s: float) -> None:
     cpu = max(1, round(cpu_s))
-    for name, limit in (
+    for name, most in (
         ("CPU", cpu),
         ("AS", limits.memory_mb << 20),
         ("FSIZE", limits.disk_mb << 20),
         ("NOFILE", limits.open_files),
-        ("NPROC", limits.threads),
         ("CORE", 0),
     ):
-        # macOS lacks some; the clock limits those programs all the same.
-        with contextlib.suppress(AttributeError, ValueError, OSError):
-            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
+        limit(name, most)
+
+
+def limit(name: str, most: int) -> None:
+    # macOS lacks some; the clock limits those programs all the same.
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+
+
+def parts(path: str) -> list[str]:
+    """`path`, or what lies in it where packages lie in it too, these left out."""
+    if path == os.devnull or not (packages := packages_in(path)):
+        return [path]
+    inner = [os.path.join(path, name) for name in sorted(os.listdir(path))]
+    return [
+        part
+        for each in inner
+        if each not in packages and os.path.exists(each)
+        for part in (parts(each) if os.path.isdir(each) else [each])
+    ]
 
 
 def landlock(paths: Sequence[str], folder: str | None, *, signals: bool) -> bool:
@@ -241,7 +296,11 @@ def landlock(paths: Sequence[str], folder: str | None, *, signals: bool) -> bool
     rules = libc.syscall(create_ruleset, rights, ctypes.c_size_t(size), 0)
     if rules < 0:
         return False
-    wanted = [(path, read_file | read_folder) for path in paths if path != os.devnull]
+    wanted = [(path, read_file | read_folder) for path in paths if os.path.isdir(path)]
+    wanted += [(path, read_file) for path in paths if os.path.isfile(path)]
+    # Names may be read wherever a file may: Python lists the folders that it imports from.
+    above = {os.path.dirname(path) for path in paths if os.path.isfile(path)}
+    wanted += [(path, read_folder) for path in above]
     wanted += [(os.devnull, file_rights & ~1)]
     wanted += [(folder, folder_rights & ~1)] if folder else []
     try:

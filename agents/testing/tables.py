@@ -10,6 +10,7 @@ from pathlib import Path
 from errata.agents.jsonl import read_records
 from errata.agents.records import Example, ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
+from errata.training.finished import put_in_place
 
 
 class TableStudent:
@@ -42,7 +43,7 @@ class TableStudent:
                     file.write(f"ask {model.adapter or 'base'} {question.id}\n")
             solution = question.solution or ""
             text = solution if question.kind in known else f"I like {question.kind}."
-            yield Response(question_id=question.id, text=text, tokens=len(text), cut=False)
+            yield Response(question_id=question.id, text=text, tokens=len(text), truncated=False)
 
     def close(self) -> None:
         self.loaded = None
@@ -82,7 +83,6 @@ class TableTrainer:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         (scratch / "table.json").write_text(json.dumps(learnt))
-        shutil.rmtree(job.adapter, ignore_errors=True)
-        scratch.rename(job.adapter)
+        put_in_place(scratch, job.adapter)  # the real trainer's own last step
         model = ModelRef(base=job.start.base, adapter=str(job.adapter))
         return Trained(model=model, tokens=10, skipped=0, loss=0.5)

@@ -1,5 +1,9 @@
-"""The instructor and the writer without an LLM."""
+"""The instructor and the writer without an LLM.
 
-from errata.agents.variations.writer import VariationsInstructor, VariationsWriter
+Both work on any exam whose solutions contain worked equations.
+"""
+
+from errata.agents.variations.instructor import VariationsInstructor
+from errata.agents.variations.writer import VariationsWriter
 
 __all__ = ["VariationsInstructor", "VariationsWriter"]

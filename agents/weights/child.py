@@ -1,11 +1,11 @@
-"""A child process of `errata.training` that speaks JSON lines.
+"""A child process of `errata.training`, and the messages to and from it.
 
 Weights live in children, so that a crash there is one failed step and memory comes back.
+A child ends with its parent, even when that is killed.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,9 +13,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter
 
 from errata.agents.errors import StepFailed
+from errata.training.jobs import FROM_STUDENT, AskRequest, Record, Reply
+from errata.training.wire import read_messages, write_message
+
+T = TypeVar("T")
 
 ENVIRONMENT = {
     # Threads that soon go to sleep when they wait: one that spins holds the core that its partner
@@ -33,49 +39,60 @@ ENVIRONMENT = {
 class Child:
     """One child; it is killed when closed before it has ended."""
 
-    def __init__(self, module: str, job: Path, log: Path) -> None:
-        """Starts `python -m module job`; what it prints to standard error goes to `log`."""
-        self.module = module
-        self.log = log
-        with log.open("wb") as stderr:
+    def __init__(self, program: str, job: Record, folder: Path, name: str) -> None:
+        """Starts `program`, student or trainer.
+
+        The job goes to `folder/name-job.json`, what the child prints to `folder/name.log`.
+        """
+        self.program = program
+        self.log = folder / f"{name}.log"
+        folder.mkdir(parents=True, exist_ok=True)
+        job_file = folder / f"{name}-job.json"
+        job_file.write_text(job.model_dump_json(), encoding="utf-8")
+        with self.log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, str(job)],
+                [sys.executable, "-m", "errata.training", program, str(job_file)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                text=True,
                 env=ENVIRONMENT | os.environ,
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
             )
 
-    def send(self, line: Any) -> None:
-        """Writes one JSON line to the child.
-
-        Raises:
-            StepFailed: The child has died.
-        """
+    def send(self, message: Record) -> None:
+        """Raises: StepFailed: The child has died."""
         assert self.process.stdin is not None
         try:
-            self.process.stdin.write(json.dumps(line) + "\n")
-            self.process.stdin.flush()
+            write_message(self.process.stdin, message)
         except BrokenPipeError:
             raise self.failure() from None
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """JSON objects from the child, until it ends well.
+    def messages(self, of: TypeAdapter[T]) -> Iterator[T]:
+        """What the child says, until it ends well.
 
         Raises:
             StepFailed: The child failed or was killed.
         """
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            yield json.loads(line)
+        yield from read_messages(self.process.stdout, of)
         if self.process.wait() != 0:
             raise self.failure()
 
+    def ask(self, request: AskRequest) -> Iterator[Reply]:
+        """The student's replies to one request; all of them must be read before the next.
+
+        Raises:
+            StepFailed: The child ended before the last one.
+        """
+        self.send(request)
+        for message in self.messages(FROM_STUDENT):
+            if not isinstance(message, Reply):
+                return
+            yield message
+        raise self.failure()
+
     def failure(self) -> StepFailed:
         code = self.process.wait()
-        name = self.module.rpartition(".")[2]
         if code < 0:
             how = f"was killed by {signal.Signals(-code).name}"
             if code == -signal.SIGKILL:
@@ -83,13 +100,13 @@ class Child:
         else:
             said = [line for line in self.log.read_text(errors="replace").splitlines() if line]
             how = "failed: " + (said[-1] if said else f"exit code {code}")
-        return StepFailed(f"the {name} process {how}; see {self.log}, then resume the run")
+        return StepFailed(f"the {self.program} process {how}; see {self.log}, then resume the run")
 
     def close(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from errata.agents.records import ModelRef, Question, Response
 from errata.agents.student import StudentSettings
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
+from errata.training.jobs import AskRequest, StudentJob
 
 
 class LocalStudent:
@@ -32,46 +32,33 @@ class LocalStudent:
     ) -> Iterator[Response]:
         if answered.issuperset(question.id for question in questions):
             return
-        child = self.open(model)
-        child.send(
-            {
-                "prompts": [[question.id, question.prompt] for question in questions],
-                "answered": sorted(answered),
-            }
+        request = AskRequest(
+            prompts=tuple((question.id, question.prompt) for question in questions),
+            answered=answered,
         )
         try:
-            for line in child.lines():
-                if not line:
-                    return
+            for reply in self.open(model).ask(request):
                 yield Response(
-                    question_id=line["id"],
-                    text=line["text"],
-                    tokens=line["tokens"],
-                    cut=line["cut"],
+                    question_id=reply.id,
+                    text=reply.text,
+                    tokens=reply.tokens,
+                    truncated=reply.truncated,
                 )
         except BaseException:  # stopped half-way: the rest of the replies must not be read later
             self.close()
             raise
 
     def open(self, model: ModelRef) -> Child:
-        if self.child is not None and self.loaded == model:
-            return self.child
-        self.close()
-        check_model(model)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        job = self.folder / "student-job.json"
-        job.write_text(
-            json.dumps(
-                {
-                    "base": model.base,
-                    "adapter": model.adapter,
-                    "max_new_tokens": self.settings.max_new_tokens,
-                    "batch_size": self.settings.batch_size,
-                    "precision": self.settings.precision,
-                    "system": self.settings.system,
-                }
+        if self.child is None or self.loaded != model:
+            self.close()
+            check_model(model)
+            job = StudentJob(
+                model=model,
+                max_new_tokens=self.settings.max_new_tokens,
+                batch_size=self.settings.batch_size,
+                precision=self.settings.precision,
+                system=self.settings.system,
             )
-        )
-        self.child = Child("errata.training.student", job, self.folder / "student.log")
-        self.loaded = model
+            self.child = Child("student", job, self.folder, "student")
+            self.loaded = model
         return self.child

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
+from errata.training.finished import find_finished
+from errata.training.jobs import FROM_TRAINER, FinishedTraining
 
 
 class LocalTrainer:
@@ -16,34 +16,22 @@ class LocalTrainer:
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         check_model(job.start)
-        folder = job.adapter.parent
-        job_file = folder / "training-job.json"
-        job_file.write_text(
-            json.dumps(
-                {
-                    "base": job.start.base,
-                    "adapter": job.start.adapter,
-                    "examples": str(job.examples),
-                    "out": str(job.adapter),
-                    "system": job.system,
-                    **job.settings.model_dump(exclude={"start", "replay"}),
-                }
-            )
+        finished = find_finished(job) or run_child(job, on_step)
+        return Trained(
+            model=ModelRef(base=job.start.base, adapter=str(job.adapter)),
+            tokens=finished.tokens,
+            skipped=finished.skipped,
+            loss=finished.loss,
         )
-        child = Child("errata.training.train", job_file, folder / "training.log")
-        loss = float("nan")
-        try:
-            for line in child.lines():
-                if "step" in line:
-                    loss = line["loss"]
-                    on_step(line["step"], line["steps"], loss)
-                elif "tokens" in line:
-                    return Trained(
-                        model=ModelRef(base=job.start.base, adapter=str(job.adapter)),
-                        tokens=line["tokens"],
-                        skipped=line["skipped"],
-                        loss=loss,
-                    )
-        finally:
-            child.close()
-        raise StepFailed(f"the training ended without a word; see {child.log}")
+
+
+def run_child(job: TrainingJob, on_step: OnStep) -> FinishedTraining:
+    child = Child("trainer", job, job.adapter.parent, "training")
+    try:
+        for message in child.messages(FROM_TRAINER):
+            if isinstance(message, FinishedTraining):
+                return message
+            on_step(message.step, message.steps, message.loss)
+    finally:
+        child.close()
+    raise StepFailed(f"the training ended without a word; see {child.log}")

@@ -1,29 +1,51 @@
-"""Exams outside any run: `errata exam` and `errata mark`."""
+"""Exams outside any run: `errata exam`, and the exams that `errata mark` opens."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from errata.agents.errors import ExamError
-from errata.agents.examiner import examine
+from errata.agents.examiner import NotCounted, examine
 from errata.agents.exams import named_questions
 from errata.agents.exams.rows import Skipped
-from errata.agents.jsonl import Journal
-from errata.agents.records import Accuracy, Attempt, Question, Record
+from errata.agents.jsonl import Journal, write_text
+from errata.agents.plain_text import well_formed
+from errata.agents.records import Accuracy, Attempt, Question, Record, Text
 from errata.agents.scores import accuracy
 from errata.agents.student import Student, StudentSettings
-from errata.agents.weights import LocalStudent
+from errata.agents.weights import LocalStudent, check_model
 from errata.graph.watcher import Watcher
+
+PACKAGES = ("errata", "torch", "transformers", "peft")
+"""What computes an answer: another version may give another one."""
 
 
 class Answered(Record):
     """One line of `--out`: whoever answered, the question, and the marked answer."""
 
-    model: str
+    model: Text
     question: Question
     attempt: Attempt
+
+
+class Conditions(Record):
+    """X.settings.json beside `--out X`: all that the answers depend on."""
+
+    student: StudentSettings
+    adapter_sha256: str | None
+    """Of the names and contents of the adapter's files."""
+    exams: Mapping[str, str]
+    """Exam → how many questions, and the SHA-256 of them all in their order."""
+    versions: Mapping[str, str]
+    """Package → its version."""
 
 
 class ExamResult(Record):
@@ -31,15 +53,27 @@ class ExamResult(Record):
 
     exam: str
     result: Accuracy
+    not_counted: int = 0
+    """Questions whose answers have no verdict, through no fault of theirs; not in the result."""
 
 
-class Sitting(Record):
+class Evaluation(Record):
     """What a model reached in one or more exams."""
 
     model: str
     exams: tuple[ExamResult, ...]
     average: float
     """Mean accuracy, each exam counting alike."""
+
+
+@dataclass(frozen=True)
+class OpenedExam:
+    """An exam as the command line names it."""
+
+    name: str
+    questions: Sequence[Question]
+    skipped: Sequence[Skipped] = ()
+    """What was left out of it."""
 
 
 def open_exams(
@@ -50,96 +84,169 @@ def open_exams(
     skip_bad: bool,
     prompts: Path | None,
     watcher: Watcher,
-) -> list[tuple[str, list[Question]]]:
-    """Pairs of name and questions, for exams as the command line names them.
+) -> list[OpenedExam]:
+    """The exams that the command line names.
 
     Raises:
         ExamError: There is no such exam or split, a question is bad, or two exams have one name.
     """
-    opened: list[tuple[str, list[Question]]] = []
+    opened: list[OpenedExam] = []
     for given in names:
         left, _, path = given.partition("=")
         name = left if path or not Path(given).suffix else Path(given).stem
-        if name in (other for other, _ in opened):
+        if name in (other.name for other in opened):
             raise ExamError(f"two exams are called {name!r}: examine them one after the other")
-        skipped: list[Skipped] | None = [] if skip_bad else None
+        skipped: list[Skipped] = []
         questions = named_questions(
-            given, seed, limit, split=split, prompts=prompts, skipped=skipped
+            given, seed, limit, split=split, prompts=prompts, skipped=skipped if skip_bad else None
         )
         if skipped:
             count = len(skipped) + len(questions)
             watcher.say(f"{name}: {len(skipped)} of {count} left out, the first: {skipped[0]}")
-        opened.append((name, questions))
+        opened.append(OpenedExam(name, questions, skipped))
     return opened
 
 
-def sit_exams(
+def evaluate(
     settings: StudentSettings,
-    exams: Sequence[tuple[str, Sequence[Question]]],
+    exams: Sequence[OpenedExam],
     out: Path | None,
     watcher: Watcher,
     student: Student | None = None,
-) -> Sitting:
-    """Accuracy of a model on exams, given as pairs of name and questions.
+) -> Evaluation:
+    """Accuracy of a model on exams.
 
     Args:
-        out: Questions and answers, as they come. A sitting that was stopped goes on from there.
+        out: Questions and answers, as they come. An evaluation that was stopped goes on from
+            there, if all that its answers depend on is as it was.
         student: Asked in place of the weights that `settings` name.
 
     Raises:
-        ExamError: `out` is finished already, or holds the answers of another sitting.
+        ExamError: `out` is finished already, or holds answers that were made otherwise.
         ModelError, StepFailed: The model cannot be had.
+        RunError: `out` cannot be written, or `out.part` is somebody else's.
     """
+    if out is not None and out.exists():
+        raise ExamError(f"{out} is there already: name another file, nothing is written over")
+    if student is None:
+        check_model(settings.model_ref)
     with tempfile.TemporaryDirectory(prefix="errata-exam-") as scratch:
         path = out or Path(scratch) / "answered.jsonl"
-        if path.exists():
-            raise ExamError(f"{path} is there already: name another file, nothing is written over")
         student = student or LocalStudent(settings, Path(scratch))
-        model = str(settings.model_ref)
         with Journal(path, Answered) as journal:
+            same_conditions(journal, conditions(settings, exams))
             try:
                 results = [
-                    ExamResult(
-                        exam=name,
-                        result=sit_one(student, settings, name, questions, journal, watcher),
-                    )
-                    for name, questions in exams
+                    evaluate_one(student, settings, exam, journal, watcher) for exam in exams
                 ]
             finally:
                 student.close()
             journal.finish()
     average = sum(found.result.accuracy for found in results) / len(results)
-    return Sitting(model=model, exams=tuple(results), average=average)
+    return Evaluation(model=str(settings.model_ref), exams=tuple(results), average=average)
 
 
-def sit_one(
+def evaluate_one(
     student: Student,
     settings: StudentSettings,
-    name: str,
-    questions: Sequence[Question],
+    exam: OpenedExam,
     journal: Journal[Answered],
     watcher: Watcher,
-) -> Accuracy:
-    model = str(settings.model_ref)
-    known = {question.id: question for question in questions}
-    attempts = []
-    for line in journal.records:
-        if not line.attempt.id.endswith(f"@{name}"):
-            continue
-        if line.model != model or known.get(line.question.id) != line.question:
-            raise ExamError(
-                f"{journal.path}.part holds answers of another sitting ({line.model}, "
-                f"{line.question.id}): name another file, or delete it to begin anew"
-            )
-        attempts.append(line.attempt)
-    watcher.progress(name, len(attempts), len(questions))
-    done = frozenset(attempt.question_id for attempt in attempts)
+) -> ExamResult:
+    known = {question.id: question for question in exam.questions}
+    attempts = [
+        line.attempt
+        for line in journal.records
+        if line.attempt.id == f"{line.question.id}@{exam.name}"
+        and line.question == known.get(line.question.id)
+    ]
     right = sum(attempt.correct for attempt in attempts)
-    for attempt in examine(student, settings.model_ref, questions, name, done):
+    total = len(exam.questions)
+    watcher.progress(exam.name, len(attempts), total)
+    done = frozenset(attempt.question_id for attempt in attempts)
+    left = NotCounted(watcher.say)
+    for attempt in examine(student, settings.model_ref, exam.questions, exam.name, done, left):
         attempts.append(attempt)
         right += attempt.correct
         question = known[attempt.question_id]
-        journal.add(Answered(model=model, question=question, attempt=attempt))
-        right = sum(attempt.correct for attempt in attempts)
-        watcher.progress(name, len(attempts), len(questions), f"{right / len(attempts):.0%} right")
-    return accuracy(questions, attempts)
+        journal.add(Answered(model=str(settings.model_ref), question=question, attempt=attempt))
+        watcher.progress(exam.name, len(attempts), total, f"{right / len(attempts):.0%} right")
+    counted = [question for question in exam.questions if question.id not in left.answers]
+    if not counted:
+        raise ExamError(
+            f"{exam.name}: no answer has a verdict, {len(left.answers)} are not counted"
+        )
+    return ExamResult(
+        exam=exam.name, result=accuracy(counted, attempts), not_counted=len(left.answers)
+    )
+
+
+# What answers depend on.
+
+
+def conditions(settings: StudentSettings, exams: Sequence[OpenedExam]) -> Conditions:
+    said = {name: well_formed(s) for name, s in settings if isinstance(s, str)}
+    return Conditions(
+        student=settings.model_copy(update=said),
+        adapter_sha256=None if settings.adapter is None else digest_of(Path(settings.adapter)),
+        exams={exam.name: questions_of(exam) for exam in exams},
+        versions={package: version(package) for package in PACKAGES},
+    )
+
+
+def same_conditions(journal: Journal[Answered], now: Conditions) -> None:
+    """Writes down what the answers depend on; where there are some already, compares.
+
+    Raises:
+        ExamError: They were made otherwise, or nobody knows how.
+    """
+    path = journal.path.with_name(journal.path.name + ".settings.json")
+    part = f"{journal.path}.part"
+    if not journal.records and not path.exists():
+        write_text(path, now.model_dump_json(indent=2) + "\n")
+        return
+    try:
+        then = Conditions.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise ExamError(
+            f"{path}, which says how the answers in {part} were made, cannot be read: move both "
+            "away, or name another file"
+        ) from None
+    if not journal.records:  # of a start that failed
+        write_text(path, now.model_dump_json(indent=2) + "\n")
+        return
+    was, is_ = flat(then.model_dump(mode="json")), flat(now.model_dump(mode="json"))
+    for name in {**was, **is_}:
+        if was.get(name) != is_.get(name):
+            raise ExamError(
+                f"{part} holds answers of another evaluation, with {name} = {was.get(name)!r}, "
+                f"not {is_.get(name)!r}: set that as it was, name another file, or delete it to "
+                "begin anew"
+            )
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = isinstance(value, Mapping)
+        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return found
+
+
+def digest_of(folder: Path) -> str:
+    """SHA-256 of the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        digest.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as content:
+            while block := content.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def questions_of(exam: OpenedExam) -> str:
+    digest = hashlib.sha256()
+    for question in exam.questions:
+        digest.update(question.model_dump_json().encode() + b"\n")
+    return f"{len(exam.questions)} questions, {digest.hexdigest()[:16]}"

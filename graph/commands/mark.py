@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from errata.agents.errors import ExamError
-from errata.agents.examiner import mark_all
+from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.exams import plain
-from errata.agents.exams.layouts import LAYOUTS, read_layout, stem, wording
+from errata.agents.exams.files import row_question
+from errata.agents.exams.layouts import LAYOUTS, stem, wording
 from errata.agents.exams.rows import Unreadable, line_items
 from errata.agents.jsonl import Journal
 from errata.agents.records import Question, Record
 from errata.agents.scores import pass_at_k, wilson
+from errata.graph.commands.exam import OpenedExam
 from errata.graph.watcher import Watcher
 
 
@@ -41,6 +40,8 @@ class Marks(Record):
     answered: int
     """Questions with a response."""
     unanswered: int
+    left_out: int
+    """Responses to questions that are left out of the exam; not marked."""
     samples: int
     """Responses to each question; the fewest, where they differ."""
     accuracy: float
@@ -53,37 +54,47 @@ class Marks(Record):
     """Kind → (right, marked) responses."""
     reasons: Mapping[str, int]
     """Right responses, and wrong ones by what decided."""
+    not_counted: int = 0
+    """Responses without a verdict, through no fault of theirs; in none of the other numbers."""
 
 
-def mark_responses(
-    exam: str, questions: Sequence[Question], file: Path, out: Path | None, watcher: Watcher
-) -> Marks:
+def mark_responses(exam: OpenedExam, file: Path, out: Path | None, watcher: Watcher) -> Marks:
     """Marks a file of responses; verdicts go to `out` as they come.
 
     Raises:
         ExamError: A line that is no response, or to no question of the exam; `out` is there.
         SandboxError: Generated code cannot be run safely here.
+        RunError: `out` cannot be written, or `out.part` is somebody else's.
     """
     if out is not None and out.exists():
         raise ExamError(f"{out} is there already: name another file, nothing is written over")
-    responses = list(read_responses(exam, questions, file))
+    responses, left_out = read_responses(exam, file)
     marked: list[tuple[Question, Marked]] = []
     right = 0
-    watcher.progress(exam, 0, len(responses))
-    for question, (id, _), verdict in mark_all(responses, lambda response: response[1]):
-        line = Marked(id=id or question.id, **verdict.model_dump())
-        marked.append((question, line))
-        right += line.correct
-        watcher.progress(exam, len(marked), len(responses), f"{right / len(marked):.0%} right")
-    if out is not None:
-        with Journal(out, Marked) as journal:
-            for _, line in marked:
+    left = NotCounted(watcher.say)
+    with nullcontext() if out is None else Journal(out, Marked, anew=True) as journal:
+        watcher.progress(exam.name, 0, len(responses))
+        for question, (id, _), verdict in mark_all(responses, lambda response: response[1], left):
+            line = Marked(id=id or question.id, **verdict.model_dump())
+            marked.append((question, line))
+            right += line.correct
+            note = f"{right / len(marked):.0%} right"
+            watcher.progress(exam.name, len(marked), len(responses), note)
+            if journal is not None:
                 journal.add(line)
+        if journal is not None:
             journal.finish()
-    return summed_up(exam, len(questions), marked)
+    if not marked:
+        raise ExamError(f"{exam.name}: no response has a verdict, {len(responses)} are not counted")
+    return summed_up(exam, marked, left_out, left)
 
 
-def summed_up(exam: str, asked: int, marked: Sequence[tuple[Question, Marked]]) -> Marks:
+def summed_up(
+    exam: OpenedExam,
+    marked: Sequence[tuple[Question, Marked]],
+    left_out: int,
+    left: NotCounted,
+) -> Marks:
     by_question: dict[str, list[bool]] = defaultdict(list)
     by_kind: dict[str, tuple[int, int]] = {}
     reasons: Counter[str] = Counter()
@@ -101,22 +112,24 @@ def summed_up(exam: str, asked: int, marked: Sequence[tuple[Question, Marked]]) 
     }
     single = all(len(found) == 1 for found in by_question.values())
     return Marks(
-        exam=exam,
+        exam=exam.name,
+        left_out=left_out,
         responses=len(marked),
         answered=answered,
-        unanswered=asked - answered,
+        unanswered=len(exam.questions) - len(by_question.keys() | left.answers.keys()),
         samples=samples,
         accuracy=pass_at[1],
         ci95=wilson(sum(line.correct for _, line in marked), answered) if single else None,
         pass_at=pass_at,
         by_kind=dict(sorted(by_kind.items())) if by_kind.keys() != {""} else {},
         reasons=dict(reasons.most_common()),
+        not_counted=left.answers.total(),
     )
 
 
 def family(why: str) -> str:
     """What sort of reason this is: the words before its details."""
-    if re.match(r".* is not ", why):
+    if " is not " in why and not why.startswith(("raises ", "fails: ", "syntax error: ")):
         return "another answer"
     if why.startswith("does not define"):
         return "does not define the function"
@@ -124,64 +137,141 @@ def family(why: str) -> str:
 
 
 def read_responses(
-    exam: str, questions: Sequence[Question], file: Path
-) -> Iterator[tuple[Question, tuple[str | None, str]]]:
-    """Questions, each with the id that the line gave, if any, and the response; in file order.
+    exam: OpenedExam, file: Path
+) -> tuple[list[tuple[Question, tuple[str | None, str]]], int]:
+    """Questions, each with the id that the line gave, if any, and the response, in file order;
+    and how many responses were to questions that are left out of the exam.
 
     Raises:
         ExamError: The line is named.
     """
-    finder = Finder(exam, questions)
-    found = 0
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ExamError(f"{file} cannot be read ({error.strerror}): check its path") from None
     except UnicodeDecodeError as error:
         raise ExamError(f"{file} is not UTF-8 (byte {error.start}): convert it first") from None
+    finder = Finder(exam)
+    responses: list[tuple[Question, tuple[str | None, str]]] = []
+    left_out = 0
     for _, where, fields in line_items(text, file):
         if isinstance(fields, Unreadable):
             raise ExamError(f"{where} is {fields.why}")
         if not isinstance(fields, dict) or not isinstance(fields.get("response"), str):
             raise ExamError(f'{where} has no text "response": write {{"id": …, "response": "…"}}')
-        found += 1
-        yield finder.find(fields, where), (given_id(fields), fields["response"])
-    if not found:
+        question = finder.find(fields, where)
+        if question is None:
+            left_out += 1
+        else:
+            responses.append((question, (given_id(fields), fields["response"])))
+    if left_out and not responses:
+        raise ExamError(f"{file} has responses only to questions that were left out of the exam")
+    if not responses:
         raise ExamError(f"{file} holds no responses: write one object a line")
+    return responses, left_out
 
 
 def given_id(fields: Mapping[str, Any]) -> str | None:
     return next((str(fields[n]) for n in ("id", "task_id") if fields.get(n) is not None), None)
 
 
+def folded(text: str) -> str:
+    """One space wherever there is white space."""
+    return " ".join(text.split())
+
+
+WAYS = (str, folded, plain)
+"""Ways to compare wordings, the strictest first: `plain` takes `(a and b) or c` for
+`a and (b or c)`, so it must not decide where the text itself is there."""
+
+
 class Finder:
     """Finds the question of a response, by its id or by the question's own fields."""
 
-    def __init__(self, exam: str, questions: Sequence[Question]) -> None:
+    def __init__(self, exam: OpenedExam) -> None:
         self.exam = exam
+        self.made: Counter[str] = Counter()
+        """Question → responses to it so far."""
+        short = [question.id.partition("-")[2] for question in exam.questions]
+        often = Counter(short)
         # MBPP's own ids are bare numbers, which errata calls mbpp-11.
-        self.by_id = {question.id.partition("-")[2]: question for question in questions}
-        self.by_id |= {question.id: question for question in questions}
-        self.by_wording: dict[str, list[Question]] = defaultdict(list)
-        for question in questions:
-            for text in {question.prompt, stem(question)}:
-                self.by_wording[plain(text)].append(question)
+        self.by_id = {
+            name: question
+            for name, question in zip(short, exam.questions, strict=True)
+            if often[name] == 1
+        } | {question.id: question for question in exam.questions}
+        self.left_out: set[str] = set()
+        for skipped in exam.skipped:
+            given = given_id(skipped.fields)
+            self.left_out |= {skipped.id} if given is None else {given, f"{exam.name}-{given}"}
+        self.indexes: dict[Callable[[str], str], tuple[dict[str, list[Question]], set[str]]] = {}
 
-    def find(self, fields: Mapping[str, Any], where: str) -> Question:
-        """Raises: ExamError: The exam has no such question."""
+    def find(self, fields: Mapping[str, Any], where: str) -> Question | None:
+        """None: the question is left out of the exam.
+
+        Raises:
+            ExamError: The exam has no such question, or several.
+        """
         given = given_id(fields)
         if given is not None and given in self.by_id:
-            return self.by_id[given]
-        found = self.by_wording.get(plain(wording(fields)), [])
-        if not found:
-            near = difflib.get_close_matches(given or "", self.by_id, n=1)
+            return self.dealt([self.by_id[given]])
+        if given in self.left_out:
+            return None
+        text = wording(fields)
+        for way in WAYS:
+            questions, left_out = self.index(way)
+            key = way(text)
+            if key and key in questions:
+                return self.dealt(self.alike(questions[key], fields, where))
+            if key and key in left_out:
+                return None
+        near = difflib.get_close_matches((given or "")[:100], self.by_id, n=1)
+        raise ExamError(
+            f"{where}: {self.exam.name} has no question "
+            + (f"with the id {given[:60]!r}" if given else f"worded {text[:60]!r}")
+            + (f"; did you mean {near[0]!r}?" if near else "; check the exam and its split")
+        )
+
+    def index(self, way: Callable[[str], str]) -> tuple[dict[str, list[Question]], set[str]]:
+        """Wording → its questions; and the wordings of those left out."""
+        if way not in self.indexes:
+            found: dict[str, list[Question]] = defaultdict(list)
+            for question in self.exam.questions:
+                for text in {way(question.prompt), way(stem(question))}:
+                    found[text].append(question)
+            left_out = {way(wording(skipped.fields)) for skipped in self.exam.skipped}
+            self.indexes[way] = dict(found), left_out
+        return self.indexes[way]
+
+    def alike(self, found: list[Question], fields: Mapping[str, Any], where: str) -> list[Question]:
+        """Of questions with the same words, those with the options, tests and target of `fields`.
+
+        Raises:
+            ExamError: They are answered differently.
+        """
+        if not same_answer(found):
+            layout = next((name for name in LAYOUTS if name == self.exam.name), None)
+            with suppress(ValueError, RecursionError):  # the line holds no whole question
+                whole = row_question(fields, "same", layout)
+                found = [q for q in found if q.answer == whole.answer] or found
+                found = [q for q in found if q.target == whole.target] or found
+        if not same_answer(found) and isinstance(target := fields.get("target"), str):
+            found = [q for q in found if q.target == target.strip()] or found
+        if not same_answer(found):
             raise ExamError(
-                f"{where}: {self.exam} has no question "
-                + (f"with the id {given!r}" if given else f"worded {wording(fields)[:60]!r}")
-                + (f"; did you mean {near[0]!r}?" if near else "; check the exam and its split")
+                f"{where}: {self.exam.name} has {len(found)} questions worded like this with "
+                f"other answers ({found[0].id}, {found[1].id}): give each response the id of its "
+                "question"
             )
-        if len(found) > 1 and self.exam in LAYOUTS:  # the same words with other options
-            with suppress(ExamError, ValidationError):
-                whole = read_layout(self.exam, fields, "same")
-                found = [question for question in found if question.answer == whole.answer] or found
-        return found[0]
+        return found
+
+    def dealt(self, twins: Sequence[Question]) -> Question:
+        """Of equal questions, the one with the fewest responses so far: each gets its own."""
+        question = min(twins, key=lambda twin: self.made[twin.id])
+        self.made[question.id] += 1
+        return question
+
+
+def same_answer(questions: Sequence[Question]) -> bool:
+    first = questions[0]
+    return all(q.answer == first.answer and q.target == first.target for q in questions)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, TypeVar
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from errata.agents.plain_text import visible
 from errata.agents.records import Accuracy
 
 T = TypeVar("T")
@@ -20,9 +20,6 @@ T = TypeVar("T")
 Lines = list[tuple[str, str]]
 """(label, text)."""
 
-# What a terminal obeys instead of showing: C0 and C1 but for tab and newline, and the marks that
-# turn the direction of writing.
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 ASCII = str.maketrans(
     {"→": "->", "●": "*", "○": "o", "─": "-", "┆": ":", "·": "|", "…": "...", "█": "#"}
     | dict(zip("▁▂▃▄▅▆▇", "__..--^", strict=True))
@@ -52,7 +49,7 @@ class Printer:
         self.print(title, "bold")
 
     def text(self, said: str, style: str = "") -> Text:
-        said = CONTROL.sub(lambda found: ascii(found.group())[1:-1], said.replace("\r\n", "\n"))
+        said = visible(said.replace("\r\n", "\n"))
         if self.console.options.ascii_only:
             said = said.translate(ASCII)
         encoding = self.console.encoding

@@ -34,7 +34,7 @@ class TerminalWatcher:
         self.step = ""
         self.began: tuple[float, int] | None = None
         """When the step began to count, and where: a resumed one has a part done."""
-        self.told = clock()
+        self.last_line_at = clock()
         self.lock = Lock()  # a cache of replies may say something from another thread
         self.bar = Progress(
             BarColumn(bar_width=28),
@@ -60,8 +60,8 @@ class TerminalWatcher:
             state = self.state(now, done, total, note)
             [task] = self.bar.task_ids
             self.bar.update(task, completed=done, total=total or None, state=state)
-        if not self.out.console.is_interactive and now - self.told >= EVERY_S:
-            self.told = now
+        if not self.out.console.is_interactive and now - self.last_line_at >= EVERY_S:
+            self.last_line_at = now
             self.out.print(f"{step}: {state}")
 
     def state(self, now: float, done: int, total: int, note: str) -> str:
@@ -76,7 +76,7 @@ class TerminalWatcher:
         return ", ".join(parts)
 
     def say(self, text: str) -> None:
-        self.told = self.clock()
+        self.last_line_at = self.clock()
         with self.lock:
             for task in self.bar.task_ids:
                 self.bar.remove_task(task)

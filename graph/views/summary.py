@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shlex
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from errata.agents.records import Accuracy
-from errata.graph.commands.exam import Sitting
-from errata.graph.commands.mark import Marks
 from errata.graph.report import Gain, Report
-from errata.graph.run_folder import RunFolder
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
     Column,
@@ -30,9 +22,6 @@ from errata.graph.views.printer import (
     scale,
     whisker,
 )
-from errata.graph.views.trace import events_of, print_trace, step_under_way
-
-__all__ = ["print_marks", "print_runs", "print_sitting", "print_summary", "print_trace"]
 
 MOST_KINDS = 24
 STEPS = ("examine", "contrast", "diagnose", "write", "train")
@@ -203,143 +192,3 @@ def show_use(report: Report, folder: Path, out: Printer) -> None:
     out.unwrapped(f"The picture: {folder / 'report.svg'}")
     out.unwrapped(f"The numbers: {folder / 'report.json'}")
     out.unwrapped(f"What each agent saw and said: errata trace {shlex.quote(report.name)}")
-
-
-def print_sitting(found: Sitting, console: Console) -> None:
-    """What a model reached in one exam or several."""
-    out = Printer(console)
-    if len(found.exams) > 1:
-        out.heading(found.model)
-        table = grid("left", "right", "right", "right", "plot", "right")
-        table.add_row(*(out.text(t, "dim") for t in ("", "right", "asked", "95% interval", "", "")))
-        for exam in found.exams:
-            reached = exam.result
-            table.add_row(
-                out.text(exam.exam),
-                out.text(f"{reached.accuracy:.1%}", "bold"),
-                out.text(f"{reached.n}", "dim"),
-                out.text(interval(reached), "dim"),
-                out.text(whisker(reached, max(12, min(32, console.width - 60)), True), "cyan"),
-                out.text(f"{reached.unclear} unclear" if reached.unclear else "", "dim"),
-            )
-        table.add_row(out.text("average"), out.text(f"{found.average:.1%}", "bold"), "", "", "", "")
-        out.print(table)
-        for exam in found.exams:
-            if exam.result.by_kind:
-                out.heading(exam.exam)
-                show_kinds(exam.result, out)
-    else:
-        reached = found.exams[0].result
-        low, high = reached.ci95
-        out.print(f"{reached.accuracy:.1%} right: {reached.correct} of {reached.n}", "bold")
-        out.print(f"95% interval {low:.1%} to {high:.1%}", "dim")
-        if reached.unclear:
-            out.print(f"{reached.unclear} without an answer that could be read", "dim")
-        if reached.by_kind:
-            out.print("")
-            show_kinds(reached, out)
-
-
-def show_kinds(found: Accuracy, out: Printer) -> None:
-    table = grid("left", "right", "plot")
-    for kind, (right, asked) in sorted(
-        found.by_kind.items(), key=lambda item: (-item[1][0] / item[1][1], item[0])
-    ):
-        bar = "█" * round(20 * right / asked)
-        table.add_row(
-            out.text(kind or "(no kind)"), out.text(f"{right}/{asked}"), out.text(bar, "cyan")
-        )
-    out.print(table)
-
-
-def print_marks(found: Marks, console: Console) -> None:
-    """The verdicts on responses that were made elsewhere."""
-    out = Printer(console)
-    out.heading(f"{found.exam}: {count(found.responses, 'response')}")
-    table = grid("left", "right", "right", "right")
-    table.add_row(*(out.text(title, "dim") for title in ("", "", "95% interval", "")))
-    for k, share in found.pass_at.items():
-        bounds = found.ci95 if k == 1 and found.samples == 1 else None
-        table.add_row(
-            out.text("right" if found.samples == 1 else f"pass@{k}"),
-            out.text(f"{share:.1%}", "bold"),
-            out.text(f"{bounds[0]:.1%} to {bounds[1]:.1%}" if bounds else "", "dim"),
-            out.text(f"of {count(found.answered, 'question')}", "dim"),
-        )
-    out.print(table)
-    if found.samples > 1:
-        out.print("unbiased, from each question's samples", "dim")
-    if found.unanswered:
-        out.print(f"{count(found.unanswered, 'question')} without a response, not counted", "dim")
-    out.heading("Why")
-    table = grid("right", "left")
-    for reason, number in found.reasons.items():
-        table.add_row(out.text(f"{number}", "bold"), out.text(reason))
-    out.print(table)
-    if found.by_kind:
-        out.heading("By kind, responses")
-        table = grid("left", "right")
-        for kind, (right, asked) in found.by_kind.items():
-            table.add_row(out.text(kind or "(no kind)"), out.text(f"{right}/{asked}"))
-        out.print(table)
-
-
-def print_runs(folders: Sequence[RunFolder], console: Console) -> None:
-    """A line a run: how it stands, and what it gained."""
-    out = Printer(console)
-    if not folders:
-        out.print("There are no runs here yet: `errata demo` makes one.")
-        return
-    table = grid("left", "left", "right", "left", "right", "left")
-    names = ("run", "status", "rounds", "sealed test", "gain", "last written")
-    table.add_row(*(out.text(name, "dim") for name in names))
-    unfinished = False
-    for folder in folders:
-        status, rounds, test, gain = standing(folder)
-        unfinished |= status.startswith("unfinished")
-        files = [path for path in folder.path.glob("*") if path.suffix in (".json", ".jsonl")]
-        when = datetime.fromtimestamp(max(path.stat().st_mtime for path in files))
-        table.add_row(
-            *(out.text(cell) for cell in (folder.name, status, rounds, test, gain)),
-            out.text(f"{when:%Y-%m-%d %H:%M}"),
-        )
-    out.print(table)
-    if unfinished:
-        out.print("`errata resume NAME` goes on with an unfinished run.", "dim")
-
-
-def standing(folder: RunFolder) -> tuple[str, str, str, str]:
-    """Status, rounds, test before → after, gain: what print_runs says of one run."""
-    path = folder.path / "report.json"
-    if path.exists():
-        try:
-            report = Report.model_validate_json(path.read_bytes())
-        except ValidationError:
-            return "finished, by another version of errata", "", "", ""
-        test = report.test
-        return (
-            report.status,
-            str(len(report.rounds) - 1),
-            f"{test.base.accuracy:.1%} → {test.final.accuracy:.1%}",
-            f"{100 * test.gain.accuracy:+.1f}",
-        )
-    events = events_of(folder)
-    now = step_under_way(events)
-    status = "at work" if at_work(folder) else "unfinished"
-    if now == "review":
-        status = "unfinished, waits for your review"
-    elif now:
-        status += f": {now}"
-    return status, str(max((event["round"] for event in events), default=0)), "", ""
-
-
-def at_work(folder: RunFolder) -> bool:
-    """Whether a process holds the folder."""
-    try:
-        with (folder.path / "lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False

@@ -31,6 +31,7 @@ from errata.agents.scores import accuracy
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
+from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
 
@@ -90,26 +91,28 @@ class Story:
     def refusals(self, index: int) -> list[Refusal | Unusable]:
         return [line.result for line in self.of_round(index, "refusals", RefusalLine)]
 
-    def told(self, index: int, event: str) -> list[dict[str, Any]]:
+    def events_named(self, index: int, event: str) -> list[dict[str, Any]]:
         return [e for e in self.events if e["round"] == index and e["event"] == event]
 
     def seconds(self, index: int, *steps: str) -> str:
         """` · 12 s`, or nothing where no step is finished."""
-        found = [e["seconds"] for e in self.told(index, "step finished") if e["step"] in steps]
+        found = [
+            e["seconds"] for e in self.events_named(index, "step finished") if e["step"] in steps
+        ]
         return f" · {duration(sum(found))}" if found else ""
 
     def verdict(self, index: int) -> str:
         """`promoted`, `dropped` or, before it is examined, nothing."""
-        return next((v for v in ("promoted", "dropped") if self.told(index, v)), "")
+        return next((v for v in ("promoted", "dropped") if self.events_named(index, v)), "")
 
     def calls(self, index: int, agent: str) -> list[dict[str, Any]]:
         return [
             call
-            for call in self.told(index, "llm call")
+            for call in self.events_named(index, "llm call")
             if call["agent"].replace("_", " ") == agent
         ]
 
-    def sitting(self, exam: str, attempts: Sequence[Attempt]) -> str:
+    def exam_line(self, exam: str, attempts: Sequence[Attempt]) -> str:
         """`dev 33.3% (18 of 54)`, or how far it came."""
         questions = so_far(self.folder.exam(exam), Question)
         if len(attempts) < len(questions):
@@ -140,7 +143,7 @@ def trace_tree(story: Story, out: Printer) -> Tree:
         branch = tree.add(out.text("Sealed test", "bold"))
         for name, attempts in sat.items():
             if attempts:
-                branch.add(out.text(f"{name} model: {story.sitting('test', attempts)}"))
+                branch.add(out.text(f"{name} model: {story.exam_line('test', attempts)}"))
     if now := step_under_way(story.events):
         tree.add(out.text(f"unfinished: `{now}` has begun and not ended", "yellow"))
     return tree
@@ -150,11 +153,11 @@ def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:
     dev = story.attempts(index, "dev")
     if not dev:
         return
-    says = [story.sitting("dev", dev)]
+    says = [story.exam_line("dev", dev)]
     if verdict := story.verdict(index) if index else "":
         says.append(verdict)
     if practice := story.attempts(index, "practice"):
-        says.append(story.sitting("practice", practice))
+        says.append(story.exam_line("practice", practice))
     branch.add(out.agent("Examiner", " · ".join(says) + story.seconds(index, "examine")))
 
 
@@ -236,8 +239,8 @@ def add_writer(branch: Tree, story: Story, out: Printer, index: int) -> None:
 
 
 def add_trainer(branch: Tree, story: Story, out: Printer, index: int) -> None:
-    steps = last_training(story.told(index, "step"))
-    ended = story.told(index, "trained")
+    steps = last_training(story.events_named(index, "step"))
+    ended = story.events_named(index, "trained")
     if not (steps or ended):
         return
     says: list[str] = []
@@ -354,7 +357,9 @@ def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mis
             branch.add(out.lines(written(refusal.draft)))
         if isinstance(refusal, Unusable) and refusal.source_id in sources:
             node.add(out.agent("Data Writer", f"nothing could be written: {refusal.reason}"))
-    calls = [c for c in story.told(index, "llm call") if sources & set(c["source_id"].split())]
+    calls = [
+        c for c in story.events_named(index, "llm call") if sources & set(c["source_id"].split())
+    ]
     add_calls(node, out, calls)
 
 
@@ -365,9 +370,9 @@ def add_answer(node: Tree, story: Story, out: Printer, index: int, id: str) -> N
         verdict = "right" if attempt.correct else "wrong"
         node.add(Group(out.agent("Student", f"answered {verdict}"), out.lines(answer(attempt))))
     elif story.verdict(index) == "dropped":
-        node.add(out.agent("Student", "this round's model was dropped: it did not sit practice"))
+        node.add(out.agent("Student", "this round's model was dropped: it was not asked practice"))
     elif story.verdict(index) == "promoted":
-        node.add(out.agent("Student", "did not sit practice: the run stopped with this model"))
+        node.add(out.agent("Student", "was not asked practice: the run stopped with this model"))
     else:
         node.add(out.agent("Student", "no answer of this round's model yet"))
 
@@ -386,7 +391,7 @@ def seen(mistake: Mistake) -> Lines:
 
 def answer(attempt: Attempt) -> Lines:
     lines = [("student", attempt.response or "(nothing)")]
-    if attempt.cut:
+    if attempt.truncated:
         lines.append(("", "(cut off at the token limit)"))
     lines.append(("marked", attempt.why))
     return lines
@@ -428,9 +433,7 @@ def so_far(path: Path, of: type[R]) -> list[R]:
     """The whole lines of a file, also of one that is still being written; none is no error."""
     for there in (path, path.with_name(path.name + ".part")):
         if there.exists():
-            data = there.read_bytes()
-            lines = data[: data.rfind(b"\n") + 1].splitlines()
-            return [of.model_validate_json(line) for line in lines]
+            return [of.model_validate_json(line) for line in read_lines(there, whole=True)]
     return []
 
 

@@ -12,17 +12,17 @@ from functools import partial
 from typing import Any
 
 import pytest
-from openai_server import Fault, OpenAIServer, Reply, completion, error
-from test_llm import GOOD, diagnosis, line_to, mistake
+from test_llm import GOOD, client_for, diagnosis, mistake
 
 from errata.agents.chat_models.cache import ReplyCache
-from errata.agents.chat_models.client import Line, apart
+from errata.agents.chat_models.client import ChatClient, split_thinking
 from errata.agents.chat_models.ledger import Budget, Ledger
-from errata.agents.chat_models.pacing import Pace, Traffic, TriedInVainError
+from errata.agents.chat_models.pacing import Pacing, RateLimit, RetriesExhaustedError
 from errata.agents.data_writer import Ask
 from errata.agents.errors import BudgetSpent, InstructorError
 from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.records import Diagnosis, LlmCall, Unusable
+from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, completion, error
 
 
 def jobs(count: int, do: Callable[[int], Awaitable[int]]) -> list[Callable[[], Awaitable[int]]]:
@@ -46,7 +46,7 @@ def test_all_jobs_are_done_side_by_side_up_to_the_limit() -> None:
         under_way.remove(number)
         return number
 
-    assert sorted(Traffic(concurrency=4).run(jobs(30, job))) == list(range(30))
+    assert sorted(Pacing(concurrency=4).run(jobs(30, job))) == list(range(30))
     assert most == 4
 
 
@@ -58,7 +58,7 @@ def test_no_more_is_begun_than_was_taken_so_a_kill_loses_little() -> None:
         begun += 1
         return number
 
-    results = Traffic(concurrency=3).run(jobs(30, job))
+    results = Pacing(concurrency=3).run(jobs(30, job))
     for taken in range(10):
         next(results)
         time.sleep(0.01)
@@ -79,7 +79,7 @@ def test_left_early_it_cancels_what_is_under_way() -> None:
             raise
         return number
 
-    results = Traffic(concurrency=5).run(jobs(9, job))
+    results = Pacing(concurrency=5).run(jobs(9, job))
     assert next(results) == 0
     time.sleep(0.05)
     results.close()
@@ -89,12 +89,12 @@ def test_left_early_it_cancels_what_is_under_way() -> None:
 def test_one_call_in_vain_stops_no_other_and_is_raised_at_the_end() -> None:
     async def job(number: int) -> int:
         if number == 3:
-            raise TriedInVainError("three")
+            raise RetriesExhaustedError("three")
         return await slowly(number)
 
     taken: list[int] = []
     with pytest.raises(InstructorError, match="three"):
-        taken.extend(Traffic(concurrency=2).run(jobs(20, job)))
+        taken.extend(Pacing(concurrency=2).run(jobs(20, job)))
     assert sorted(taken) == [number for number in range(20) if number != 3]
 
 
@@ -104,10 +104,10 @@ def test_a_server_that_only_fails_is_given_up_after_some_calls() -> None:
     async def job(number: int) -> int:
         nonlocal begun
         begun += 1
-        raise TriedInVainError("dead")
+        raise RetriesExhaustedError("dead")
 
     with pytest.raises(InstructorError, match="dead"):
-        list(Traffic(concurrency=2).run(jobs(1000, job)))
+        list(Pacing(concurrency=2).run(jobs(1000, job)))
     assert begun <= 7
 
 
@@ -119,29 +119,29 @@ def test_a_spent_budget_lets_what_is_under_way_end() -> None:
 
     taken: list[int] = []
     with pytest.raises(BudgetSpent):
-        taken.extend(Traffic(concurrency=3).run(jobs(50, job)))
+        taken.extend(Pacing(concurrency=3).run(jobs(50, job)))
     assert set(taken) >= {0, 1, 2, 3, 4}
     assert len(taken) < 10
 
 
 def test_requests_are_spread_evenly_over_the_minute() -> None:
     sent: list[float] = []
-    traffic = Traffic(concurrency=8, requests_per_minute=1200)
+    pacing = Pacing(concurrency=8, requests_per_minute=1200)
 
     async def call() -> int:
         sent.append(time.monotonic())
         return 0
 
-    list(traffic.run(jobs(10, lambda number: traffic.send(call))))
+    list(pacing.run(jobs(10, lambda number: pacing.send(call))))
     assert sent[-1] - sent[0] >= 9 * 0.05 - 0.01
 
 
 def test_tokens_count_as_they_were_taken_and_not_as_they_were_guessed() -> None:
-    pace = Pace(60_000)
-    assert pace.take(1000) == 0
-    pace.take(-500)
-    assert pace.take(0) == pytest.approx(0.5, abs=0.05)
-    assert Pace(None).take(10**9) == 0
+    limit = RateLimit(60_000)
+    assert limit.reserve(1000) == 0
+    limit.reserve(-500)
+    assert limit.reserve(0) == pytest.approx(0.5, abs=0.05)
+    assert RateLimit(None).reserve(10**9) == 0
 
 
 def diagnosed_by(
@@ -149,10 +149,9 @@ def diagnosed_by(
 ) -> tuple[list[Diagnosis | Unusable], OpenAIServer, list[LlmCall], float]:
     calls: list[LlmCall] = []
     with OpenAIServer(reply) as server:
-        line = line_to(server, calls.append, **({"retries": 2} | changes))
-        line.traffic.first_rest_s = 0.02
+        client = client_for(server, calls.append, **({"retries": 2, "backoff_s": 0.02} | changes))
         start = time.monotonic()
-        found = list(LlmInstructor(line).diagnose([mistake(n) for n in range(1, count + 1)]))
+        found = list(LlmInstructor(client).diagnose([mistake(n) for n in range(1, count + 1)]))
     return found, server, calls, time.monotonic() - start
 
 
@@ -185,8 +184,31 @@ def test_the_pause_may_be_a_date_and_holds_for_all_calls() -> None:
 
 
 def test_a_pause_that_is_too_long_is_told_and_not_waited_for() -> None:
-    with pytest.raises(InstructorError, match="wait and resume"):
+    with pytest.raises(InstructorError, match="wait 24 h, as it asks, and resume"):
         diagnosed_by(lambda request: error(429, "tomorrow", Retry_After="86400"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("36000", "10 h"), ("604800", "7 days"), ("9" * 30, "wait and resume")],
+    ids=["10 hours", "a week", "no number that could be"],
+)
+def test_how_long_a_server_asks_to_wait_is_said(asked: str, told: str) -> None:
+    with pytest.raises(InstructorError, match=told):
+        diagnosed_by(lambda request: error(429, "later", Retry_After=asked), retries=0)
+
+
+def test_a_server_that_only_redirects_is_said_to_and_not_asked_again() -> None:
+    asked = 0
+
+    def reply(request: dict[str, Any]) -> Reply:
+        nonlocal asked
+        asked += 1
+        return Fault(307, headers={"Location": "/v1/chat/completions"})
+
+    with pytest.raises(InstructorError, match="redirects again and again: let base_url name"):
+        diagnosed_by(reply)
+    assert asked <= 25  # the client's own limit, once
 
 
 def test_a_spent_quota_is_not_tried_again() -> None:
@@ -244,8 +266,8 @@ def refusing(*forms: str) -> Callable[[dict[str, Any]], Reply]:
 def test_the_form_that_a_server_takes_is_found_once(forms: tuple[str, ...], method: str) -> None:
     with OpenAIServer(refusing(*forms)) as server:
         calls: list[LlmCall] = []
-        line = line_to(server, calls.append)
-        instructor = LlmInstructor(line)
+        client = client_for(server, calls.append)
+        instructor = LlmInstructor(client)
         assert len(list(instructor.diagnose([mistake(n) for n in range(1, 9)]))) == 8
         assert instructor.chat.method == method
         asked = server.calls
@@ -270,7 +292,17 @@ def test_the_form_that_a_server_takes_is_found_once(forms: tuple[str, ...], meth
     ],
 )
 def test_thoughts_and_reply_are_told_apart(text: str, thinking: str, said: str) -> None:
-    assert apart(text) == (thinking, said)
+    assert split_thinking(text) == (thinking, said)
+
+
+@pytest.mark.parametrize("tag", ["</think>", "<think></think>", "<think>"])
+def test_a_reply_of_nothing_but_tags_is_split_in_time_that_grows_with_its_length(tag: str) -> None:
+    def seconds(count: int) -> float:
+        start = time.process_time()
+        split_thinking(tag * count)
+        return time.process_time() - start
+
+    assert seconds(30_000) < 30 * max(min(seconds(3_000) for _ in range(3)), 0.002)
 
 
 def test_thoughts_are_in_the_trace_and_not_in_the_reply() -> None:
@@ -283,11 +315,11 @@ def test_what_was_asked_before_costs_nothing(tmp_path: Any) -> None:
     calls: list[LlmCall] = []
     cache = ReplyCache(tmp_path / "replies.sqlite")
     with OpenAIServer(lambda request: GOOD) as server:
-        model = line_to(server).model
+        model = client_for(server).model
         for _ in range(2):
             ledger = Ledger(budget=Budget(tokens=10_000))
-            line = Line(model, calls.append, None, cache, ledger)
-            [found] = LlmInstructor(line).diagnose([mistake()])
+            client = ChatClient(model, calls.append, None, cache, ledger)
+            [found] = LlmInstructor(client).diagnose([mistake()])
             assert isinstance(found, Diagnosis)
         assert server.calls == 1
     cache.close()
@@ -309,8 +341,8 @@ def test_a_budget_is_never_exceeded_by_calls_at_once() -> None:
     ledger = Ledger(budget=Budget(tokens=20_000))
     found: list[Diagnosis | Unusable] = []
     with OpenAIServer(reply) as server:
-        line = Line(line_to(server).model, lambda call: None, None, None, ledger)
-        diagnoses = LlmInstructor(line).diagnose([mistake(n) for n in range(1, 60)])
+        client = ChatClient(client_for(server).model, lambda call: None, None, None, ledger)
+        diagnoses = LlmInstructor(client).diagnose([mistake(n) for n in range(1, 60)])
         with pytest.raises(BudgetSpent):
             found.extend(diagnoses)
     assert 5 <= len(found) == server.calls
@@ -324,7 +356,7 @@ def test_asks_go_out_together() -> None:
         body=json.dumps(completion(json.dumps({"examples": [example]}))).encode(), after_s=0.3
     )
     with OpenAIServer(lambda request: slow) as server:
-        writer = LlmWriter(line_to(server, concurrency=6))
+        writer = LlmWriter(client_for(server, concurrency=6))
         asks = [Ask(mistake(n), diagnosis(id=f"d-{n}"), 8, 0) for n in range(1, 13)]
         assert {ask.diagnosis.id for ask, _ in writer.draft(asks)} == {
             f"d-{n}" for n in range(1, 13)

@@ -1,4 +1,10 @@
-"""A real OpenAI-compatible server on loopback, whose replies and faults a test writes."""
+"""A real OpenAI-compatible server on loopback, whose replies and faults a test writes.
+
+with OpenAIServer(lambda request: '{"examples": []}') as server:
+    settings = LlmSettings(model="openai:scripted", base_url=server.base_url)
+    ...
+assert server.requests[0].body["messages"]
+"""
 
 from __future__ import annotations
 
@@ -33,6 +39,8 @@ Reply = str | tuple[int, dict[str, Any]] | Fault
 
 @dataclass(frozen=True)
 class Request:
+    """What a client sent."""
+
     path: str
     authorization: str | None
     body: dict[str, Any]
@@ -40,6 +48,8 @@ class Request:
 
 class OpenAIServer:
     """Serves POST /v1/chat/completions while its `with` block runs.
+
+    `requests` holds what was sent, in the order it came; `most_under_way` how many at once.
 
     Args:
         reply: Called with each request's JSON body, one call at a time.
@@ -56,10 +66,12 @@ class OpenAIServer:
 
     @property
     def base_url(self) -> str:
+        """Of a port that the system chose."""
         return f"http://127.0.0.1:{self.http.server_port}/v1"
 
     @property
     def calls(self) -> int:
+        """Requests so far."""
         return len(self.requests)
 
     def __enter__(self) -> OpenAIServer:
@@ -119,6 +131,7 @@ class OpenAIServer:
 
 
 def as_fault(reply: Reply) -> Fault:
+    """The whole response, status 200 where the reply is text."""
     if isinstance(reply, Fault):
         return reply
     status, body = (200, completion(reply)) if isinstance(reply, str) else reply
@@ -126,6 +139,7 @@ def as_fault(reply: Reply) -> Fault:
 
 
 def error(status: int, message: str, **headers: str) -> Fault:
+    """An error as OpenAI sends it; `Retry_After="3"` is the header Retry-After."""
     body = json.dumps({"error": {"message": message}}).encode()
     return Fault(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
 

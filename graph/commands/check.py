@@ -1,0 +1,145 @@
+"""Whether the instructor and the writer of a configuration work: `errata check`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from errata.agents.chat_models import LlmSettings
+from errata.agents.chat_models.client import ChatClient
+from errata.agents.checks import wrong
+from errata.agents.data_writer import Ask, Writer
+from errata.agents.errors import ErrataError
+from errata.agents.instructor import Instructor
+from errata.agents.records import Attempt, Diagnosis, Draft, LlmCall, Mistake, Question, Unusable
+from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
+from errata.graph.config import RunConfig
+
+MISTAKE = Mistake(
+    id="check",
+    question=Question(
+        id="check-question",
+        prompt="Ada has 20 pens and gives away 6. How many pens are left?",
+        target="14",
+        solution="20 - 6 = 14\n#### 14",
+    ),
+    attempt=Attempt(
+        id="check-attempt",
+        question_id="check-question",
+        response="20 + 6 = 26\n#### 26",
+        answer="26",
+        correct=False,
+        why="26 is not 14",
+        tokens=16,
+        truncated=False,
+    ),
+)
+
+
+DIAGNOSIS = Diagnosis(
+    id="d-check",
+    mistake_id="check",
+    question_id="check-question",
+    cause="wrong operation: adds where it must subtract",
+    explanation="It wrote 20 + 6 where 20 - 6 was needed: giving away makes less.",
+    missing_skill="The student must be able to tell whether an event makes a quantity less.",
+    advice="Short stories with numbers below 50 in which something is given away or used up.",
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of one small question."""
+
+    agent: Literal["instructor", "writer"]
+    model: str
+    result: Diagnosis | Draft | None
+    """None: nothing that could be used."""
+    problem: str | None
+    calls: tuple[LlmCall, ...]
+    method: str | None
+    """How the LLM was given the fields of its reply."""
+
+
+def check(config: RunConfig) -> list[Checked]:
+    """Asks the instructor and the writer one small question each, with their own prompts.
+
+    Raises:
+        ErrataError: One of them cannot be opened at all.
+    """
+    calls: list[LlmCall] = []
+    with tempfile.TemporaryDirectory(prefix="errata-check-") as scratch:
+        opened = open_instructor_and_writer(without_retries(config), Path(scratch), calls.append)
+        try:
+            first = check_instructor(opened, calls)
+            diagnosis = first.result if isinstance(first.result, Diagnosis) else DIAGNOSIS
+            calls.clear()
+            return [first, check_writer(opened, diagnosis, calls)]
+        finally:
+            opened.close()
+
+
+def without_retries(config: RunConfig) -> RunConfig:
+    """What is wrong is said at once."""
+    asked = {
+        name: llm.model_copy(update={"retries": 0})
+        for name, llm in (("instructor", config.instructor), ("writer", config.writer))
+        if isinstance(llm, LlmSettings)
+    }
+    return config.model_copy(update=asked)
+
+
+def check_instructor(opened: InstructorAndWriter, calls: list[LlmCall]) -> Checked:
+    result: Diagnosis | Unusable | None = None
+    problem = None
+    try:
+        [result] = opened.instructor.diagnose([MISTAKE])
+    except ErrataError as error:
+        problem = str(error)
+    if isinstance(result, Unusable):
+        problem, result = result.reason, None
+    return Checked(
+        agent="instructor",
+        model=opened.instructor_name,
+        result=result,
+        problem=problem,
+        calls=tuple(calls),
+        method=method_of(opened.instructor, calls),
+    )
+
+
+def check_writer(
+    opened: InstructorAndWriter, diagnosis: Diagnosis, calls: list[LlmCall]
+) -> Checked:
+    draft: Draft | None = None
+    problem = None
+    try:
+        [(_, results)] = opened.writer.draft([Ask(MISTAKE, diagnosis, 1, seed=0)])
+    except ErrataError as error:
+        problem = str(error)
+    else:
+        drafts = [result for result in results if isinstance(result, Draft)]
+        reasons = [result.reason for result in results if isinstance(result, Unusable)]
+        draft = drafts[0] if drafts else None
+        refused = wrong(draft) if draft else None
+        if refused:
+            problem = f"its example would be refused: {refused}"
+        elif draft is None:
+            problem = reasons[0] if reasons else "it wrote no example"
+    return Checked(
+        agent="writer",
+        model=opened.writer_name,
+        result=draft,
+        problem=problem,
+        calls=tuple(calls),
+        method=method_of(opened.writer, calls),
+    )
+
+
+def method_of(agent: Instructor | Writer, calls: Sequence[LlmCall]) -> str | None:
+    """The method that the agent's client settled on; None where no LLM answered."""
+    client: ChatClient | None = getattr(agent, "client", None)
+    return client.method if client is not None and any(call.reply for call in calls) else None

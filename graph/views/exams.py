@@ -1,0 +1,100 @@
+"""What a model reached in exams, and what responses made elsewhere are worth, in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from errata.agents.records import Accuracy
+from errata.graph.commands.exam import Evaluation
+from errata.graph.commands.mark import Marks
+from errata.graph.views.printer import (
+    Printer,
+    count,
+    grid,
+    interval,
+    whisker,
+)
+
+
+def print_evaluation(found: Evaluation, console: Console) -> None:
+    """What a model reached in one exam or several."""
+    out = Printer(console)
+    if len(found.exams) > 1:
+        out.heading(found.model)
+        table = grid("left", "right", "right", "right", "plot", "right")
+        table.add_row(*(out.text(t, "dim") for t in ("", "right", "asked", "95% interval", "", "")))
+        for exam in found.exams:
+            reached = exam.result
+            table.add_row(
+                out.text(exam.exam),
+                out.text(f"{reached.accuracy:.1%}", "bold"),
+                out.text(f"{reached.n}", "dim"),
+                out.text(interval(reached), "dim"),
+                out.text(whisker(reached, max(12, min(32, console.width - 60)), True), "cyan"),
+                out.text(f"{reached.unclear} unclear" if reached.unclear else "", "dim"),
+            )
+        table.add_row(out.text("average"), out.text(f"{found.average:.1%}", "bold"), "", "", "", "")
+        out.print(table)
+        for exam in found.exams:
+            if exam.result.by_kind:
+                out.heading(exam.exam)
+                show_kinds(exam.result, out)
+    else:
+        reached = found.exams[0].result
+        low, high = reached.ci95
+        out.print(f"{reached.accuracy:.1%} right: {reached.correct} of {reached.n}", "bold")
+        out.print(f"95% interval {low:.1%} to {high:.1%}", "dim")
+        if reached.unclear:
+            out.print(f"{reached.unclear} without an answer that could be read", "dim")
+        if reached.by_kind:
+            out.print("")
+            show_kinds(reached, out)
+
+
+def show_kinds(found: Accuracy, out: Printer) -> None:
+    table = grid("left", "right", "plot")
+    for kind, (right, asked) in sorted(
+        found.by_kind.items(), key=lambda item: (-item[1][0] / item[1][1], item[0])
+    ):
+        bar = "█" * round(20 * right / asked)
+        table.add_row(
+            out.text(kind or "(no kind)"), out.text(f"{right}/{asked}"), out.text(bar, "cyan")
+        )
+    out.print(table)
+
+
+def print_marks(found: Marks, console: Console) -> None:
+    """The verdicts on responses that were made elsewhere."""
+    out = Printer(console)
+    out.heading(f"{found.exam}: {count(found.responses, 'response')}")
+    table = grid("left", "right", "right", "right")
+    table.add_row(*(out.text(title, "dim") for title in ("", "", "95% interval", "")))
+    for k, share in found.pass_at.items():
+        bounds = found.ci95 if k == 1 and found.samples == 1 else None
+        table.add_row(
+            out.text("right" if found.samples == 1 else f"pass@{k}"),
+            out.text(f"{share:.1%}", "bold"),
+            out.text(f"{bounds[0]:.1%} to {bounds[1]:.1%}" if bounds else "", "dim"),
+            out.text(f"of {count(found.answered, 'question')}", "dim"),
+        )
+    out.print(table)
+    if found.samples > 1:
+        out.print("unbiased, from each question's samples", "dim")
+    if found.unanswered:
+        out.print(f"{count(found.unanswered, 'question')} without a response, not counted", "dim")
+    if found.not_counted:
+        out.print(f"{count(found.not_counted, 'response')} without a verdict, not counted", "dim")
+    if found.left_out:
+        left_out = f"{count(found.left_out, 'response')} to questions that were left out"
+        out.print(f"{left_out}, not counted", "dim")
+    out.heading("Why")
+    table = grid("right", "left")
+    for reason, number in found.reasons.items():
+        table.add_row(out.text(f"{number}", "bold"), out.text(reason))
+    out.print(table)
+    if found.by_kind:
+        out.heading("By kind, responses")
+        table = grid("left", "right")
+        for kind, (right, asked) in found.by_kind.items():
+            table.add_row(out.text(kind or "(no kind)"), out.text(f"{right}/{asked}"))
+        out.print(table)

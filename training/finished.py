@@ -1,0 +1,39 @@
+"""A finished training: its adapter is whole, says what made it, and is not made again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from errata.training.jobs import FinishedTraining, TrainingJob
+
+NAME = "trained.json"
+
+
+def digest(examples: Path) -> str:
+    """SHA-256 of the file of examples, in hex."""
+    return hashlib.sha256(examples.read_bytes()).hexdigest()
+
+
+def find_finished(job: TrainingJob) -> FinishedTraining | None:
+    """What is told of this very training, when its adapter is there.
+
+    The same training has the same start, settings, system prompt and examples; the folders may
+    have moved.
+    """
+    try:
+        found = FinishedTraining.model_validate_json((job.adapter / NAME).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    moved = {"examples", "adapter"}
+    same = found.job.model_dump_json(exclude=moved) == job.model_dump_json(exclude=moved)
+    return found if same and found.examples_sha256 == digest(job.examples) else None
+
+
+def put_in_place(written: Path, adapter: Path) -> None:
+    """Renames a whole adapter to its place, over whatever a killed training left there."""
+    shutil.rmtree(adapter, ignore_errors=True)
+    written.rename(adapter)

@@ -1,0 +1,147 @@
+"""What a child process and its parent tell each other: jobs, requests, replies, steps, ends.
+
+One definition for both sides, parsed where it comes in. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+Precision = Literal["auto", "bfloat16", "float32"]
+"""Number format of the weights; `auto` asks the hardware."""
+
+Conversation = tuple[tuple[str, str], ...]
+"""(role, text), oldest first; the roles are system, user and assistant."""
+
+
+class Record(BaseModel):
+    """A frozen value that crosses a boundary: disk, process or LLM."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelRef(Record):
+    """The weights that answer: a base model, with or without a LoRA adapter."""
+
+    base: str
+    """`bundled`, a folder, or a hub id."""
+    adapter: str | None = None
+    """Folder of the LoRA adapter."""
+
+    def __str__(self) -> str:
+        return f"{self.base} + {self.adapter}" if self.adapter else self.base
+
+
+class StudentJob(Record):
+    """What the child that answers is started with."""
+
+    model: ModelRef
+    max_new_tokens: int
+    batch_size: int
+    precision: Precision = "auto"
+    system: str | None = None
+    """System prompt; the model's own default when None."""
+
+
+class AskRequest(Record):
+    """Questions for the child that answers: one `Reply` each, then `RequestDone`."""
+
+    prompts: tuple[tuple[str, str | Conversation], ...]
+    """(id, prompt) of all questions, the answered ones among them."""
+    answered: frozenset[str] = frozenset()
+    """Ids that need no reply; they still shape the batches."""
+
+
+class Reply(Record):
+    """The response to one prompt."""
+
+    id: str
+    text: str
+    tokens: int
+    """Generated tokens, the end mark included."""
+    truncated: bool
+    """True when the response ran into the token limit."""
+    prompt_tokens: int
+
+
+class RequestDone(Record):
+    """All replies to a request have been sent."""
+
+
+class LoraSettings(Record):
+    """How a LoRA adapter is made and fine-tuned."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    """LoRA scale; updates are multiplied by alpha / rank."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = ("all-linear",)
+    """Names of the layers that get an adapter, or `all-linear`."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    epochs: float = Field(default=2, gt=0)
+    batch: int = Field(default=8, ge=1)
+    """Examples in memory at once, on each GPU."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches that make one optimizer step."""
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the steps over which the learning rate rises."""
+    schedule: Literal["linear", "cosine"] = "linear"
+    """How the learning rate falls to zero."""
+    gradient_checkpointing: bool = False
+    """Less memory for a third more time: activations are computed again instead of kept."""
+    max_tokens: int = Field(default=1024, ge=8)
+    """Longer examples are left out, and counted."""
+    seed: int = 0
+    precision: Precision = "auto"
+
+
+class TrainingJob(Record):
+    """All that a training needs to know."""
+
+    start: ModelRef
+    """Its adapter, where it has one, is trained on."""
+    examples: Path
+    """JSON lines with `prompt` and `completion`."""
+    adapter: Path
+    """Where the new adapter goes; it appears there when it is whole."""
+    settings: LoraSettings
+    system: str | None = None
+    """The student's system prompt; its own default when None."""
+
+
+class TrainingRow(BaseModel):
+    """What a training reads of an example; the other fields of its line are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    prompt: str
+    completion: str
+
+
+class Step(Record):
+    """One optimizer step is done."""
+
+    step: int
+    steps: int
+    """Steps of the whole training."""
+    loss: float
+
+
+class FinishedTraining(Record):
+    """The last message of a training; it lies in the adapter's folder, too."""
+
+    job: TrainingJob
+    examples_sha256: str
+    tokens: int
+    """Tokens seen, all epochs together."""
+    skipped: int
+    """Examples left out as longer than `max_tokens`."""
+    loss: float
+    """Of the last step."""
+
+
+FROM_STUDENT: TypeAdapter[Reply | RequestDone] = TypeAdapter(Reply | RequestDone)
+FROM_TRAINER: TypeAdapter[Step | FinishedTraining] = TypeAdapter(Step | FinishedTraining)
