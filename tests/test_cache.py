@@ -134,6 +134,7 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
+@pytest.mark.process
 def test_a_cache_that_another_process_holds_is_one_warning_and_not_waited_for(
     tmp_path: Path,
 ) -> None:

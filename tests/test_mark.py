@@ -378,6 +378,7 @@ def test_responses_to_questions_that_were_left_out_are_counted(tmp_path: Path) -
         mark_responses(exam, write(tmp_path / "r", responses[:3]), None, NoWatcher())
 
 
+@pytest.mark.sandbox
 def test_a_task_of_mbpp_that_was_left_out_is_known_by_its_number(tmp_path: Path) -> None:
     task = {"text": "Twice n.", "code": "", "test_list": ["assert double(2) == 4"]}
     rows = [task | {"task_id": 11}, task | {"task_id": 819, "test_list": []}]
@@ -432,6 +433,7 @@ def test_verdicts_of_an_earlier_marking_that_broke_off_are_not_mixed_in(tmp_path
     assert (tmp_path / "own.jsonl").read_text() == before
 
 
+@pytest.mark.sandbox
 def test_half_a_character_is_replaced_wherever_it_stands(tmp_path: Path) -> None:
     rows = [
         {"id": "a\ud800", "prompt": "2 + 2? \udc00", "target": "4", "kind": "\ud83d"},
