@@ -36,20 +36,20 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-QUICK = "not model and not sandbox and not process and not slow"
+QUICK = "not model and not slow"
 TESTS = {
-    "agents/checks.py": "data_writer honesty llm several_exams",
-    "agents/data_writer.py": "data_writer honesty",
-    "agents/exams/held_out.py": "exams several_exams data_writer honesty",
-    "agents/promotion.py": "promotion honesty",
-    "agents/scores.py": "scores honesty",
+    "agents/checks.py": "checks data_writer several_exams",
+    "agents/data_writer.py": "data_writer",
+    "agents/exams/held_out.py": "held_out exams data_writer",
+    "agents/promotion.py": "promotion",
+    "agents/scores.py": "scores",
     "agents/ways/__init__.py": "honesty",
     "agents/ways/le.py": "honesty",
     "agents/ways/lec.py": "honesty",
     "agents/ways/way.py": "honesty",
     "graph/loop.py": "honesty loop",
     "graph/nodes.py": "honesty loop several_exams budget_loop",
-    "graph/run_folder.py": "run_folder loop honesty",
+    "graph/run_folder.py": "run_folder loop",
 }
 """Module → the files of tests that are tried on it."""
 
