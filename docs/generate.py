@@ -41,7 +41,7 @@ from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report
-from errata.graph.run_folder import NotCountedQuestion, FinishedFile, StepTime
+from errata.graph.run_folder import FinishedFile, NotCountedQuestion, StepTime
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from importlib.metadata import version
@@ -26,6 +27,7 @@ class Provenance(Record):
     """Package → version; `python` and `platform` too."""
 
 
+@functools.cache
 def versions_here() -> dict[str, str]:
     found = {package: version(package) for package in PACKAGES}
     return found | {"python": platform.python_version(), "platform": platform.platform()}

@@ -252,6 +252,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[OpenAISe
         yield running
 
 
+@pytest.mark.slow
 def test_the_same_run_again_asks_nothing_and_pays_nothing(
     server: OpenAIServer, tmp_path: Path
 ) -> None:
@@ -333,6 +334,7 @@ run(settings, Path(runs), **tables(settings), watcher=Killer())
 """
 
 
+@pytest.mark.process
 def test_a_kill_loses_at_most_the_calls_under_way(server: OpenAIServer, tmp_path: Path) -> None:
     here = Path(__file__).parent
     words = [sys.executable, "-c", KILLED, str(here), str(tmp_path), server.base_url]

@@ -54,6 +54,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
             assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file
 
 
+@pytest.mark.process
 def test_several_processes_begin_and_fill_one_cache_at_once(tmp_path: Path) -> None:
     path = tmp_path / "replies.sqlite"
     processes = [
@@ -133,6 +134,7 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
+@pytest.mark.process
 def test_a_cache_that_another_process_holds_is_one_warning_and_not_waited_for(
     tmp_path: Path,
 ) -> None:
@@ -174,6 +176,7 @@ asked = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(asked, asked)
 def test_two_keys_are_the_same_exactly_when_the_same_was_asked(one: object, other: object) -> None:
     assert (cache_key(*one) == cache_key(*other)) == (one == other)  # type: ignore[misc]

@@ -19,6 +19,8 @@ import pytest
 from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.commands.instructors import available, models_at
 
+pytestmark = pytest.mark.process
+
 KEY = "sk-nobody-may-read-this"
 DIAGNOSIS = {
     "explanation": "It added.",

@@ -32,7 +32,10 @@ from errata.graph.watcher import NoWatcher
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason=f"no exam files in {DATA}")
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the sandbox")
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the sandbox"),
+]
 
 STUB = '''from typing import List
 

@@ -67,6 +67,7 @@ def test_the_marker_of_dates_says_what_it_read(response: str, right: bool) -> No
     assert load("own_marking").mark_date(response, "2024-07-01").correct == right
 
 
+@pytest.mark.process
 def test_an_example_runs_as_its_own_text_says() -> None:
     ran = subprocess.run(
         [sys.executable, str(EXAMPLES / "own_marking.py")], capture_output=True, text=True

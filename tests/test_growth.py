@@ -7,6 +7,8 @@ import os
 import pytest
 from growing import READERS, WORST, Text, random_texts, seconds
 
+pytestmark = pytest.mark.slow
+
 RANDOM_TEXTS = int(os.environ.get("ERRATA_GROWTH_TEXTS", "16"))
 MEASURABLE_S = 0.002
 LONGEST = 16_000

@@ -147,6 +147,7 @@ finally:
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("how", ["text", "journal"])
 def test_a_disk_that_takes_no_more_is_one_sentence_with_the_file(how: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -532,6 +532,7 @@ def test_a_dataset_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None
             load_exam(NamedExam(name="gsm8k", hub=str(place)))
 
 
+@pytest.mark.process
 def test_a_bare_name_is_taken_from_the_hub_which_may_be_out_of_reach(tmp_path: Path) -> None:
     done = in_a_new_process(
         "from errata.agents.exams import named_questions\n"
@@ -546,6 +547,7 @@ def test_a_bare_name_is_taken_from_the_hub_which_may_be_out_of_reach(tmp_path: P
     assert usual_place("mmlu") == ("cais/mmlu", "all")
 
 
+@pytest.mark.process
 def test_datasets_and_torch_are_not_imported_before_they_are_needed() -> None:
     assert not in_a_new_process(
         "import sys, errata.agents.exams\n"

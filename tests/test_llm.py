@@ -750,6 +750,7 @@ def test_a_choice_is_written_with_options_and_laid_out_as_the_exam_lays_it_out()
     assert wrong(draft.model_copy(update={"target": "D"})) == "target is no option"
 
 
+@pytest.mark.sandbox
 def test_a_function_is_written_with_tests_that_it_must_pass() -> None:
     draft, system = drafted_for(CODE, PROGRAM)
     assert isinstance(draft, Draft)
@@ -761,6 +762,7 @@ def test_a_function_is_written_with_tests_that_it_must_pass() -> None:
     assert wrong(broken) == "completion fails its own tests"
 
 
+@pytest.mark.sandbox
 def test_tests_that_anything_passes_are_refused() -> None:
     draft, _ = drafted_for(
         CODE, PROGRAM | {"tests": ["assert half(4) == half(4)", "assert half(2) != 7"]}

@@ -24,6 +24,8 @@ from errata.graph.report import Report
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 
+pytestmark = pytest.mark.process
+
 GARBAGE = json.dumps({"explanation": 1, "cause": [], "examples": {"prompt": None}})
 EMPTY = completion("") | {"choices": []}
 PAGE = b"<!doctype html><html><body>Welcome to the proxy</body></html>"

@@ -29,11 +29,14 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.prompts import Prompt
 from errata.agents.records import DiagnosisLine, Unusable
+from errata.graph.agents import Given, open_agents
 from errata.graph.config import parse_config
 from errata.graph.report import Report
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import read_trace
+from errata.graph.trace import Trace, read_trace
+
+pytestmark = pytest.mark.model
 
 OWN_FOLDER = Path(llm.__file__).parent
 
@@ -191,3 +194,19 @@ def test_a_real_llm_on_a_real_server_is_asked_through_the_whole_graph(tmp_path: 
     with transformers_serve(weights, tmp_path / "server.log") as url:
         report = small_run(tmp_path, base_url=url, **teacher)
     check_that_a_model_too_brief_taught_nothing(report, tmp_path)
+
+
+def test_a_local_teacher_holds_no_weights_while_the_student_is_trained(tmp_path: Path) -> None:
+    """The loop unloads its agents before each training."""
+    teacher = {"model": "local:bundled", "max_tokens": 2}
+    config = parse_config({"exam": {"name": "arithmetic"}, "instructor": teacher}, "test")
+    trace = Trace(tmp_path / "trace.jsonl")
+    given = Given(**table_agents([], [[]]))
+    agents = open_agents(config, RunFolder(tmp_path), trace, None, given)
+    (line,) = agents.teachers.lines
+    before = set(psutil.Process().children())
+    line.model.invoke("Hello")
+    children = set(psutil.Process().children()) - before
+    assert children
+    agents.unload()
+    assert not any(child.is_running() for child in children)

@@ -14,7 +14,6 @@ import pytest
 from errata.agents.errors import ExamError, ModelError, RunError, StepFailed
 from errata.agents.exams import named_questions
 from errata.agents.records import ModelRef, Question, Response
-from errata.agents.scores import pass_at_k
 from errata.agents.student import StudentSettings
 from errata.graph.commands.exam import OpenedExam, evaluate, open_exams
 from errata.graph.commands.mark import Marks, mark_responses
@@ -65,6 +64,7 @@ def marks(
     return found, [json.loads(line) for line in out.read_text().splitlines()]
 
 
+@pytest.mark.sandbox
 def test_a_response_is_found_by_its_id(tmp_path: Path) -> None:
     found, [verdict] = marks(
         tmp_path,
@@ -87,6 +87,7 @@ def test_a_response_is_found_by_the_questions_own_fields(tmp_path: Path) -> None
     assert found.by_kind == {"materials": (2, 2)}
 
 
+@pytest.mark.sandbox
 def test_several_responses_to_one_question_are_samples(tmp_path: Path) -> None:
     right, wrong = "    return 2 * n\n", "    return n\n"
     responses = [
@@ -96,16 +97,6 @@ def test_several_responses_to_one_question_are_samples(tmp_path: Path) -> None:
     assert found.samples == 5
     assert found.pass_at == {1: pytest.approx(0.2), 5: 1.0}
     assert sum(verdict["correct"] for verdict in verdicts) == 1
-
-
-def test_pass_at_k_is_unbiased() -> None:
-    """Against the plain average over all subsets."""
-    from itertools import combinations
-
-    for samples, correct, k in [(5, 2, 1), (5, 2, 3), (6, 1, 4), (4, 4, 2), (4, 0, 4)]:
-        draws = list(combinations([True] * correct + [False] * (samples - correct), k))
-        share = sum(any(draw) for draw in draws) / len(draws)
-        assert pass_at_k(samples, correct, k) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +119,7 @@ def test_a_line_that_is_no_response_is_named(line: str, sentence: str, tmp_path:
     assert sentence in str(raised.value)
 
 
+@pytest.mark.sandbox
 def test_the_command_prints_a_table_or_json_and_writes_nothing_over(tmp_path: Path) -> None:
     write(tmp_path / "test.jsonl", CHOICES)
     rows = [row | {"response": "I am not sure."} for row in CHOICES]
@@ -386,6 +378,7 @@ def test_responses_to_questions_that_were_left_out_are_counted(tmp_path: Path) -
         mark_responses(exam, write(tmp_path / "r", responses[:3]), None, NoWatcher())
 
 
+@pytest.mark.sandbox
 def test_a_task_of_mbpp_that_was_left_out_is_known_by_its_number(tmp_path: Path) -> None:
     task = {"text": "Twice n.", "code": "", "test_list": ["assert double(2) == 4"]}
     rows = [task | {"task_id": 11}, task | {"task_id": 819, "test_list": []}]
@@ -440,6 +433,7 @@ def test_verdicts_of_an_earlier_marking_that_broke_off_are_not_mixed_in(tmp_path
     assert (tmp_path / "own.jsonl").read_text() == before
 
 
+@pytest.mark.sandbox
 def test_half_a_character_is_replaced_wherever_it_stands(tmp_path: Path) -> None:
     rows = [
         {"id": "a\ud800", "prompt": "2 + 2? \udc00", "target": "4", "kind": "\ud83d"},

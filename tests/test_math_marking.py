@@ -22,6 +22,8 @@ from errata.agents.marking import mark
 from errata.agents.marking.math import DECIDE_S, is_target, mark_math, stated_answer
 from errata.agents.records import Draft, MathAnswer
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize(
     ("response", "target"),

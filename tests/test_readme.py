@@ -109,6 +109,8 @@ def test_langgraph_json_names_a_factory_that_compiles_the_loop(
     assert "final_exam" in asyncio.run(nodes())
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_the_wheel_holds_errata_and_nothing_else(tmp_path: Path) -> None:
     build = "-m pip wheel --no-deps --no-build-isolation --quiet --wheel-dir".split()
     subprocess.run(

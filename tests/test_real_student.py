@@ -21,6 +21,8 @@ from errata.graph.config import parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 
+pytestmark = pytest.mark.model
+
 CONFIG: dict[str, Any] = {
     "name": "real",
     "exam": {"name": "arithmetic", "seed": 5, "practice": 8, "dev": 4, "test": 4},

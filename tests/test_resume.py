@@ -14,6 +14,8 @@ from errata.agents.jsonl import Journal
 from errata.agents.records import Unusable
 from errata.graph.trace import Trace
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:

@@ -53,7 +53,10 @@ from errata.agents.sandbox.job import (
     left_open,
 )
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the sandbox")
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the sandbox"),
+]
 
 SHORT = Limits(wall_s=5)
 TESTS = """

@@ -56,6 +56,7 @@ def tables(config: RunConfig) -> dict[str, Any]:
     return table_agents(load_exams(config.exam).practice, [[]]) | {"cache": False}
 
 
+@pytest.mark.slow
 def test_a_whole_run_with_errors_leaves_no_trace_of_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +92,7 @@ def test_a_whole_run_with_errors_leaves_no_trace_of_the_key(
     assert KEY[:12] not in printed  # no part of it either, where a long message is cut
 
 
+@pytest.mark.process
 def test_errata_check_does_not_show_the_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     with OpenAIServer(lambda request: REFUSED) as server:

@@ -108,6 +108,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
         thread.join()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("how", ["with", "without"])
 def test_without_tracing_nothing_of_a_question_leaves_even_after_it_was_on(
     how: str, collector: tuple[str, list[bytes]]

@@ -201,6 +201,7 @@ def test_a_round_without_a_candidate_is_said_to_have_none(report: Report) -> Non
     assert "no candidate" in printed(lambda c: print_summary(cut, c, Path("runs/tale")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_terminal_without_unicode_gets_plain_letters(folder: RunFolder, encoding: str) -> None:
     report = Report.model_validate_json((folder.path / "report.json").read_text())
@@ -259,6 +260,7 @@ def test_the_trace_shows_every_agent_in_every_round(folder: RunFolder) -> None:
     assert "base model: test exam" in shown
 
 
+@pytest.mark.slow
 def test_the_full_trace_leaves_nothing_out(folder: RunFolder) -> None:
     last = "e03-00060"
     assert last not in traced(folder)
@@ -336,6 +338,7 @@ def test_an_unknown_question_is_refused_with_near_ids(folder: RunFolder) -> None
         traced(folder, "practice-2")
 
 
+@pytest.mark.slow
 def test_calls_to_an_llm_are_counted_and_shown_in_full_when_asked(folder: RunFolder) -> None:
     trace = Trace(folder.path / "trace.jsonl")
     trace.round = 1
@@ -379,6 +382,7 @@ def test_the_result_of_one_exam_is_printed_by_kind() -> None:
     assert shown.index("sums") < shown.index("(no kind)")
 
 
+@pytest.mark.slow
 def test_the_picture_names_the_run_and_its_kinds(report: Report, tmp_path: Path) -> None:
     draw_report(report, tmp_path)
     svg = (tmp_path / "report.svg").read_text()
@@ -389,6 +393,7 @@ def test_the_picture_names_the_run_and_its_kinds(report: Report, tmp_path: Path)
     assert {path.name for path in tmp_path.iterdir()} == {"report.svg", "report.png"}
 
 
+@pytest.mark.slow
 def test_the_same_report_draws_the_same_picture(report: Report, tmp_path: Path) -> None:
     pictures = []
     for name in ("one", "two"):
@@ -398,6 +403,7 @@ def test_the_same_report_draws_the_same_picture(report: Report, tmp_path: Path) 
     assert pictures[0] == pictures[1]
 
 
+@pytest.mark.slow
 def test_of_very_many_kinds_the_largest_are_drawn_and_it_says_so(
     report: Report, tmp_path: Path
 ) -> None:
@@ -409,6 +415,7 @@ def test_of_very_many_kinds_the_largest_are_drawn_and_it_says_so(
     assert "kind $0^$" not in svg
 
 
+@pytest.mark.slow
 def test_an_exam_without_kinds_has_a_picture_without_them(report: Report, tmp_path: Path) -> None:
     draw_report(with_kinds(report, {}), tmp_path)
     svg = (tmp_path / "report.svg").read_text()

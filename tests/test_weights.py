@@ -26,6 +26,8 @@ from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.training.finished import find_finished
 from errata.training.jobs import LoraSettings, Reply, StudentJob, TrainingRow
 
+pytestmark = pytest.mark.model
+
 SETTINGS = TrainingSettings(learning_rate=2e-2, epochs=12, batch=4, precision="float32")
 TAUGHT = "a\u2028b\u2029c\u0085d"  # line separators that JSON need not escape
 PROMPTS = ["What is 2 + 2?", "What is 7 + 5? Say why.", "Hello"]

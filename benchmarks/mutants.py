@@ -1,0 +1,454 @@
+"""Puts small faults into a module, one at a time, and counts those that a test notices.
+
+    python benchmarks/mutants.py agents/scores.py
+    python benchmarks/mutants.py                      every module of TESTS
+    python benchmarks/mutants.py graph/nodes.py --sample 100 --seed 1
+
+The tests are collected once. Each mutant is tried in a fork, where the changed code takes the
+place of the old in the functions and classes that all hold already, by the tests that execute the
+changed lines, the fastest first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import functools
+import importlib
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+QUICK = "not model and not slow"
+TESTS = {
+    "agents/checks.py": "checks data_writer several_exams",
+    "agents/data_writer.py": "data_writer",
+    "agents/exams/held_out.py": "held_out exams data_writer",
+    "agents/promotion.py": "promotion",
+    "agents/scores.py": "scores",
+    "agents/ways/__init__.py": "honesty",
+    "agents/ways/le.py": "honesty",
+    "agents/ways/lec.py": "honesty",
+    "agents/ways/way.py": "honesty",
+    "graph/loop.py": "honesty loop",
+    "graph/nodes.py": "honesty loop several_exams budget_loop",
+    "graph/run_folder.py": "run_folder loop",
+}
+"""Module → the files of tests that are tried on it."""
+
+
+# What is changed.
+
+
+@dataclass(frozen=True)
+class Mutant:
+    line: int
+    last_line: int
+    what: str
+    module: str
+    """The whole module, changed."""
+
+
+COMPARED: dict[type[ast.cmpop], list[type[ast.cmpop]]] = {
+    ast.Lt: [ast.LtE, ast.GtE],
+    ast.LtE: [ast.Lt, ast.Gt],
+    ast.Gt: [ast.GtE, ast.LtE],
+    ast.GtE: [ast.Gt, ast.Lt],
+    ast.Eq: [ast.NotEq],
+    ast.NotEq: [ast.Eq],
+    ast.Is: [ast.IsNot],
+    ast.IsNot: [ast.Is],
+    ast.In: [ast.NotIn],
+    ast.NotIn: [ast.In],
+}
+COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}
+OTHER_NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
+
+
+def mutants(source: str) -> list[Mutant]:
+    """Every mutant of a module, in the order of its lines."""
+    tree = ast.parse(source)
+    same = ast.unparse(tree)
+    types = {id(part) for node in ast.walk(tree) for part in annotations(node)}
+    found = []
+    for at, node in enumerate(ast.walk(tree)):
+        if id(node) in types:
+            continue
+        for number, (what, _) in enumerate(changes(node)):
+            changed = copy.deepcopy(tree)
+            here = next(each for n, each in enumerate(ast.walk(changed)) if n == at)
+            changes(here)[number][1]()
+            text = ast.unparse(ast.fix_missing_locations(changed))
+            if text != same:
+                where: Any = node.target if isinstance(node, ast.comprehension) else node
+                found.append(Mutant(where.lineno, where.end_lineno, what, text))
+    return sorted(found, key=lambda mutant: mutant.line)
+
+
+def annotations(node: ast.AST) -> Iterator[ast.AST]:
+    for part in ("annotation", "returns"):
+        if isinstance(given := getattr(node, part, None), ast.AST):
+            yield from ast.walk(given)
+
+
+Change = tuple[str, Callable[[], None]]
+
+
+def changes(node: ast.AST) -> list[Change]:
+    """What can be changed in one node, in place."""
+    return [*within(node), *of_children(node)]
+
+
+def within(node: ast.AST) -> Iterator[Change]:
+    match node:
+        case ast.Compare(ops=ops):
+            for at, op in enumerate(ops):
+                for other in COMPARED[type(op)]:
+                    yield f"{type(op).__name__} → {other.__name__}", put(ops, at, other())
+        case ast.BoolOp(op=op, values=values):
+            other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
+            yield f"{type(op).__name__} → {type(other_op).__name__}", put(node, "op", other_op)
+            for at in range(len(values)):
+                yield f"operand {at + 1} left out", put(node, "values", without(values, at))
+        case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in COMPUTED:
+            name = COMPUTED[type(op)].__name__
+            yield f"{type(op).__name__} → {name}", put(node, "op", COMPUTED[type(op)]())
+        case ast.Constant(value=bool() as value):
+            yield f"{value} → {not value}", put(node, "value", not value)
+        case ast.Constant(value=int() | float() as value):
+            for other_value in (value + 1, value - 1):
+                yield f"{value} → {other_value}", put(node, "value", other_value)
+        case ast.Name(id=name, ctx=ast.Load()) if name in OTHER_NAMES:
+            yield f"{name} → {OTHER_NAMES[name]}", put(node, "id", OTHER_NAMES[name])
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
+            yield "return None", put(node, "value", ast.Constant(None))
+        case ast.If() | ast.IfExp() | ast.While():
+            yield "condition is False", put(node, "test", ast.Constant(False))
+            if not isinstance(node, ast.While):
+                yield "condition is True", put(node, "test", ast.Constant(True))
+        case ast.comprehension(ifs=ifs):
+            for at in range(len(ifs)):
+                yield "condition left out", put(node, "ifs", without(ifs, at))
+        case ast.Slice(lower=lower, upper=upper):
+            for bound, given in (("lower", lower), ("upper", upper)):
+                if given is not None:
+                    yield f"{bound} bound left out", put(node, bound, None)
+        case ast.UnaryOp(op=ast.Not() | ast.USub() as op, operand=operand):
+            yield f"{type(op).__name__} left out", put(node, "op", ast.UAdd())
+            if isinstance(op, ast.Not):
+                negated = ast.UnaryOp(ast.Not(), copy.deepcopy(operand))
+                yield "Not left out", put(node, "operand", negated)
+        case ast.Call(args=args, keywords=keywords):
+            for at, keyword in enumerate(keywords):
+                if keyword.arg is not None:
+                    yield f"{keyword.arg}= left out", put(node, "keywords", without(keywords, at))
+            if args:
+                yield "last argument left out", put(node, "args", args[:-1])
+        case ast.Dict(keys=keys, values=values):
+            for at in range(len(keys)):
+                yield "entry left out", both(node, without(keys, at), without(values, at))
+
+
+def of_children(node: ast.AST) -> Iterator[Change]:
+    """Statements that are taken out."""
+    for part in ("body", "orelse", "finalbody"):
+        statements = getattr(node, part, None)
+        if isinstance(statements, list):
+            for at, statement in enumerate(statements):
+                if deletable(statement):
+                    told = ast.unparse(statement).partition("\n")[0]
+                    yield f"without `{told[:60]}`", put(statements, at, ast.Pass())
+
+
+def deletable(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Constant()):  # a docstring
+            return False
+        case ast.Assign(targets=[ast.Name()]):  # a name that is missing: nothing to find out
+            return False
+        case ast.Expr() | ast.Assign() | ast.AugAssign() | ast.Raise() | ast.Continue():
+            return True
+        case ast.Break() | ast.Delete():
+            return True
+    return False
+
+
+def put(place: Any, at: Any, value: Any) -> Callable[[], None]:
+    def do() -> None:
+        if isinstance(place, list):
+            place[at] = value
+        else:
+            setattr(place, at, value)
+
+    return do
+
+
+def both(node: ast.Dict, keys: list[Any], values: list[ast.expr]) -> Callable[[], None]:
+    def do() -> None:
+        node.keys, node.values = keys, values
+
+    return do
+
+
+def without(items: Sequence[Any], at: int) -> list[Any]:
+    return [item for n, item in enumerate(items) if n != at]
+
+
+# How it is tried.
+
+
+def name_of(path: str) -> str:
+    return "errata." + path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def transplant(old: ModuleType, source: str) -> None:
+    """Makes the module, and all that others took from it, what `source` says."""
+    new = ModuleType(old.__name__)
+    new.__file__ = old.__file__
+    new.__package__ = old.__package__
+    if hasattr(old, "__path__"):
+        new.__path__ = old.__path__
+    assert old.__file__ is not None
+    sys.modules[old.__name__] = new  # pydantic and dataclasses look it up while it is made
+    try:
+        exec(compile(source, old.__file__, "exec"), new.__dict__)
+    finally:
+        sys.modules[old.__name__] = old
+    for name, value in list(vars(new).items()):
+        if name.startswith("__"):
+            continue
+        before = vars(old).get(name)
+        if before is not value and not put_into(before, value, old.__name__):
+            for module in list(sys.modules.values()):
+                held = getattr(module, "__dict__", {})
+                if held.get(name) is before and module.__name__.startswith(("errata", "test_")):
+                    held[name] = value
+            setattr(old, name, value)
+
+
+def put_into(old: Any, new: Any, module: str) -> bool:
+    """Whether `old`, a function or class of the module, could be made `new` in its place."""
+    if type(old) is not type(new) or getattr(new, "__module__", module) != module:
+        return False
+    match new:
+        case FunctionType():
+            if hasattr(new, "__wrapped__"):
+                return put_into(old.__wrapped__, new.__wrapped__, module)
+            if old.__code__.co_freevars != new.__code__.co_freevars:
+                return False
+            old.__code__ = new.__code__
+            old.__defaults__ = new.__defaults__
+            old.__kwdefaults__ = new.__kwdefaults__
+        case property():
+            return put_into(old.fget, new.fget, module)
+        case functools.cached_property():
+            return put_into(old.func, new.func, module)
+        case type():
+            for name, value in list(vars(new).items()):
+                if not name.startswith("__") or isinstance(value, FunctionType):
+                    before = vars(old).get(name)
+                    if before is not value and not put_into(before, value, module):
+                        with suppress(AttributeError, TypeError):
+                            setattr(old, name, value)
+        case _:
+            return False
+    return True
+
+
+@dataclass
+class Tries:
+    """A pytest plugin that runs the collected tests on mutants, in place of running them."""
+
+    path: str
+    tried: Sequence[Mutant]
+    same: Mutant
+    """The module as it is; every test must pass on it."""
+    scratch: Path
+    survivors: list[Mutant] = field(default_factory=list)
+    failed: bool = False
+    lines: dict[str, set[int]] = field(default_factory=dict)
+    """Test → the lines of the module that it executes."""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed |= report.failed
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if session.testsfailed:
+            raise session.Interrupted("the tests cannot be collected")
+        self.measure(session)
+        if self.survives(self.same, session) is False:
+            raise session.Interrupted(f"{self.path}: the tests fail on the module as it is")
+        for mutant in self.tried:
+            if self.survives(mutant, session):
+                self.survivors.append(mutant)
+                print(f"  {self.path}:{mutant.line}: {mutant.what}", flush=True)
+        return True
+
+    def measure(self, session: pytest.Session) -> None:
+        """Lines and seconds of each test; imports what they import."""
+        told = self.scratch / "measured.json"
+
+        def work() -> int:
+            lines, seconds = {}, {}
+            for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+                seen: set[int] = set()
+                began = time.process_time()
+                with traced(f"errata/{self.path}", seen):
+                    session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                seconds[item.nodeid] = time.process_time() - began
+                lines[item.nodeid] = sorted(seen)
+            told.write_text(json.dumps([lines, seconds, list(sys.modules)]))
+            return int(self.failed)
+
+        if forked(work, 900, 1800) != 0:
+            raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
+        lines, self.seconds, modules = json.loads(told.read_text())
+        self.lines = {test: set(found) for test, found in lines.items()}
+        for module in modules:
+            with suppress(Exception):
+                importlib.import_module(module)
+
+    def survives(self, mutant: Mutant, session: pytest.Session) -> bool:
+        """Whether no test notices."""
+        changed = set(range(mutant.line, mutant.last_line + 1))
+        touched = [item for item in session.items if self.lines[item.nodeid]]
+        items = [item for item in touched if changed & self.lines[item.nodeid]] or touched
+        items.sort(key=lambda item: self.seconds[item.nodeid])
+
+        def work() -> int:
+            transplant(sys.modules[name_of(self.path)], mutant.module)
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if self.failed:
+                    return 1
+            return 0
+
+        seconds = sum(self.seconds[item.nodeid] for item in items)
+        return forked(work, int(10 + 5 * seconds), 60 + 20 * seconds) == 0
+
+
+class traced:  # noqa: N801
+    """Adds the executed lines of one file to `seen`."""
+
+    def __init__(self, suffix: str, seen: set[int]) -> None:
+        self.suffix = suffix
+        self.seen = seen
+
+    def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
+        if not frame.f_code.co_filename.endswith(self.suffix):
+            return None
+        self.seen.add(frame.f_lineno)
+        return self
+
+    def __enter__(self) -> None:
+        threading.settrace(self)
+        sys.settrace(self)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+
+
+def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
+    """The exit code of `work` in a process of its own; None when it took too long."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
+            null = os.open(os.environ.get("MUTLOG", os.devnull), os.O_RDWR | os.O_CREAT)
+            for stream in (0, 1, 2):
+                os.dup2(null, stream)
+            os._exit(work())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(99)
+    end = time.monotonic() + wall_s
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else None
+        if time.monotonic() > end:
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return None
+        time.sleep(0.01)
+
+
+def try_module(path: str, sample: int, seed: int, line: int | None) -> tuple[int, int]:
+    """How many mutants were tried, and how many no test noticed."""
+    source = (ROOT / path).read_text()
+    every = mutants(source)
+    tried = every
+    if line is not None:
+        tried = [mutant for mutant in every if mutant.line == line]
+    elif len(every) > sample:
+        tried = sorted(random.Random(seed).sample(every, sample), key=lambda mutant: mutant.line)
+    files = [f"tests/test_{name}.py" for name in TESTS[path].split()]
+    with tempfile.TemporaryDirectory() as scratch:
+        tries = Tries(
+            path, tried, Mutant(1, 10**6, "", ast.unparse(ast.parse(source))), Path(scratch)
+        )
+        options = ["-qq", "-s", "-p", "no:cacheprovider", f"--basetemp={scratch}/tests"]
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of a second session
+        code = pytest.main([*options, "-m", QUICK, *files], plugins=[tries])
+    if code != 0:
+        raise SystemExit(f"{path}: stopped ({code!r})")
+    of = "" if len(tried) == len(every) else f" (of {len(every)}, seed {seed})"
+    print(f"{path}: {len(tried)} mutants{of}, {len(tries.survivors)} survived", flush=True)
+    return len(tried), len(tries.survivors)
+
+
+def processor_seconds() -> float:
+    mine, children = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, -1))
+    return sum(used.ru_utime + used.ru_stime for used in (mine, children))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("modules", nargs="*", default=list(TESTS), help="such as agents/scores.py")
+    parser.add_argument("--sample", type=int, default=400, help="mutants of a module, at most")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--line", type=int, help="only the mutants of this line")
+    given = parser.parse_args()
+    os.chdir(ROOT)
+    count = survived = 0
+    for path in given.modules:
+        tried, lost = try_module(path, given.sample, given.seed, given.line)
+        count += tried
+        survived += lost
+    print(f"{count} mutants, {survived} survived: {1 - survived / max(1, count):.1%} noticed")
+    print(f"{processor_seconds():.0f} s of processor time")
+
+
+if __name__ == "__main__":
+    main()
