@@ -24,8 +24,8 @@ def exercise(number: int) -> dict[str, str]:
     return {"prompt": f"{number} + 1?", "completion": f"#### {number + 1}", "target": "x"}
 
 
-def prompts(text: str, cut: bool = False) -> list[str]:
-    read = read_reply(RawReply(text, truncated=cut), Examples)
+def prompts(text: str, truncated: bool = False) -> list[str]:
+    read = read_reply(RawReply(text, truncated=truncated), Examples)
     return [each.prompt for each in read.reply.examples]
 
 
