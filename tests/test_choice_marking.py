@@ -387,6 +387,7 @@ UNLIKE_THE_REST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.exists(), reason="the real MMLU and ARC files are not on this machine")
 @pytest.mark.parametrize(("name", "count"), [("mmlu/train.json", 1816), ("arc/test.json", 1172)])
 def test_gold_answers_of_real_exams_are_right_and_others_wrong(name: str, count: int) -> None:

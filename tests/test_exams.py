@@ -89,6 +89,7 @@ def test_gsm8k_is_read_as_it_is(tmp_path: Path) -> None:
     assert question.solution == answer
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not GSM8K.exists(), reason="the real GSM8K files are not on this machine")
 @pytest.mark.parametrize(("name", "count"), [("train", 7473), ("test", 1319)])
 def test_all_of_gsm8k_is_read_and_its_gold_answers_are_right(name: str, count: int) -> None:

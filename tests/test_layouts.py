@@ -570,6 +570,7 @@ def in_a_new_process(program: str, **environment: str) -> str:
 # The real files.
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.exists(), reason="the real exam files are not on this machine")
 @pytest.mark.parametrize(
     ("name", "place", "count", "bad"),

@@ -183,6 +183,7 @@ CANNOT_BE_READ = 13
 """Published answers that state two (`#### 113 or 112`), or another one than their target."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA.exists(), reason="the real GSM8K and GSM-Plus are not on this machine")
 def test_gold_numbers_of_real_exams_are_right_and_the_next_number_wrong() -> None:
     targets = [
