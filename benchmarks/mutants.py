@@ -47,7 +47,7 @@ TESTS = {
     "agents/ways/le.py": "honesty",
     "agents/ways/lec.py": "honesty",
     "agents/ways/way.py": "honesty",
-    "graph/loop.py": "honesty loop",
+    "graph/loop.py": "honesty loop run_folder langgraph_dev",
     "graph/nodes.py": "honesty loop several_exams budget_loop",
     "graph/run_folder.py": "run_folder loop",
 }
@@ -101,13 +101,14 @@ def mutants(source: str) -> list[Mutant]:
     for at, node in enumerate(ast.walk(tree)):
         if id(node) in types:
             continue
-        for number, (what, _) in enumerate(changes(node)):
+        for number, (what, _, statement) in enumerate(changes(node)):
             changed = copy.deepcopy(tree)
             here = next(each for n, each in enumerate(ast.walk(changed)) if n == at)
             changes(here)[number][1]()
             text = ast.unparse(ast.fix_missing_locations(changed))
             if text != same:
                 where: Any = node.target if isinstance(node, ast.comprehension) else node
+                where = statement or where
                 found.append(Mutant(where.lineno, where.end_lineno, what, text))
     return sorted(found, key=lambda mutant: mutant.line)
 
@@ -119,11 +120,12 @@ def annotations(node: ast.AST) -> Iterator[ast.AST]:
 
 
 Change = tuple[str, Callable[[], None]]
+ChangeOf = tuple[str, Callable[[], None], ast.stmt | None]
 
 
-def changes(node: ast.AST) -> list[Change]:
-    """What can be changed in one node, in place."""
-    return [*within(node), *of_children(node)]
+def changes(node: ast.AST) -> list[ChangeOf]:
+    """What can be changed in one node, in place; with the statement in it that goes."""
+    return [*((*change, None) for change in within(node)), *of_children(node)]
 
 
 def within(node: ast.AST) -> Iterator[Change]:
@@ -176,7 +178,7 @@ def within(node: ast.AST) -> Iterator[Change]:
                 yield "entry left out", both(node, without(keys, at), without(values, at))
 
 
-def of_children(node: ast.AST) -> Iterator[Change]:
+def of_children(node: ast.AST) -> Iterator[ChangeOf]:
     """Statements that are taken out."""
     for part in ("body", "orelse", "finalbody"):
         statements = getattr(node, part, None)
@@ -184,7 +186,7 @@ def of_children(node: ast.AST) -> Iterator[Change]:
             for at, statement in enumerate(statements):
                 if deletable(statement):
                     told = ast.unparse(statement).partition("\n")[0]
-                    yield f"without `{told[:60]}`", put(statements, at, ast.Pass())
+                    yield f"without `{told[:60]}`", put(statements, at, ast.Pass()), statement
 
 
 def deletable(statement: ast.stmt) -> bool:
