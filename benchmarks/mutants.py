@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 QUICK = "not model and not slow"
 TESTS = {
     "agents/checks.py": "checks data_writer several_exams",
-    "agents/data_writer.py": "data_writer",
+    "agents/data_writer.py": "data_writer several_exams",
     "agents/exams/held_out.py": "held_out exams data_writer",
     "agents/promotion.py": "promotion",
     "agents/scores.py": "scores",
@@ -406,13 +406,13 @@ def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
         time.sleep(0.01)
 
 
-def try_module(path: str, sample: int, seed: int, line: int | None) -> tuple[int, int]:
+def try_module(path: str, sample: int, seed: int, lines: Sequence[int] | None) -> tuple[int, int]:
     """How many mutants were tried, and how many no test noticed."""
     source = (ROOT / path).read_text()
     every = mutants(source)
     tried = every
-    if line is not None:
-        tried = [mutant for mutant in every if mutant.line == line]
+    if lines is not None:
+        tried = [mutant for mutant in every if mutant.line in lines]
     elif len(every) > sample:
         tried = sorted(random.Random(seed).sample(every, sample), key=lambda mutant: mutant.line)
     files = [f"tests/test_{name}.py" for name in TESTS[path].split()]
@@ -440,12 +440,12 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", default=list(TESTS), help="such as agents/scores.py")
     parser.add_argument("--sample", type=int, default=400, help="mutants of a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--line", type=int, help="only the mutants of this line")
+    parser.add_argument("--lines", type=int, nargs="*", help="only the mutants of these lines")
     given = parser.parse_args()
     os.chdir(ROOT)
     count = survived = 0
     for path in given.modules:
-        tried, lost = try_module(path, given.sample, given.seed, given.line)
+        tried, lost = try_module(path, given.sample, given.seed, given.lines)
         count += tried
         survived += lost
     print(f"{count} mutants, {survived} survived: {1 - survived / max(1, count):.1%} noticed")
