@@ -8,7 +8,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from errata.agents.checks import Checker
-from errata.agents.data_writer import LARGEST_ASK, TRIES, Ask, spread, write_examples
+from errata.agents.data_writer import (
+    LARGEST_ASK,
+    TRIES,
+    Ask,
+    spread,
+    write_examples,
+    write_for_exams,
+)
 from errata.agents.errors import InstructorError
 from errata.agents.exams import HeldOut
 from errata.agents.records import (
@@ -315,3 +322,15 @@ def test_shares_go_by_the_largest_remainders_the_frequent_first(
     quota: int, causes: dict[str, int], shares: dict[str, int]
 ) -> None:
     assert list(spread(quota, causes).items()) == list(shares.items())
+
+
+def test_each_exam_has_its_own_lessons_and_its_own_quota() -> None:
+    lessons = []
+    for name, exam in (("a", "x"), ("b", "y"), ("c", None)):
+        mistake, diagnosis = lesson(name, name)
+        question = mistake.question.model_copy(update={"exam": exam})
+        lessons.append((mistake.model_copy(update={"question": question}), diagnosis))
+    quotas = {"y": 3, "x": 2, "": 1}
+    results = write_for_exams(lessons, Counting(), Checker(HeldOut([]), []), quotas, 1, 0)
+    causes = [result.cause for result in results if isinstance(result, Example)]
+    assert causes == ["b", "b", "b", "a", "a", "c"]
