@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 QUICK = "not model and not slow"
 TESTS = {
     "agents/checks.py": "checks data_writer several_exams",
-    "agents/data_writer.py": "data_writer",
+    "agents/data_writer.py": "data_writer several_exams",
     "agents/exams/held_out.py": "held_out exams data_writer",
     "agents/promotion.py": "promotion",
     "agents/scores.py": "scores",
@@ -47,7 +47,7 @@ TESTS = {
     "agents/ways/le.py": "honesty",
     "agents/ways/lec.py": "honesty",
     "agents/ways/way.py": "honesty",
-    "graph/loop.py": "honesty loop",
+    "graph/loop.py": "honesty loop run_folder langgraph_dev",
     "graph/nodes.py": "honesty loop several_exams budget_loop",
     "graph/run_folder.py": "run_folder loop",
 }
@@ -101,13 +101,14 @@ def mutants(source: str) -> list[Mutant]:
     for at, node in enumerate(ast.walk(tree)):
         if id(node) in types:
             continue
-        for number, (what, _) in enumerate(changes(node)):
+        for number, (what, _, statement) in enumerate(changes(node)):
             changed = copy.deepcopy(tree)
             here = next(each for n, each in enumerate(ast.walk(changed)) if n == at)
             changes(here)[number][1]()
             text = ast.unparse(ast.fix_missing_locations(changed))
             if text != same:
                 where: Any = node.target if isinstance(node, ast.comprehension) else node
+                where = statement or where
                 found.append(Mutant(where.lineno, where.end_lineno, what, text))
     return sorted(found, key=lambda mutant: mutant.line)
 
@@ -119,11 +120,12 @@ def annotations(node: ast.AST) -> Iterator[ast.AST]:
 
 
 Change = tuple[str, Callable[[], None]]
+ChangeOf = tuple[str, Callable[[], None], ast.stmt | None]
 
 
-def changes(node: ast.AST) -> list[Change]:
-    """What can be changed in one node, in place."""
-    return [*within(node), *of_children(node)]
+def changes(node: ast.AST) -> list[ChangeOf]:
+    """What can be changed in one node, in place; with the statement in it that goes."""
+    return [*((*change, None) for change in within(node)), *of_children(node)]
 
 
 def within(node: ast.AST) -> Iterator[Change]:
@@ -176,7 +178,7 @@ def within(node: ast.AST) -> Iterator[Change]:
                 yield "entry left out", both(node, without(keys, at), without(values, at))
 
 
-def of_children(node: ast.AST) -> Iterator[Change]:
+def of_children(node: ast.AST) -> Iterator[ChangeOf]:
     """Statements that are taken out."""
     for part in ("body", "orelse", "finalbody"):
         statements = getattr(node, part, None)
@@ -184,7 +186,7 @@ def of_children(node: ast.AST) -> Iterator[Change]:
             for at, statement in enumerate(statements):
                 if deletable(statement):
                     told = ast.unparse(statement).partition("\n")[0]
-                    yield f"without `{told[:60]}`", put(statements, at, ast.Pass())
+                    yield f"without `{told[:60]}`", put(statements, at, ast.Pass()), statement
 
 
 def deletable(statement: ast.stmt) -> bool:
@@ -404,13 +406,13 @@ def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
         time.sleep(0.01)
 
 
-def try_module(path: str, sample: int, seed: int, line: int | None) -> tuple[int, int]:
+def try_module(path: str, sample: int, seed: int, lines: Sequence[int] | None) -> tuple[int, int]:
     """How many mutants were tried, and how many no test noticed."""
     source = (ROOT / path).read_text()
     every = mutants(source)
     tried = every
-    if line is not None:
-        tried = [mutant for mutant in every if mutant.line == line]
+    if lines is not None:
+        tried = [mutant for mutant in every if mutant.line in lines]
     elif len(every) > sample:
         tried = sorted(random.Random(seed).sample(every, sample), key=lambda mutant: mutant.line)
     files = [f"tests/test_{name}.py" for name in TESTS[path].split()]
@@ -438,12 +440,12 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", default=list(TESTS), help="such as agents/scores.py")
     parser.add_argument("--sample", type=int, default=400, help="mutants of a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
-    parser.add_argument("--line", type=int, help="only the mutants of this line")
+    parser.add_argument("--lines", type=int, nargs="*", help="only the mutants of these lines")
     given = parser.parse_args()
     os.chdir(ROOT)
     count = survived = 0
     for path in given.modules:
-        tried, lost = try_module(path, given.sample, given.seed, given.line)
+        tried, lost = try_module(path, given.sample, given.seed, given.lines)
         count += tried
         survived += lost
     print(f"{count} mutants, {survived} survived: {1 - survived / max(1, count):.1%} noticed")

@@ -13,6 +13,7 @@ from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
     Draft,
+    MathAnswer,
     NumberAnswer,
     Question,
     TextAnswer,
@@ -70,6 +71,7 @@ def test_a_draft_is_accepted_when_its_marker_agrees_and_else_refused_by_reason(
         ("return 2 * n", "assert candidate(2) == 4", None),
         ("return n", "assert candidate(2) == 4", "completion fails its own tests"),
         ("return n", "assert candidate(2) != 5", "tests pass without a solution"),
+        ("return n", "pass", "tests cannot be run"),
     ],
 )
 def test_a_program_passes_tests_that_an_empty_one_fails(
@@ -77,6 +79,22 @@ def test_a_program_passes_tests_that_an_empty_one_fails(
 ) -> None:
     answer = CodeAnswer(tests=f"def check(candidate):\n    {tests}\n", entry_point="f")
     given = draft(f"```python\ndef f(n):\n    {program}\n```", "f", answer)
+    assert Checker(HeldOut([]), []).refuse(given) == reason
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("completion", "target", "reason"),
+    [
+        ("So $\\boxed{\\frac{2}{4}}$.", "$\\frac{1}{2}$", None),
+        ("So $\\boxed{3}$.", "$\\frac{1}{2}$", "completion does not end in the target"),
+        ("So $\\boxed{3}$.", "$$", "target is no formula"),
+    ],
+)
+def test_a_formula_is_worth_the_same_as_its_target(
+    completion: str, target: str, reason: str | None
+) -> None:
+    given = draft(completion, target, MathAnswer())
     assert Checker(HeldOut([]), []).refuse(given) == reason
 
 

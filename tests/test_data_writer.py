@@ -8,7 +8,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from errata.agents.checks import Checker
-from errata.agents.data_writer import LARGEST_ASK, Ask, spread, write_examples
+from errata.agents.data_writer import (
+    LARGEST_ASK,
+    TRIES,
+    Ask,
+    spread,
+    write_examples,
+    write_for_exams,
+)
 from errata.agents.errors import InstructorError
 from errata.agents.exams import HeldOut
 from errata.agents.records import (
@@ -19,6 +26,7 @@ from errata.agents.records import (
     Mistake,
     Question,
     Refusal,
+    TextAnswer,
     Unusable,
 )
 
@@ -221,3 +229,108 @@ def test_every_refusal_is_kept_with_its_draft() -> None:
 @pytest.mark.parametrize("quota", [1, 2, 7, 100])
 def test_shares_add_up_to_the_quota(quota: int) -> None:
     assert sum(spread(quota, {"a": 5, "b": 3, "c": 1}).values()) == quota
+
+
+class Slow(Counting):
+    """Of each turn's asks only the first brings a draft; beside it, what could not be had."""
+
+    def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
+        for ask in asks:
+            sums = [result for result in self.write(ask) if isinstance(result, Draft)]
+            lost = Unusable(source_id=ask.diagnosis.id, reason="cannot")
+            yield ask, [*sums[:1], lost]
+
+
+def test_a_cause_that_brings_a_little_in_each_turn_is_asked_until_the_quota_is_full() -> None:
+    results = list(write_examples([lesson("a", "c")], Slow(), Checker(HeldOut([]), []), 9, 1, 0))
+    assert sum(isinstance(result, Example) for result in results) == 9
+    assert sum(isinstance(result, Unusable) for result in results) == 9
+
+
+def test_a_cause_that_brings_nothing_is_asked_as_often_as_is_said() -> None:
+    class Liar(Counting):
+        def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
+            self.asked[ask.diagnosis.id] += 1
+            return [draft("x?", "1 + 1 = 3\n#### 3", "3")]
+
+    writer = Liar()
+    assert accepted([lesson("a", "c")], writer, 5) == {}
+    assert writer.asked == {"d-a": TRIES}
+
+
+def test_an_example_keeps_what_its_draft_and_its_diagnosis_say() -> None:
+    class Texts(Counting):
+        def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
+            answer = TextAnswer()
+            given = draft("Which?", "The answer is ash.", "ash", ask.diagnosis.id)
+            return [given.model_copy(update={"answer": answer})]
+
+    checker = Checker(HeldOut([]), [])
+    (example,) = write_examples([lesson("a", "c")], Texts(), checker, 1, 3, 0)
+    assert isinstance(example, Example)
+    assert example.answer == TextAnswer()
+    assert (example.id, example.diagnosis_id, example.cause) == ("e03-00001", "d-a", "c")
+    assert (example.question_id, example.target) == ("q-a", "ash")
+    assert (example.prompt, example.completion) == ("Which?", "The answer is ash.")
+
+
+def test_seeds_differ_by_round_by_turn_and_by_what_is_configured() -> None:
+    class Refused(Counting):
+        def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
+            for ask in asks:
+                seeds.append(ask.seed)
+                yield ask, [draft("", "", "")]
+
+    seeds: list[int] = []
+    for seed in (-1, 0, 1, 2):
+        for round_index in range(1, 30):
+            checker = Checker(HeldOut([]), [])
+            list(write_examples([lesson("a", "c")], Refused(), checker, 1, round_index, seed))
+    assert len(seeds) == len(set(seeds)) == 4 * 29 * TRIES
+
+
+def test_a_long_list_is_asked_for_in_parts_that_a_reply_can_hold() -> None:
+    writer = Counting()
+    assert accepted([lesson("a", "c")], writer, 3 * LARGEST_ASK) == {"c": 3 * LARGEST_ASK}
+    assert writer.turns == [LARGEST_ASK] * 3
+
+
+def test_no_more_asks_go_out_together_than_the_writer_takes() -> None:
+    class Two(Counting):
+        asks_per_batch = 2
+
+        def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
+            batches.append(len(asks))
+            return super().draft(asks)
+
+    batches: list[int] = []
+    assert accepted([lesson(name, "c") for name in "abcde"], Two(), 5) == {"c": 5}
+    assert batches == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("quota", "causes", "shares"),
+    [
+        (10, {"a": 5, "b": 3, "c": 2}, {"a": 5, "b": 3, "c": 2}),
+        (1, {"a": 1, "b": 2}, {"b": 1}),
+        (1, {"b": 1, "a": 1}, {"a": 1}),
+        (5, {"a": 1, "b": 1, "c": 1}, {"a": 2, "b": 2, "c": 1}),
+        (7, {"x": 1, "often": 9}, {"often": 6, "x": 1}),
+    ],
+)
+def test_shares_go_by_the_largest_remainders_the_frequent_first(
+    quota: int, causes: dict[str, int], shares: dict[str, int]
+) -> None:
+    assert list(spread(quota, causes).items()) == list(shares.items())
+
+
+def test_each_exam_has_its_own_lessons_and_its_own_quota() -> None:
+    lessons = []
+    for name, exam in (("a", "x"), ("b", "y"), ("c", None)):
+        mistake, diagnosis = lesson(name, name)
+        question = mistake.question.model_copy(update={"exam": exam})
+        lessons.append((mistake.model_copy(update={"question": question}), diagnosis))
+    quotas = {"y": 3, "x": 2, "": 1}
+    results = write_for_exams(lessons, Counting(), Checker(HeldOut([]), []), quotas, 1, 0)
+    causes = [result.cause for result in results if isinstance(result, Example)]
+    assert causes == ["b", "b", "b", "a", "a", "c"]

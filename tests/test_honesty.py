@@ -495,6 +495,18 @@ def test_what_the_trace_tells_is_what_the_records_hold(tmp_path: Path) -> None:
     assert (kept["fixed"], kept["broken"], kept["dev"]) == (3, 0, 0.5)
     (dropped,) = told[2, "dropped"]
     assert (dropped["fixed"], dropped["broken"]) == (0, 2)
+    steps = [
+        (event["round"], event["event"], event["step"])
+        for event in lines(played.folder.path / "trace.jsonl")
+        if event["event"].startswith("step ")
+    ]
+    round_of = "collect contrast diagnose write review train examine".split()
+    expected = [(0, "examine"), *((index, step) for index in (1, 2) for step in round_of)]
+    assert steps == [
+        (index, f"step {what}", step)
+        for index, step in [*expected, (2, "final_exam")]
+        for what in ("started", "finished")
+    ]
     exams = [e["exam"] for (_, event), all in told.items() if event == "exam marked" for e in all]
     assert Counter(exams) == {"dev": 3, "practice": 2, "test": 2}
     for event in told[0, "exam marked"]:

@@ -28,12 +28,12 @@ def test_wilson_intervals_are_those_of_newcombe(
     assert wilson(n - correct, n) == pytest.approx((1 - high, 1 - low), abs=5e-5)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 1000])
-def test_a_wilson_interval_never_leaves_0_to_1(n: int) -> None:
-    for correct in (0, n):
-        low, high = wilson(correct, n)
-        assert 0 <= low < high <= 1
-        assert low - 1e-12 <= correct / n <= high + 1e-12
+def test_a_wilson_interval_never_leaves_0_to_1() -> None:
+    for n in range(1, 1000):
+        for correct in (0, n):
+            low, high = wilson(correct, n)
+            assert 0 <= low < high <= 1
+            assert low - 1e-12 <= correct / n <= high + 1e-12
 
 
 def test_the_paired_interval_is_agresti_and_mins() -> None:
@@ -88,12 +88,13 @@ def test_accuracy_counts_what_is_right_by_kind_and_by_exam_and_what_is_unclear()
     answered = attempts("++--")
     answered[3] = answered[3].model_copy(update={"answer": "7"})
     answered[0] = answered[0].model_copy(update={"answer": "1"})
+    answered[1] = answered[1].model_copy(update={"answer": "1"})
     found = accuracy(questions, answered[::-1])
     assert (found.accuracy, found.n, found.correct) == (0.5, 4, 2)
     assert found.ci95 == wilson(2, 4)
     assert list(found.by_kind.items()) == [("a", (1, 2)), ("b", (1, 2))]
     assert list(found.by_exam.items()) == [("x", (1, 3)), ("y", (1, 1))]
-    assert found.unclear == 2
+    assert found.unclear == 1
 
 
 def test_without_kinds_there_is_nothing_by_kind_and_with_some_the_rest_has_none() -> None:
