@@ -298,9 +298,24 @@ class Tries:
     lines: dict[str, set[int]] = field(default_factory=dict)
     """Test → the lines of the module that it executes."""
     seconds: dict[str, float] = field(default_factory=dict)
+    tracing: traced | None = None
+    shared: dict[tuple[Path, str], set[int]] = field(default_factory=dict)
+    """File and fixture → the lines that it executes, where several tests share it."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed |= report.failed
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
+        """What a shared fixture executes counts for every test that uses it."""
+        if fixturedef.scope != "module" or self.tracing is None:
+            return (yield)
+        before, self.tracing.seen = self.tracing.seen, set()
+        try:
+            return (yield)
+        finally:
+            self.shared[request.path, fixturedef.argname] = self.tracing.seen
+            self.tracing.seen = before | self.tracing.seen
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
@@ -319,15 +334,19 @@ class Tries:
         told = self.scratch / "measured.json"
 
         def work() -> int:
-            lines, seconds = {}, {}
+            lines: dict[str, set[int]] = {}
+            seconds = {}
             for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-                seen: set[int] = set()
                 began = time.process_time()
-                with traced(f"errata/{self.path}", seen):
+                with traced(f"errata/{self.path}") as self.tracing:
                     session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 seconds[item.nodeid] = time.process_time() - began
-                lines[item.nodeid] = sorted(seen)
-            told.write_text(json.dumps([lines, seconds, list(sys.modules)]))
+                lines[item.nodeid] = self.tracing.seen
+            for item in session.items:
+                for name in getattr(item, "fixturenames", ()):
+                    lines[item.nodeid] |= self.shared.get((item.path, name), set())
+            told_lines = {test: sorted(seen) for test, seen in lines.items()}
+            told.write_text(json.dumps([told_lines, seconds, list(sys.modules)]))
             return int(self.failed)
 
         if forked(work, 900, 1800) != 0:
@@ -341,11 +360,12 @@ class Tries:
     def survives(self, mutant: Mutant, session: pytest.Session) -> bool:
         """Whether no test notices."""
         changed = set(range(mutant.line, mutant.last_line + 1))
-        touched = [item for item in session.items if self.lines[item.nodeid]]
+        touched = [item for item in session.items if self.lines[item.nodeid]] or session.items[:]
         items = [item for item in touched if changed & self.lines[item.nodeid]] or touched
         items.sort(key=lambda item: self.seconds[item.nodeid])
 
         def work() -> int:
+            self.tracing = None
             transplant(sys.modules[name_of(self.path)], mutant.module)
             for item, following in zip(items, [*items[1:], None], strict=True):
                 session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -360,9 +380,9 @@ class Tries:
 class traced:  # noqa: N801
     """Adds the executed lines of one file to `seen`."""
 
-    def __init__(self, suffix: str, seen: set[int]) -> None:
+    def __init__(self, suffix: str) -> None:
         self.suffix = suffix
-        self.seen = seen
+        self.seen: set[int] = set()
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
         if not frame.f_code.co_filename.endswith(self.suffix):
@@ -370,9 +390,10 @@ class traced:  # noqa: N801
         self.seen.add(frame.f_lineno)
         return self
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> traced:
         threading.settrace(self)
         sys.settrace(self)
+        return self
 
     def __exit__(self, *_: object) -> None:
         sys.settrace(None)
@@ -386,7 +407,7 @@ def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
         try:
             os.setsid()
             resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
-            null = os.open(os.environ.get("MUTLOG", os.devnull), os.O_RDWR | os.O_CREAT)
+            null = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(null, stream)
             os._exit(work())

@@ -315,7 +315,8 @@ def test_no_more_asks_go_out_together_than_the_writer_takes() -> None:
         (1, {"a": 1, "b": 2}, {"b": 1}),
         (1, {"b": 1, "a": 1}, {"a": 1}),
         (5, {"a": 1, "b": 1, "c": 1}, {"a": 2, "b": 2, "c": 1}),
-        (7, {"x": 1, "often": 9}, {"often": 6, "x": 1}),
+        (3, {"a": 4, "b": 1}, {"a": 2, "b": 1}),
+        (10, {"a": 1, "often": 9}, {"often": 9, "a": 1}),
     ],
 )
 def test_shares_go_by_the_largest_remainders_the_frequent_first(
@@ -334,3 +335,34 @@ def test_each_exam_has_its_own_lessons_and_its_own_quota() -> None:
     results = write_for_exams(lessons, Counting(), Checker(HeldOut([]), []), quotas, 1, 0)
     causes = [result.cause for result in results if isinstance(result, Example)]
     assert causes == ["b", "b", "b", "a", "a", "c"]
+
+
+@pytest.mark.parametrize(("pattern", "quota"), [("...+", 5), ("+....", 9)])
+def test_a_cause_is_given_up_after_that_many_turns_in_a_row_without_an_example(
+    pattern: str, quota: int
+) -> None:
+    """`+`: a turn that brings one."""
+
+    class Patterned(Counting):
+        def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
+            good = pattern[len(asked) % len(pattern)] == "+"
+            asked.append(good)
+            return super().write(ask)[:1] if good else [draft("", "", "")]
+
+    asked: list[bool] = []
+    found = accepted([lesson("a", "c")], Patterned(), quota)
+    if pattern.startswith("+"):
+        assert asked == [True, *[False] * TRIES]
+    else:
+        assert found == {"c": quota}
+
+
+def test_more_drafts_than_were_asked_for_are_not_looked_at() -> None:
+    class Generous(Counting):
+        def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
+            return [*super().write(ask), *super().write(ask)]
+
+    results = list(
+        write_examples([lesson("a", "c")], Generous(), Checker(HeldOut([]), []), 3, 1, 0)
+    )
+    assert len(results) == 3
