@@ -150,6 +150,17 @@ class RunFolder:
         left_out = {line.question_id for line in self.not_counted.read()}
         return [a for a in read_records(path, Attempt) if a.question_id not in left_out]
 
+    @property
+    def at_work(self) -> bool:
+        """Whether some process holds the folder."""
+        if not (self.path / "lock").exists():
+            return False
+        try:
+            with self.locked():
+                return False
+        except RunError:
+            return True
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the folder for this process; the system lets go of it when the process dies.

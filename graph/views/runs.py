@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -59,21 +58,9 @@ def standing(folder: RunFolder) -> tuple[str, str, str, str]:
         )
     events = events_of(folder)
     now = step_under_way(events)
-    status = "at work" if at_work(folder) else "unfinished"
+    status = "at work" if folder.at_work else "unfinished"
     if now == "review":
         status = "unfinished, waits for your review"
     elif now:
         status += f": {now}"
     return status, str(max((event["round"] for event in events), default=0)), "", ""
-
-
-def at_work(folder: RunFolder) -> bool:
-    """Whether a process holds the folder."""
-    try:
-        with (folder.path / "lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
