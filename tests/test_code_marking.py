@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from errata.agents.errors import ExamError
+from errata.agents.errors import BoxBroke, ExamError
 from errata.agents.examiner import examine
 from errata.agents.marking import mark
 from errata.agents.marking.code import mark_code
@@ -22,11 +22,15 @@ from errata.agents.sandbox.extract import extract, read_stub
 from errata.agents.sandbox.job import Limits
 from errata.agents.student import StudentSettings
 from errata.agents.testing.tables import TableStudent
+from errata.graph.agents import Given, open_agents
 from errata.graph.commands.exam import OpenedExam, evaluate
 from errata.graph.commands.mark import mark_responses
 from errata.graph.config import parse_config
+from errata.graph.context import Context
+from errata.graph.nodes import BadTests
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
+from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -553,3 +557,15 @@ def test_a_run_leaves_questions_with_bad_tests_out_by_name_and_goes_on(tmp_path:
     lines = (tmp_path / "t" / "not-counted.jsonl").read_text().split()
     assert [f"{name}-0" in "".join(lines) for name in ("dev", "test", "practice")] == [1, 1, 0]
     assert resume(RunFolder(tmp_path / "t"), student=student, cache=False) == report
+
+
+def test_a_box_that_broke_stops_a_run_since_it_may_hold_on_the_next_try(tmp_path: Path) -> None:
+    config = parse_config({"name": "t", "exam": {"name": "arithmetic"}}, "test")
+    folder, trace = RunFolder(tmp_path), Trace(tmp_path / "trace.jsonl")
+    agents = open_agents(config, folder, trace, None, Given(student=TableStudent()))
+    bad_tests = BadTests(Context(config, folder, trace, agents, NoWatcher()))
+    with pytest.raises(BoxBroke, match="no memory"):
+        bad_tests.add(GOOD, BoxBroke("no memory"))
+    assert folder.not_counted.read() == []
+    bad_tests.add(GOOD, ExamError("its tests fail"))
+    assert [line.question_id for line in folder.not_counted.read()] == ["q-1"]

@@ -98,11 +98,15 @@ def check_that_a_model_too_brief_taught_nothing(report: Report, runs: Path) -> N
     assert not (folder.round(1) / "adapter").exists()
 
 
+def children_with_weights() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "errata.training" in p.cmdline()]
+
+
 def test_a_real_llm_without_a_server_is_asked_through_the_whole_graph(tmp_path: Path) -> None:
     prompt = str(short_prompt(tmp_path))  # a long one takes most of the time
     report = small_run(tmp_path, model="local:bundled", max_tokens=24, prompt=prompt)
     check_that_a_model_too_brief_taught_nothing(report, tmp_path)
-    assert not [p for p in psutil.Process().children() if "errata.training" in str(p.cmdline())]
+    assert children_with_weights() == []
 
 
 def test_a_local_model_answers_a_conversation_and_counts_its_tokens(tmp_path: Path) -> None:
@@ -121,11 +125,10 @@ def test_a_local_model_answers_a_conversation_and_counts_its_tokens(tmp_path: Pa
 
 def test_the_weights_are_let_go_and_loaded_again(tmp_path: Path) -> None:
     model = opened(tmp_path)
-    before = len(psutil.Process().children())
     model.invoke("Hello")
-    assert len(psutil.Process().children()) == before + 1
+    assert len(children_with_weights()) == 1
     model.close()
-    assert len(psutil.Process().children()) == before
+    assert children_with_weights() == []
     assert model.invoke("Hello").text
     model.close()
 
@@ -133,7 +136,7 @@ def test_the_weights_are_let_go_and_loaded_again(tmp_path: Path) -> None:
 def test_a_child_that_is_killed_is_named_with_its_log(tmp_path: Path) -> None:
     model = opened(tmp_path)
     model.invoke("Hello")
-    [child] = psutil.Process().children()
+    [child] = children_with_weights()
     child.kill()
     with pytest.raises(StepFailed, match=r"killed by SIGKILL.*\.log"):
         model.invoke("Hello")
@@ -184,7 +187,7 @@ def transformers_serve(weights: str, log: Path) -> Iterator[str]:
 
 @pytest.mark.skipif(
     importlib.util.find_spec("fastapi") is None or importlib.util.find_spec("uvicorn") is None,
-    reason='`transformers serve` is not installed: pip install "errata[serving]"',
+    reason="`transformers serve` is not installed: .venv/bin/pip install -e '.[serving]'",
 )
 def test_a_real_llm_on_a_real_server_is_asked_through_the_whole_graph(tmp_path: Path) -> None:
     from errata.training.models import weights_of
@@ -203,9 +206,9 @@ def test_a_local_teacher_holds_no_weights_while_the_student_is_trained(tmp_path:
     trace = Trace(tmp_path / "trace.jsonl")
     given = Given(**table_agents([], [[]]))
     agents = open_agents(config, RunFolder(tmp_path), trace, None, given)
-    (line,) = agents.teachers.lines
+    (client,) = agents.llms.clients
     before = set(psutil.Process().children())
-    line.model.invoke("Hello")
+    client.model.invoke("Hello")
     children = set(psutil.Process().children()) - before
     assert children
     agents.unload()
