@@ -19,6 +19,8 @@ from errata.graph.config import RunConfig, parse_config
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
+from errata.graph.trace import read_trace
+from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
 
@@ -149,3 +151,53 @@ def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
     assert report["model"].keys() >= {"base", "adapter"}
     for name in ("manifest.jsonl", "steps.jsonl", "trace.jsonl", "config.json"):
         assert (tmp_path / "t" / name).stat().st_size > 0
+
+
+class Listening(NoWatcher):
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int, int, str]] = []
+        self.said: list[str] = []
+
+    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
+        self.steps.append((step, done, total, note))
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_a_watcher_learns_how_far_each_step_is_and_what_came_of_it(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    watcher = Listening()
+    report = run(settings, tmp_path, **agents(settings, [ALL[:8]]), watcher=watcher)
+    [_, first] = report.rounds
+
+    def told(step: str) -> list[tuple[int, int, str]]:
+        return [(done, total, note) for name, done, total, note in watcher.steps if name == step]
+
+    dev = told("base model: dev exam")
+    assert [(done, total) for done, total, _ in dev] == [(n, 36) for n in range(37)]
+    assert dev[-1][2] == "11% right"
+    assert "base model: dev exam: 11.1% of 36 right (95% interval 4.4% to 25.3%)" in watcher.said
+    assert [done for done, _, _ in told("round 1: diagnosing")] == list(range(first.mistakes + 1))
+    assert (
+        f"round 1: diagnosing: {first.mistakes} of {first.mistakes} mistakes named" in watcher.said
+    )
+    refused = sum(first.examples.rejected.values()) + sum(first.examples.unwritable.values())
+    accepted = first.examples.accepted
+    assert told("round 1: writing examples")[0] == (0, 100, "")
+    assert told("round 1: writing examples")[-1] == (accepted, 100, f"{refused} refused")
+    assert f"round 1: writing examples: {accepted} accepted, {refused} refused" in watcher.said
+    assert told(f"round 1: training on {accepted} examples") == [(0, 0, ""), (1, 1, "loss 0.50")]
+    assert [said.partition(": ")[0] for said in watcher.said if "sealed" in said] == [
+        "sealed test"
+    ] * 2
+    events = read_trace(tmp_path / "t" / "trace.jsonl")
+    marked = [(e["exam"], e["exam_id"]) for e in events if e["event"] == "exam marked"]
+    assert marked == [
+        ("dev", "dev-0"),
+        ("practice", "practice-0"),
+        ("dev", "dev-1"),
+        ("practice", "practice-1"),
+        ("test", "test-base"),
+        ("test", "test-best"),
+    ]
