@@ -48,7 +48,7 @@ TESTS = {
     "agents/ways/lec.py": "honesty",
     "agents/ways/way.py": "honesty",
     "graph/loop.py": "honesty loop run_folder langgraph_dev",
-    "graph/nodes.py": "honesty loop several_exams",
+    "graph/nodes.py": "honesty loop several_exams code_marking",
     "graph/run_folder.py": "run_folder loop",
 }
 """Module → the files of tests that are tried on it."""

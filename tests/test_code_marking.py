@@ -563,9 +563,11 @@ def test_a_box_that_broke_stops_a_run_since_it_may_hold_on_the_next_try(tmp_path
     config = parse_config({"name": "t", "exam": {"name": "arithmetic"}}, "test")
     folder, trace = RunFolder(tmp_path), Trace(tmp_path / "trace.jsonl")
     agents = open_agents(config, folder, trace, None, Given(student=TableStudent()))
-    bad_tests = BadTests(Context(config, folder, trace, agents, NoWatcher()))
+    watcher = Listening()
+    bad_tests = BadTests(Context(config, folder, trace, agents, watcher))
     with pytest.raises(BoxBroke, match="no memory"):
         bad_tests.add(GOOD, BoxBroke("no memory"))
     assert folder.not_counted.read() == []
     bad_tests.add(GOOD, ExamError("its tests fail"))
     assert [line.question_id for line in folder.not_counted.read()] == ["q-1"]
+    assert watcher.said == ["q-1 is not counted: its tests fail"]

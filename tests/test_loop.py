@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.records import DiagnosisLine, Example, Mistake, Question
+from errata.agents.records import DiagnosisLine, Example, Mistake, ModelRef, Question, Response
+from errata.agents.testing.tables import TableStudent
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
@@ -201,3 +202,52 @@ def test_a_watcher_learns_how_far_each_step_is_and_what_came_of_it(tmp_path: Pat
         ("test", "test-base"),
         ("test", "test-best"),
     ]
+
+
+class Stopping(TableStudent):
+    """Stops in the middle of its first exam."""
+
+    def ask(
+        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+    ) -> Iterator[Response]:
+        for number, response in enumerate(super().ask(model, questions, answered)):
+            if number == 20:
+                raise KeyboardInterrupt
+            yield response
+
+
+def test_a_stopped_exam_asks_only_what_is_left(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    table = agents(settings, [ALL[:8]])
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, tmp_path, **table | {"student": Stopping(ALL[:2])})
+    resume(folder(tmp_path), **table)
+    ids = [question for _, question in table["student"].asked if question.startswith("dev-")]
+    base = ids[: len(ids) - 36]  # the candidate is asked all 36
+    assert len(base) == 16
+
+
+class Nobody:
+    """Stands for an agent that has nothing left to do."""
+
+    examples_per_ask = asks_per_batch = 1
+
+    def work(self, *given: object) -> Any:
+        raise AssertionError("finished work is done again")
+
+    ask = draft = diagnose = train = embed_documents = work
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_finished_run_without_checkpoints_asks_nobody_again(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 2})
+    before = run(settings, tmp_path, **agents(settings, [ALL[:8], ALL[:9]]))
+    for name in ("checkpoints.sqlite", "report.json"):
+        (tmp_path / "t" / name).unlink()
+    nobody: Any = Nobody()
+    everyone = dict.fromkeys(("student", "trainer", "instructor", "writer"), nobody)
+    after = resume(folder(tmp_path), **everyone)
+    exclude = {"seconds": True, "rounds": {"__all__": {"seconds"}}}
+    assert after.model_dump(exclude=exclude) == before.model_dump(exclude=exclude)
