@@ -30,6 +30,8 @@ from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 ALL = [kind.name for kind in KINDS]
 CALL = 100
 """Tokens of any call here."""

@@ -470,6 +470,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         NamedExam(name="mmlu", prompts=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hub_cache")
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "bbh"])
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])

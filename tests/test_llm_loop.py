@@ -18,6 +18,8 @@ from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-marked-key-0123456789abcdef"
 
 

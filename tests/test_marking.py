@@ -86,6 +86,7 @@ def test_any_text_can_be_marked(text: str) -> None:
     assert is_right(answer, "123456789.25") in (True, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["9", "none"])
 @pytest.mark.parametrize(
     "response",

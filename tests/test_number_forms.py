@@ -103,6 +103,7 @@ GROWING = {
 STARTS = {"": "", "a refusal": "cannot be determined ", "a statement": "So the answer is 1 "}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("piece", GROWING)
 def test_four_times_the_text_takes_about_four_times_as_long(start: str, piece: str) -> None:

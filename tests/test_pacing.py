@@ -24,6 +24,8 @@ from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.records import Diagnosis, LlmCall, Unusable
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, completion, error
 
+pytestmark = pytest.mark.slow
+
 
 def jobs(count: int, do: Callable[[int], Awaitable[int]]) -> list[Callable[[], Awaitable[int]]]:
     return [partial(do, number) for number in range(count)]

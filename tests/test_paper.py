@@ -19,6 +19,8 @@ from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 
 class Mind:
     """Writes two examples for each mistake; may break down after some calls."""

@@ -80,6 +80,7 @@ def test_a_list_within_an_item_that_breaks_off_is_not_taken_for_whole() -> None:
     assert (found.value, found.whole) == ({}, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -166,6 +166,7 @@ def test_no_response_is_too_strange_for_a_diagnosis(response: str) -> None:
 # What the writer writes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 def test_every_kind_of_the_arithmetic_exam_is_asked_again_with_right_working(kind: str) -> None:
     """Numbers that happen to coincide may forbid it for a few questions of a kind."""
