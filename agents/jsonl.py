@@ -8,8 +8,7 @@ where it is a link, and never cut or written over by a journal that did not begi
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
@@ -61,38 +60,6 @@ def read_record(path: Path, of: type[R]) -> R:
             f"{path} is not what this version of errata writes ({error.errors()[0]['msg']}): put "
             "the file back as it was, or start a new run"
         ) from None
-
-
-def read_all(path: Path, of: type[R], ids: Iterable[str], id_of: Callable[[R], str]) -> Sequence[R]:
-    """The records of a finished file that holds one for each of `ids`, in the file's order.
-
-    Raises:
-        RunError: It cannot be read, or is not complete.
-    """
-    return complete(path, read_records(path, of), ids, id_of)
-
-
-def complete(
-    path: Path, records: Sequence[R], ids: Iterable[str], id_of: Callable[[R], str]
-) -> Sequence[R]:
-    """The records of `path`, one for each of `ids`.
-
-    Raises:
-        RunError: One is missing, there twice, or of something else.
-    """
-    there, wanted = Counter(map(id_of, records)), Counter(ids)
-    if there == wanted:
-        return records
-    missing, extra = wanted - there, there - wanted
-    what = " and ".join(
-        f"{says} {found.total()} (the first: {next(iter(found))})"
-        for says, found in (("lacks", missing), ("has too many:", extra))
-        if found
-    )
-    raise RunError(
-        f"{path} is damaged: of {wanted.total()} lines it {what}; put back a whole copy, or start "
-        "a new run"
-    )
 
 
 class Journal(Generic[R]):

@@ -22,7 +22,6 @@ docs/run-folder.md describes each file.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,7 @@ from filelock import FileLock, Timeout
 from errata.agents.errors import ExamError, RunError
 from errata.agents.jsonl import Log, read_records
 from errata.agents.records import Attempt, Question, Record
+from errata.training.finished import sha256_of
 
 FORMAT = 2
 """Of the files in a run folder; a run of another format is refused by name."""
@@ -218,11 +218,6 @@ class Manifest:
             else:
                 continue
             raise RunError(f"{path} {how}: put it back as it was, or start a new run")
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def taken(folder: RunFolder) -> RunError:

@@ -14,7 +14,7 @@ from errata.agents.chat_models.ledger import Entry, Usage
 from errata.agents.errors import RunError
 from errata.agents.examiner import examine
 from errata.agents.exams import named_questions
-from errata.agents.jsonl import Journal, read_all, read_records, write_records, write_text
+from errata.agents.jsonl import Journal, read_records, write_records, write_text
 from errata.agents.records import ModelRef, Question, Response, Unusable
 from errata.graph.costs import costs_log
 from errata.graph.run_folder import RunFolder
@@ -172,31 +172,6 @@ def test_a_damaged_line_is_named_by_its_number(tmp_path: Path) -> None:
     path.write_text(SAID[0].model_dump_json() + '\n\n{"source_id": 3\n')
     with pytest.raises(RunError, match=r"line 3 of .*x\.jsonl cannot be read .* damaged"):
         read_records(path, Unusable)
-
-
-@pytest.mark.parametrize(
-    ("lines", "what"),
-    [
-        ("", "it lacks 3 (the first: a)"),
-        ("ac", "it lacks 1 (the first: b)"),
-        ("abbc", "it has too many: 1 (the first: b)"),
-        ("abx", "it lacks 1 (the first: c) and has too many: 1 (the first: x)"),
-    ],
-)
-def test_a_finished_file_that_is_not_complete_is_refused(
-    lines: str, what: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "x.jsonl"
-
-    def read(names: str) -> list[str]:
-        write_records(path, [Unusable(source_id=name, reason="") for name in names])
-        found = read_all(path, Unusable, ["a", "b", "c"], lambda record: record.source_id)
-        return [record.source_id for record in found]
-
-    assert read("bca") == ["b", "c", "a"]
-    with pytest.raises(RunError, match=r"x\.jsonl is damaged: of 3 lines") as raised:
-        read(lines)
-    assert what in str(raised.value)
 
 
 class Surrogates:

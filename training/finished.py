@@ -13,9 +13,10 @@ from errata.training.jobs import FinishedTraining, TrainingJob
 NAME = "trained.json"
 
 
-def digest(examples: Path) -> str:
-    """SHA-256 of the file of examples, in hex."""
-    return hashlib.sha256(examples.read_bytes()).hexdigest()
+def sha256_of(path: Path) -> str:
+    """Of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_finished(job: TrainingJob) -> FinishedTraining | None:
@@ -30,7 +31,7 @@ def find_finished(job: TrainingJob) -> FinishedTraining | None:
         return None
     moved = {"examples", "adapter"}
     same = found.job.model_dump_json(exclude=moved) == job.model_dump_json(exclude=moved)
-    return found if same and found.examples_sha256 == digest(job.examples) else None
+    return found if same and found.examples_sha256 == sha256_of(job.examples) else None
 
 
 def put_in_place(written: Path, adapter: Path) -> None:

@@ -25,7 +25,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from errata.training.adapters.lora import trainable
-from errata.training.finished import NAME, digest, put_in_place
+from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining, LoraSettings, Step, TrainingJob, TrainingRow
 from errata.training.jsonl import read_lines
 from errata.training.models import choose_dtype, load_tokenizer
@@ -38,7 +38,7 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     set_seed(settings.seed)
     processes = PartialState(cpu=not torch.cuda.is_available())
     tokenizer = load_tokenizer(job.start.base)
-    examples = digest(job.examples)
+    examples = sha256_of(job.examples)
     made = make_rows(
         (TrainingRow.model_validate_json(line) for line in read_lines(job.examples)),
         tokenizer,
