@@ -77,7 +77,6 @@ def run(
     if student is None:
         check_model(config.student.model_ref)
     trace = Trace(folder.path / "trace.jsonl")
-    watcher.say(foresight(exams.dev, config.stop.rounds, config.stop.gate))
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
         agents = open_agents(config, folder, trace, replies, given)
@@ -87,6 +86,7 @@ def run(
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher)
             report_skipped(skipped, context)
+            watcher.say(foresight(exams.dev, config.stop.rounds, config.stop.gate))
             return drive(context, None)
 
 
