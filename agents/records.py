@@ -81,6 +81,8 @@ class Question(Record):
     answer: Answer = NumberAnswer()
     exam: str | None = None
     """Name of the exam that it belongs to, where a run has several."""
+    group: str | None = Field(default=None, min_length=1)
+    """What it shares with its variants: together they count as one question in a comparison."""
 
 
 class Response(Record):
@@ -255,3 +257,5 @@ class TrainingSettings(LoraSettings):
     """Train a new adapter, or go on from the best one so far."""
     replay: float = Field(default=1.0, ge=0)
     """Earlier rounds' examples to mix in, as a share of those that there are."""
+    after_refusal: Literal["change", "same"] = "change"
+    """Whether a round after a refused one trains otherwise than it; its plan.json says how."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod, sqrt
 
@@ -16,11 +16,12 @@ def accuracy(questions: Sequence[Question], attempts: Sequence[Attempt]) -> Accu
     made = {attempt.question_id: attempt for attempt in attempts}
     correct = sum(made[question.id].correct for question in questions)
     n = len(questions)
+    effect = design_effect([made[question.id] for question in questions], groups_of(questions))
     return Accuracy(
         accuracy=correct / n,
         n=n,
         correct=correct,
-        ci95=wilson(correct, n),
+        ci95=wilson(correct / effect, n / effect),
         by_kind=shares(questions, made, lambda question: question.kind),
         by_exam=shares(questions, made, lambda question: question.exam),
         unclear=sum(made[question.id].answer is None for question in questions),
@@ -51,7 +52,36 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     return 1.0 - prod((samples - correct - i) / (samples - i) for i in range(k))
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
+def groups_of(questions: Iterable[Question]) -> dict[str, str]:
+    """Question id → group, of those that have one."""
+    return {question.id: question.group for question in questions if question.group}
+
+
+def cluster(question_id: str, groups: Mapping[str, str]) -> str:
+    """What a question counts as: its group, or itself."""
+    return f"group {groups[question_id]}" if question_id in groups else f"question {question_id}"
+
+
+def design_effect(attempts: Sequence[Attempt], groups: Mapping[str, str]) -> float:
+    """How many questions of a group tell as much as one without variants; 1 where none has any.
+
+    The variance of the accuracy with standard errors clustered by group (Miller 2024, arXiv
+    2411.00640), over that without (Kish, Survey Sampling, 1965). Where all answers are alike, as
+    if each group were one question.
+    """
+    if not groups:
+        return 1.0
+    n = len(attempts)
+    share = sum(attempt.correct for attempt in attempts) / n
+    off: dict[str, float] = defaultdict(float)
+    for attempt in attempts:
+        off[cluster(attempt.question_id, groups)] += attempt.correct - share
+    if share in (0, 1):
+        return n / len(off)
+    return max(1.0, sum(each**2 for each in off.values()) / (n * share * (1 - share)))
+
+
+def wilson(correct: float, n: float) -> tuple[float, float]:
     """95% interval of a share (Wilson, JASA 22, 1927): honest near 0 and 1, and for small n."""
     share = correct / n
     centre = share + Z95**2 / (2 * n)
@@ -61,22 +91,29 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
 
 
 def paired_gain(
-    before: Sequence[Attempt], after: Sequence[Attempt]
+    before: Sequence[Attempt], after: Sequence[Attempt], groups: Mapping[str, str] | None = None
 ) -> tuple[float, tuple[float, float]]:
     """Gain in accuracy on the same questions, and its 95% interval.
 
     Only questions that changed sides count, so the interval is tighter than two separate ones.
     Adjusted Wald interval for matched pairs (Agresti & Min, Statistics in Medicine 24, 2005):
-    half an observation is added to each cell.
+    half an observation is added to each of the four cells. Variants of one question are no
+    independent observations: standard errors are clustered by group (Miller 2024, arXiv
+    2411.00640).
+
+    Args:
+        groups: Question id → group, of those that have variants.
     """
     was_right = {attempt.question_id: attempt.correct for attempt in before}
-    won = sum(attempt.correct and not was_right[attempt.question_id] for attempt in after)
-    lost = sum(was_right[attempt.question_id] and not attempt.correct for attempt in after)
-    n = len(after)
-    b, c, m = won + 0.5, lost + 0.5, n + 2
-    centre = (b - c) / m
-    spread = Z95 * sqrt(b + c - (b - c) ** 2 / m) / m
-    return (won - lost) / n, (max(-1.0, centre - spread), min(1.0, centre + spread))
+    clusters: dict[str, list[int]] = {}
+    for attempt in after:
+        change = attempt.correct - was_right[attempt.question_id]
+        clusters.setdefault(cluster(attempt.question_id, groups or {}), []).append(change)
+    n, total = len(after), sum(map(sum, clusters.values()))
+    centre = total / (n + 2)
+    squares = sum((sum(found) - len(found) * centre) ** 2 for found in clusters.values())
+    spread = Z95 * sqrt(squares + 1 + 2 * centre**2) / (n + 2)  # 1 + …: the added halves
+    return total / n, (max(-1.0, centre - spread), min(1.0, centre + spread))
 
 
 def tally(labels: Iterable[str]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from errata.agents.chat_models.ledger import Entry
+from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Attempt,
@@ -51,6 +52,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "manifest.jsonl": FinishedFile,
     "estimate.json": Estimate,
     "exam/*.jsonl": Question,
+    "round-*/plan.json": Plan,
     "round-*/mistakes.jsonl": Mistake,
     "round-*/contrasts.jsonl": Mistake,
     "round-*/diagnoses.jsonl": DiagnosisLine,
@@ -61,6 +63,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/trained.json": Trained,
     "round-*/dev.jsonl": Attempt,
     "round-*/practice.jsonl": Attempt,
+    "round-*/guard.jsonl": Attempt,
     "round-*/promotion.json": Promotion,
     "final/*.jsonl": Attempt,
     "not-counted.jsonl": NotCountedQuestion,
@@ -111,7 +114,7 @@ def configuration() -> str:
         if models:
             tables.append(section(f"`[{name}]`", models))
         elif models_in(field.annotation):
-            like = "exam" if name == "out_of_domain" else "instructor"
+            like = "exam" if name in ("out_of_domain", "guard") else "instructor"
             tables.append(f"## `[{name}]`\n\n{strings(RunConfig)[name]}\n\nKeys as `[{like}]`.\n")
     return "\n".join(tables)
 

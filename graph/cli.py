@@ -235,13 +235,15 @@ def instructors() -> None:
 def check(
     config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
 ) -> None:
-    """Ask the instructor and the writer of CONFIG one small question each."""
+    """Read CONFIG's exams, and ask its instructor and writer one small question each."""
     from errata.graph.commands.check import check as check_config
+    from errata.graph.commands.check import sees
     from errata.graph.config import load_config
     from errata.graph.views.instructors import print_checked
 
     settings = load_config(config)
-    with working():
+    with working() as watcher:
+        watcher.say(sees(settings))
         found = check_config(settings)
     print_checked(found, console())
     if any(one.problem for one in found):

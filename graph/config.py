@@ -24,6 +24,7 @@ from errata.agents.errors import ConfigError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
+from errata.agents.promotion import Gate
 from errata.agents.records import Record, TrainingSettings
 from errata.agents.student import StudentSettings
 
@@ -99,9 +100,16 @@ class StopSettings(Record):
     """When the loop ends, whichever comes first."""
 
     target_accuracy: float = Field(default=0.95, gt=0, le=1)
-    """Share of right answers to the dev questions."""
+    """Share of right answers to the dev questions. It counts as reached when the lower end of its
+    95% interval is there; a run whose share alone is there stops as `target not proven`."""
     rounds: int = Field(default=3, ge=1)
     """Trainings, at most."""
+    gate: Gate = "sure"
+    """What promotes a candidate: `sure`, proof on dev that 5% of the runs without any gain would
+    bring, all rounds together; `likely`, the same with 20%; `any`, one more right answer."""
+    guard_practice: bool = True
+    """Refuse a candidate that forgets a kind of practice question; it costs one practice exam for
+    each candidate that is better on dev."""
 
 
 class RunConfig(Record):
@@ -117,6 +125,9 @@ class RunConfig(Record):
     """What is practised and sealed: one exam or several."""
     out_of_domain: OneOrMore = ()
     """Exams that the base and the best model are asked at the end; nothing is learnt from them."""
+    guard: OneOrMore = ()
+    """Exams of what must not be forgotten: a candidate that loses significantly in one is refused.
+    Nothing is learnt from them."""
     student: StudentSettings = StudentSettings()
     instructor: InstructorSettings = Variations()
     writer: InstructorSettings | None = None
@@ -237,6 +248,7 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
     models: dict[str, list[type[Record]]] = {
         "exam": [ArithmeticExam, NamedExam, FileExam],
         "out_of_domain": [ArithmeticExam, NamedExam, FileExam],
+        "guard": [ArithmeticExam, NamedExam, FileExam],
         "student": [StudentSettings],
         "instructor": [LlmSettings, Prices],
         "writer": [LlmSettings, Prices],
@@ -285,6 +297,7 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         | {
             "exam": tuple(moved(exam) for exam in config.exam),
             "out_of_domain": tuple(moved(exam) for exam in config.out_of_domain),
+            "guard": tuple(moved(exam) for exam in config.guard),
             "student": student.model_copy(update=changed),
         }
     )

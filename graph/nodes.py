@@ -5,6 +5,7 @@ A node that is run again after a kill finds what it finished.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from langgraph.types import interrupt
@@ -16,8 +17,17 @@ from errata.agents.errors import BudgetSpent, ErrataError, ExamError
 from errata.agents.examiner import NotCounted
 from errata.agents.examiner import examine as examine_student
 from errata.agents.exams import HeldOut
-from errata.agents.jsonl import Journal, read_records, write_record, write_records
-from errata.agents.promotion import judge
+from errata.agents.jsonl import Journal, read_record, read_records, write_record, write_records
+from errata.agents.planner import Plan, plan
+from errata.agents.promotion import (
+    BASE,
+    Compared,
+    Guard,
+    Promotion,
+    exam_guards,
+    judge,
+    practice_guards,
+)
 from errata.agents.records import (
     Accuracy,
     Attempt,
@@ -43,19 +53,20 @@ BUDGET_SPENT = "the budget was spent"
 
 
 def examine(state: State, context: Context) -> State:
-    """Dev exam of the candidate; a better one becomes the best and is asked practice too."""
+    """Dev exam of the candidate; one that is proven better becomes the best."""
     index = state.get("round", 0)
+    best_round = state["best_round"] if index else 0
     dev = exam_of_round(index, "dev", context)
-    best = context.attempts(state["best_round"], "dev") if index else None
-    promotion = judge(best, context.attempts(index, "dev"), index)
+    promotion = decide(index, best_round, context)
     write_record(context.folder.promotion(index), promotion)
     context.trace.tell(
         "examiner",
         "promoted" if promotion.promoted else "dropped",
         dev=dev.accuracy,
-        fixed=promotion.fixed,
-        broken=promotion.broken,
+        **promotion.model_dump(exclude={"round", "promoted"}),
     )
+    if index:
+        context.watcher.say(f"round {index}: {promotion.verdict}: {promotion.why}")
     status: Status | None = None
     if is_budget_spent(index, context):
         status = "budget spent"
@@ -64,16 +75,19 @@ def examine(state: State, context: Context) -> State:
     if not promotion.promoted:
         return {"round": index, "status": status}
     practice = exam_of_round(index, "practice", context)
-    if dev.accuracy >= context.config.stop.target_accuracy:
-        status = "target reached"
+    target = context.config.stop.target_accuracy
+    if dev.accuracy >= target:
+        status = "target reached" if dev.ci95[0] >= target else "target not proven"
     elif practice.accuracy == 1 and status is None:
         status = "no mistakes left"
     return {"round": index, "best_round": index, "status": status}
 
 
 def collect(state: State, context: Context) -> State:
-    """The best model's mistakes on practice questions open the next round."""
+    """The best model's mistakes on practice questions open the next round, with its plan."""
     index = state["round"] + 1
+    planned = plan(context.config.training, context.folder.history(index))
+    write_record(context.folder.plan(index), planned)
     attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
     mistakes = [
         Mistake(id=f"m{index:02d}-{question.id}", question=question, attempt=attempts[question.id])
@@ -81,7 +95,11 @@ def collect(state: State, context: Context) -> State:
         if not attempts[question.id].correct
     ]
     write_records(context.folder.round(index) / "mistakes.jsonl", mistakes)
-    context.trace.tell("examiner", "mistakes collected", mistakes=len(mistakes))
+    context.trace.tell(
+        "examiner", "mistakes collected", mistakes=len(mistakes), plan=planned.model_dump()
+    )
+    if planned.refused:
+        context.watcher.say(f"round {index}: {planned.why}")
     return {"round": index}
 
 
@@ -170,7 +188,8 @@ def train(state: State, context: Context) -> State:
     folder = context.folder.round(index)
     if (folder / "trained.json").exists():
         return {}
-    settings = context.config.training
+    planned = read_record(context.folder.plan(index), Plan)
+    settings = planned.applied(context.config.training)
     fresh = read_records(folder / "examples.jsonl", Example)
     rows = WAYS[context.config.strategy].rows(
         fresh, context.examples_before(index), settings, index
@@ -225,9 +244,35 @@ def final_exam(state: State, context: Context) -> State:
 # What the nodes share.
 
 
+def decide(index: int, best_round: int, context: Context) -> Promotion:
+    """Whether the candidate becomes the best; where dev passes, it is asked the guards' exams."""
+    if index == 0:
+        return BASE
+    stop = context.config.stop
+
+    def compared(name: str) -> Compared:
+        for each in (best_round, index):
+            exam_of_round(each, name, context)
+        best, candidate = (context.attempts(each, name) for each in (best_round, index))
+        return Compared(context.questions(name), best, candidate)
+
+    def guards() -> list[Guard]:
+        found: list[Guard] = []
+        if stop.guard_practice:
+            found += practice_guards(compared("practice"))
+        if context.config.guard:
+            found += exam_guards(compared("guard"))
+        return found
+
+    history = context.folder.history(index)
+    return judge(compared("dev"), history, stop.rounds, stop.gate, guards)
+
+
 def exam_of_round(index: int, name: str, context: Context) -> Accuracy:
-    """The model of a round is asked `dev` or `practice`."""
+    """The model of a round is asked `dev`, `practice` or `guard`, once."""
     path = context.folder.round(index) / f"{name}.jsonl"
+    if path.exists():
+        return accuracy(context.questions(name), context.folder.attempts(path))
     title = f"round {index}: {name} exam" if index else f"base model: {name} exam"
     return run_exam(index, name, path, f"{name}-{index}", title, context)
 
@@ -306,7 +351,7 @@ def write_examples(index: int, context: Context) -> list[Example]:
     checker = Checker(
         HeldOut(
             question
-            for name in ("dev", "test", "out-of-domain")
+            for name in ("dev", "test", "out-of-domain", "guard")
             for question in context.questions(name)
         ),
         [*context.questions("practice"), *context.examples_before(index)],
@@ -348,13 +393,16 @@ def write_examples(index: int, context: Context) -> list[Example]:
 
 
 def lessons_of(index: int, context: Context) -> list[Lesson]:
-    """Mistakes with their diagnoses, in the order of the mistakes and not of the replies."""
+    """Mistakes with their diagnoses: those first that earlier rounds wrote the fewest examples
+    for, and else in the order of the mistakes and not of the replies."""
     mistakes = {mistake.id: mistake for mistake in shown_mistakes(index, context)}
     lines = read_records(context.folder.round(index) / "diagnoses.jsonl", DiagnosisLine)
     named = {
         line.result.mistake_id: line.result for line in lines if isinstance(line.result, Diagnosis)
     }
-    return [(mistake, named[id]) for id, mistake in mistakes.items() if id in named]
+    lessons = [(mistake, named[id]) for id, mistake in mistakes.items() if id in named]
+    written = Counter(example.question_id for example in context.examples_before(index))
+    return sorted(lessons, key=lambda lesson: written[lesson[0].question.id])
 
 
 def cut_off_by_budget(source_id: str) -> Unusable:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from errata.agents.jsonl import read_record, read_records, write_record
+from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Accuracy,
@@ -19,7 +20,7 @@ from errata.agents.records import (
     RefusalLine,
     Unusable,
 )
-from errata.agents.scores import accuracy, paired_gain, tally
+from errata.agents.scores import accuracy, groups_of, paired_gain, tally
 from errata.graph.config import RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
 from errata.graph.run_folder import RunFolder, StepTime
@@ -44,8 +45,13 @@ class RoundReport(Record):
     index: int
     """0 is the base model."""
     dev: Accuracy | None
-    """None where the round ended before a candidate was examined."""
+    """None where the round ended before a candidate was examined. That of the best model flatters:
+    it was chosen on these questions."""
     promoted: bool
+    promotion: Promotion | None
+    """Why it became the best, or did not; None without a candidate."""
+    plan: Plan | None
+    """How it was trained; None of the base model."""
     mistakes: int
     """Practice mistakes that the round began with."""
     causes: Mapping[str, int]
@@ -126,7 +132,8 @@ class ModelReport(Record):
 class Report(Record):
     name: str
     status: str
-    """Why the run stopped: `target reached`, `round budget spent`, `budget spent` (tokens or
+    """Why the run stopped: `target reached`, `target not proven` (the share of right answers is
+    there, the lower end of its interval is not), `round budget spent`, `budget spent` (tokens or
     money), `no mistakes left`, `no examples accepted` or `rejected`."""
     strategy: str
     target_accuracy: float
@@ -169,7 +176,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         test=TestReport(
             base=accuracy(test, base),
             final=accuracy(test, best),
-            gain=gain_of(base, best),
+            gain=gain_of(test, base, best),
         ),
         exams=tuple(exams),
         in_domain=averages([exam for exam in exams if exam.in_domain]),
@@ -197,8 +204,10 @@ def sealed(
     return folder.questions(exam), base, best
 
 
-def gain_of(base: Sequence[Attempt], best: Sequence[Attempt]) -> Gain:
-    gain, ci95 = paired_gain(base, best)
+def gain_of(
+    questions: Sequence[Question], base: Sequence[Attempt], best: Sequence[Attempt]
+) -> Gain:
+    gain, ci95 = paired_gain(base, best, groups_of(questions))
     return Gain(accuracy=gain, ci95=ci95)
 
 
@@ -220,7 +229,7 @@ def exam_reports(
                 n=len(ids),
                 base=sum(attempt.correct for attempt in before) / len(ids),
                 final=sum(attempt.correct for attempt in after) / len(ids),
-                gain=gain_of(before, after),
+                gain=gain_of(questions, before, after),
             )
         )
     return reports
@@ -241,9 +250,10 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
     dev = None
     if (here / "dev.jsonl").exists():
         dev = accuracy(folder.questions("dev"), folder.attempts(here / "dev.jsonl"))
-    promoted = False
+    promotion = None
     if folder.promotion(index).exists():
-        promoted = read_record(folder.promotion(index), Promotion).promoted
+        promotion = read_record(folder.promotion(index), Promotion)
+    planned = read_record(folder.plan(index), Plan) if folder.plan(index).exists() else None
     examples: list[Example] = []
     refusals: list[RefusalLine] = []
     causes: dict[str, int] = {}
@@ -260,7 +270,9 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
     return RoundReport(
         index=index,
         dev=dev,
-        promoted=promoted,
+        promoted=promotion is not None and promotion.promoted,
+        promotion=promotion,
+        plan=planned,
         mistakes=mistakes,
         causes=causes,
         examples=Written(

@@ -20,6 +20,7 @@ from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import write_record, write_records
+from errata.agents.promotion import foresight
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
 from errata.agents.weights import check_model
@@ -72,7 +73,7 @@ def run(
     if folder.path.exists():
         raise taken(folder)
     skipped: list[Skipped] = []
-    exams = load_exams(config.exam, config.out_of_domain, skipped)
+    exams = load_exams(config.exam, config.out_of_domain, skipped, config.guard)
     if student is None:
         check_model(config.student.model_ref)
     trace = Trace(folder.path / "trace.jsonl")
@@ -85,6 +86,7 @@ def run(
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher)
             report_skipped(skipped, context)
+            watcher.say(foresight(exams.dev, config.stop.rounds, config.stop.gate))
             return drive(context, None)
 
 

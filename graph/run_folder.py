@@ -3,11 +3,11 @@
     runs/NAME/
       config.json       the configuration, complete, and the versions it ran with
       manifest.jsonl    the SHA-256 of every finished file
-      exam/             practice, dev, test, out-of-domain (.jsonl): the questions
+      exam/             practice, dev, test, out-of-domain, guard (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
-      round-01/         mistakes, contrasts, diagnoses, asks, examples, refusals, training (.jsonl),
-                        adapter/, trained.json, then the candidate's dev.jsonl, promotion.json and
-                        practice.jsonl
+      round-01/         plan.json, mistakes, contrasts, diagnoses, asks, examples, refusals,
+                        training (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
+                        practice.jsonl and guard.jsonl where dev passed, promotion.json
       final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took
@@ -32,11 +32,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from errata.agents.errors import ExamError, RunError
-from errata.agents.jsonl import Log, read_records
+from errata.agents.jsonl import Log, read_record, read_records
+from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record
 from errata.training.finished import sha256_of
 
-FORMAT = 2
+FORMAT = 3
 """Of the files in a run folder; a run of another format is refused by name."""
 
 RECORDS = "config.json estimate.json exam/* round-*/*.json* round-*/adapter/* final/*".split()
@@ -89,6 +90,14 @@ class RunFolder:
     def promotion(self, index: int) -> Path:
         return self.round(index) / "promotion.json"
 
+    def plan(self, index: int) -> Path:
+        return self.round(index) / "plan.json"
+
+    def history(self, index: int) -> list[bool]:
+        """Whether each candidate before a round was promoted."""
+        before = range(1, index)
+        return [read_record(self.promotion(at), Promotion).promoted for at in before]
+
     def final_exam(self, exam: str, model: str) -> Path:
         """Attempts of the `base` or the `best` model at the `test` or the `out-of-domain` exam."""
         return self.path / "final" / f"{exam}-{model}.jsonl"
@@ -130,8 +139,8 @@ class RunFolder:
         return Log(self.path / "not-counted.jsonl", NotCountedQuestion)
 
     def questions(self, name: str) -> list[Question]:
-        """Of the set `practice`, `dev`, `test` or `out-of-domain`, without those not counted;
-        none where there is no such set.
+        """Of the set `practice`, `dev`, `test`, `out-of-domain` or `guard`, without those not
+        counted; none where there is no such set.
 
         Raises:
             ExamError: None of them can be counted.

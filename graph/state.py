@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 Status = Literal[
     "target reached",
+    "target not proven",
     "round budget spent",
     "budget spent",
     "no mistakes left",

@@ -129,7 +129,7 @@ def config(**changes: Any) -> RunConfig:
         "name": "t",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18},
         "examples": {"per_round": 20},
-        "stop": {"rounds": 2},
+        "stop": {"rounds": 2, "gate": "any"},
     }
     return parse_config(given | changes, "test")
 
@@ -137,10 +137,14 @@ def config(**changes: Any) -> RunConfig:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, dict[str, Any]]:
     runs = tmp_path_factory.mktemp("runs")
-    own = {name: str(runs / f"{name}.jsonl") for name in ("practice", "dev", "test")}
-    for name, path in own.items():
-        Path(path).write_text(f'{{"prompt": "How many letters has {name}?", "target": 8}}\n')
-    settings = config(out_of_domain={"name": "own", **own})
+
+    def own(exam: str) -> dict[str, str]:
+        paths = {name: str(runs / f"{exam}-{name}.jsonl") for name in ("practice", "dev", "test")}
+        for path in paths.values():
+            Path(path).write_text(f'{{"prompt": "How many letters has {path}?", "target": 8}}\n')
+        return {"name": exam, **paths}
+
+    settings = config(out_of_domain=own("own"), guard=own("guarded"))
     agents = table_agents(
         load_exams(settings.exam, settings.out_of_domain).practice, [ALL[:8], ALL[:12]], ALL[:3]
     )

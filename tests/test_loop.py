@@ -50,7 +50,7 @@ def accuracies(report: Report) -> list[float]:
 
 
 def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path: Path) -> None:
-    settings = config()
+    settings = config(stop={"target_accuracy": 0.9})
     report = run(settings, tmp_path, **agents(settings, [ALL]))
     assert report.status == "target reached"
     assert [r.promoted for r in report.rounds] == [True, True]

@@ -97,7 +97,7 @@ def test_a_finished_file_that_is_not_as_it_was_is_named(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b'{"format": 2', b"\x00\x00\x00", b"\xff\xfe", b"[]", b"{}", b"[" * 100_000, b"3"],
+    [b"", b'{"format": 3', b"\x00\x00\x00", b"\xff\xfe", b"[]", b"{}", b"[" * 100_000, b"3"],
 )
 def test_a_damaged_configuration_is_one_sentence(content: bytes, folder: RunFolder) -> None:
     (folder.path / "config.json").write_bytes(content)
@@ -124,7 +124,7 @@ def test_a_run_of_an_older_format_is_refused_by_name(folder: RunFolder) -> None:
     path.write_text(json.dumps(given))
     sentence = refusal(folder)
     assert "errata 0.1.0 made the run" in sentence
-    assert "(format 1), and this version reads format 2" in sentence
+    assert "(format 1), and this version reads format 3" in sentence
 
 
 @pytest.mark.parametrize("package", ["errata", "torch", "transformers", "peft", "trl"])

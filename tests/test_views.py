@@ -41,7 +41,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three rounds; the second brings less than the first and is dropped."""
     runs = tmp_path_factory.mktemp("runs")
     exam = {"name": "arithmetic", "practice": 36, "dev": 18, "test": 18}
-    config = parse_config({"name": "tale", "exam": exam, "examples": {"per_round": 60}}, "test")
+    given = {"name": "tale", "exam": exam, "examples": {"per_round": 60}, "stop": {"gate": "any"}}
+    config = parse_config(given, "test")
     learns = [NAMES[:6], NAMES[:4], NAMES[:15]]
     questions = load_exams(config.exam).practice
     run(config, runs, **table_agents(questions, learns, knows=NAMES[:2]))
@@ -292,6 +293,7 @@ def test_the_trace_of_a_killed_run_shows_what_there_is_and_changes_nothing(
     here = folder.path / "round-01"
     for name in ("examples", "refusals", "training", "dev", "practice"):
         (here / f"{name}.jsonl").unlink()
+    (here / "promotion.json").unlink()
     diagnoses = here / "diagnoses.jsonl"
     lines = diagnoses.read_text().splitlines(keepends=True)
     (here / "diagnoses.jsonl.part").write_text("".join(lines[:2]) + lines[2][:40])

@@ -163,6 +163,8 @@ class OwnFields(Record):
     """The right number, label or text; code needs none."""
     solution: str | None = None
     kind: str | None = None
+    group: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
+    """The same for all variants of one question."""
     options: Mapping[str, str] | list[str] | None = None
     """Label → option; the options of a list are labelled A, B, C …"""
     stub: str = ""
@@ -183,7 +185,7 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question
     except ValidationError as error:
         raise ExamError(
             f"{first_problem(error)}; a question has prompt, target and, if you like, id, "
-            "solution, kind, answer, options or tests, stub and entry_point"
+            "solution, kind, group, answer, options or tests, stub and entry_point"
         ) from None
     match given.answer or answer or type_of(given):
         case "choice":
@@ -239,7 +241,13 @@ def own_choice(given: OwnFields, id: str) -> Question:
     if not isinstance(options, Mapping):
         options = labelled(options, "options")
     return choice_question(
-        id, given.prompt, options, target_of(given), given.kind, solution=given.solution
+        id,
+        given.prompt,
+        options,
+        target_of(given),
+        given.kind,
+        solution=given.solution,
+        group=given.group,
     )
 
 
@@ -266,4 +274,9 @@ def target_of(given: OwnFields) -> str:
 
 
 def known(given: OwnFields, id: str) -> dict[str, Any]:
-    return {"id": given.id or id, "solution": given.solution, "kind": given.kind}
+    return {
+        "id": given.id or id,
+        "solution": given.solution,
+        "kind": given.kind,
+        "group": given.group,
+    }

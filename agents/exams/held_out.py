@@ -44,16 +44,24 @@ class HeldOut:
 
 
 def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:
-    """Raises: ExamError: Two of the named sets share a question."""
+    """Raises: ExamError: Two of the named sets share a question, or variants of one."""
     home: dict[str, tuple[str, str]] = {}
     for name, questions in sets.items():
         for question in questions:
-            other, twin = home.setdefault(plain(question.prompt), (name, question.id))
-            if other != name:
-                raise ExamError(
-                    f"{other} and {name} share a question ({twin} and {question.id}): take it "
-                    "out of one of them, or what is measured is memory"
-                )
+            for text in same_as(question):
+                other, twin = home.setdefault(text, (name, question.id))
+                if other != name:
+                    what = "variants of one question" if text.startswith("group ") else "a question"
+                    raise ExamError(
+                        f"{other} and {name} share {what} ({twin} and {question.id}): take it "
+                        "out of one of them, or what is measured is memory"
+                    )
+
+
+def same_as(question: Question) -> list[str]:
+    """Two questions that have one of these in common must not be on two sides."""
+    own = [f"text {plain(question.prompt)}"]
+    return [*own, f"group {question.group}"] if question.group else own
 
 
 def plain(text: str) -> str:

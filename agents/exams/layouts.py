@@ -6,6 +6,7 @@ has none of its own. Each raises ExamError for a row that is no question.
 
 from __future__ import annotations
 
+import hashlib
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeGuard, get_args
@@ -146,7 +147,11 @@ def gsm8k(fields: Fields, id: str) -> Question:
 
 
 def gsm_plus(fields: Fields, id: str) -> Question:
-    """GSM-Plus (arXiv 2402.19255): GSM8K's questions, changed in eight ways."""
+    """GSM-Plus (arXiv 2402.19255): GSM8K's questions, changed in eight ways.
+
+    Those made of one question are a group, where the file says which one that is.
+    """
+    seed = fields.get("seed_question")
     kind = fields.get("perturbation_type") or fields.get("type")
     if fields.get("extracted_answer") is not None:
         solution, target = text_of(fields, "answer"), text_of(fields, "extracted_answer")
@@ -162,6 +167,7 @@ def gsm_plus(fields: Fields, id: str) -> Question:
         target=number_target(target.strip()),
         solution=solution,
         kind=kind,
+        group=hashlib.sha256(seed.encode()).hexdigest()[:12] if isinstance(seed, str) else None,
     )
 
 
@@ -280,6 +286,7 @@ def choice_question(
     target: str,
     kind: str | None,
     solution: str | None = None,
+    group: str | None = None,
 ) -> Question:
     """Raises: ExamError: the target is the label of no option, or there are not two."""
     if len(options) < 2:
@@ -292,6 +299,7 @@ def choice_question(
         target=target,
         solution=solution or f"{target}. {options[target]}\nThe answer is {target}.",
         kind=kind,
+        group=group,
         answer=ChoiceAnswer(options=options),
     )
 

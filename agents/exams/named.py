@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from errata.agents.errors import ExamError
-from errata.agents.exams.held_out import plain
+from errata.agents.exams.held_out import plain, same_as
 from errata.agents.exams.hub import hub_splits, turns, usual_place
 from errata.agents.exams.layouts import Layout, read_layout, wording
 from errata.agents.exams.rows import Row, Skipped, parse_rows, read_rows, read_text
@@ -67,7 +67,8 @@ class NamedExam(Record):
     ) -> tuple[list[Question], list[Question], list[Question]]:
         """Practice, dev and test; what was left out is added to `skipped`.
 
-        A question that two splits share stays in test, or else in dev. One that a split holds
+        A question that two splits share stays in test, or else in dev; so does one with a variant
+        there. One that a split holds
         twice is there twice, on the same side.
 
         Raises:
@@ -79,9 +80,8 @@ class NamedExam(Record):
         together = pools(splits, self.place)
         for names, served in together.items():
             for row, question in self.questions(splits, names, left_out):
-                sides[side_of(wording(row.fields), served)].append(question)
-        if len(together) > 1:
-            take_out_shared(sides, left_out)
+                sides[side_of(question.group or wording(row.fields), served)].append(question)
+        take_out_shared(sides, left_out)
         for side, questions in sides.items():
             most: int | None = getattr(self, side)
             if not questions and most != 0:
@@ -222,7 +222,8 @@ def pools(splits: Iterable[str], place: str) -> dict[tuple[str, ...], list[Side]
 
 
 def side_of(text: str, served: list[Side]) -> Side:
-    """A question's side: always the same one, whatever else its file holds and in what order."""
+    """The side of a question, or of a group of variants: always the same one, whatever else its
+    file holds and in what order."""
     digest = hashlib.sha256(plain(text).encode()).digest()
     mark = int.from_bytes(digest[:8]) / 2**64 * sum(SHARES[side] for side in served)
     for side in served[:-1]:
@@ -233,15 +234,17 @@ def side_of(text: str, served: list[Side]) -> Side:
 
 
 def take_out_shared(sides: dict[Side, list[Question]], skipped: list[Skipped]) -> None:
-    """Published splits share questions here and there, and nobody can mend them."""
+    """Published splits, and groups of variants, share questions here and there."""
     home: dict[str, tuple[Side, str]] = {}
     for side in ("test", "dev", "practice"):
         kept = []
         for question in sides[side]:
-            other, twin = home.setdefault(plain(question.prompt), (side, question.id))
-            if other == side:
+            homes = [home.setdefault(text, (side, question.id)) for text in same_as(question)]
+            shared = next((each for each in homes if each[0] != side), None)
+            if shared is None:
                 kept.append(question)
             else:
+                other, twin = shared
                 reason = f"the same question as {twin}, which stays in {other}"
                 skipped.append(Skipped(where=f"{question.id} of {side}", reason=reason))
         sides[side] = kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam, load_exam
@@ -22,10 +22,11 @@ class RunExams:
     dev: list[Question]
     test: list[Question]
     out_of_domain: list[Question]
+    guard: list[Question] = field(default_factory=list)
 
     def sets(self) -> dict[str, list[Question]]:
         """Set → questions, as the run folder names them; without those that are empty."""
-        named = {field.name.replace("_", "-"): getattr(self, field.name) for field in fields(self)}
+        named = {each.name.replace("_", "-"): getattr(self, each.name) for each in fields(self)}
         return {name: questions for name, questions in named.items() if questions}
 
 
@@ -33,10 +34,12 @@ def load_exams(
     practised: Sequence[AnyExam],
     out_of_domain: Sequence[AnyExam] = (),
     skipped: list[Skipped] | None = None,
+    guard: Sequence[AnyExam] = (),
 ) -> RunExams:
     """The questions of all exams together.
 
-    Where there are several exams, each question names its own, and its id begins with that name.
+    Where there are several exams, each question names its own, and its id begins with that name;
+    so does its group.
 
     Args:
         skipped: What was left out is added here.
@@ -46,7 +49,7 @@ def load_exams(
         ExamError: A file cannot be read, or two sets share a question.
     """
     left_out = [] if skipped is None else skipped
-    names = [exam.name for exam in (*practised, *out_of_domain)]
+    names = [exam.name for exam in (*practised, *out_of_domain, *guard)]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"two exams are called {name!r}: give one of them another name")
@@ -55,8 +58,14 @@ def load_exams(
     def labelled(exam: AnyExam, questions: Sequence[Question]) -> list[Question]:
         if not several:
             return list(questions)
-        named = {"exam": exam.name}
-        return [q.model_copy(update=named | {"id": f"{exam.name}/{q.id}"}) for q in questions]
+
+        def named(question: Question) -> Question:
+            update = {"exam": exam.name, "id": f"{exam.name}/{question.id}"}
+            if question.group:
+                update["group"] = f"{exam.name}/{question.group}"
+            return question.model_copy(update=update)
+
+        return [named(question) for question in questions]
 
     exams = RunExams([], [], [], [])
     for settings in practised:
@@ -66,6 +75,8 @@ def load_exams(
         exams.test.extend(labelled(settings, test))
     for settings in out_of_domain:
         exams.out_of_domain.extend(labelled(settings, measured(settings, left_out)))
+    for settings in guard:
+        exams.guard.extend(labelled(settings, measured(settings, left_out)))
     for name in ("practice", "dev", "test"):
         if not getattr(exams, name):
             raise ExamError(f"the {name} set holds no questions: give it at least one")

@@ -1,4 +1,4 @@
-"""Whether the instructor and the writer of a configuration work: `errata check`."""
+"""Whether a configuration's exams, instructor and writer work: `errata check`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from errata.agents.chat_models.client import ChatClient
 from errata.agents.checks import wrong
 from errata.agents.data_writer import Ask, Writer
 from errata.agents.errors import ErrataError
+from errata.agents.exams.several import load_exams
 from errata.agents.instructor import Instructor
+from errata.agents.promotion import foresight
 from errata.agents.records import Attempt, Diagnosis, Draft, LlmCall, Mistake, Question, Unusable
 from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
 from errata.graph.config import RunConfig
@@ -62,6 +64,16 @@ class Checked:
     calls: tuple[LlmCall, ...]
     method: str | None
     """How the LLM was given the fields of its reply."""
+
+
+def sees(config: RunConfig) -> str:
+    """Which gain a run of the configuration can see.
+
+    Raises:
+        ErrataError: Its exams cannot be read.
+    """
+    exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
+    return foresight(exams.dev, config.stop.rounds, config.stop.gate)
 
 
 def check(config: RunConfig) -> list[Checked]:

@@ -113,7 +113,8 @@ def draw_rounds(report: Report, axes: Axes) -> None:
     axes.set_xticks(range(last + 1), ["base", *(str(r.index) for r in report.rounds[1:])])
     axes.set_xlabel("round; filled: promoted, hollow: dropped\nbars: 95% intervals")
     dev = next((r.dev for r in report.rounds if r.dev), None)
-    axes.set_title(f"Dev accuracy ({dev.n if dev else 0} questions)")
+    chosen = ",\nthe best was chosen on them" if report.best_round else ""
+    axes.set_title(f"Dev accuracy ({dev.n if dev else 0} questions{chosen})")
 
 
 def draw_test(report: Report, axes: Axes) -> None:

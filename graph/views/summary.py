@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from errata.graph.report import Gain, Report
+from errata.graph.report import Gain, Report, RoundReport
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
     Column,
@@ -76,13 +76,18 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
             out.text(f"{model.dev.accuracy:.1%}", f"bold {color}"),
             out.text(interval(model.dev), "dim"),
             out.text(whisker(model.dev, width, model.promoted, report.target_accuracy), color),
-            out.text(
-                "" if model.index == 0 else "promoted" if model.promoted else "dropped", color
-            ),
+            out.text(verdict_of(model), color),
         )
     table.add_row("", "", "", out.text(scale(width), "dim"), "")
     out.print(table)
     out.print("●─ promoted, ○─ dropped, each with its 95% interval; ┆ target", "dim")
+    for model in report.rounds[1:]:
+        if model.promotion is not None:
+            out.print(f"round {model.index}: {model.promotion.why}", "dim")
+        if model.index == report.best_round:
+            out.print(f"round {model.index} was chosen on these questions: its figure flatters")
+    if said := on_target(report):
+        out.print(said)
 
     if rounds:
         out.heading("Work by round, steps in seconds")
@@ -110,6 +115,22 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         out.print(table)
     out.heading("What you have now")
     show_use(report, folder, out)
+
+
+def verdict_of(model: RoundReport) -> str:
+    return "" if model.index == 0 or model.promotion is None else model.promotion.verdict
+
+
+def on_target(report: Report) -> str:
+    """Whether the best model's dev exam proves the target; nothing where it is far from it."""
+    dev = report.rounds[report.best_round].dev
+    target = report.target_accuracy
+    if dev is None or dev.accuracy < target:
+        return ""
+    low, high = dev.ci95
+    said = f"{dev.accuracy:.1%} on dev reaches the target of {target:.0%}, "
+    said += f"{'and so does' if low >= target else 'but not'} the whole interval "
+    return said + f"({100 * low:.1f} to {100 * high:.1f})"
 
 
 def show_exams(report: Report, out: Printer) -> None:

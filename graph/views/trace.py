@@ -13,6 +13,8 @@ from rich.console import Console, Group
 from rich.tree import Tree
 
 from errata.agents.errors import RunError
+from errata.agents.jsonl import read_record
+from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Attempt,
     Diagnosis,
@@ -103,7 +105,12 @@ class Story:
 
     def verdict(self, index: int) -> str:
         """`promoted`, `dropped` or, before it is examined, nothing."""
-        return next((v for v in ("promoted", "dropped") if self.events_named(index, v)), "")
+        decided = self.promotion(index)
+        return "" if decided is None else "promoted" if decided.promoted else "dropped"
+
+    def promotion(self, index: int) -> Promotion | None:
+        path = self.folder.promotion(index)
+        return read_record(path, Promotion) if path.exists() else None
 
     def calls(self, index: int, agent: str) -> list[dict[str, Any]]:
         return [
@@ -156,9 +163,13 @@ def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:
     says = [story.exam_line("dev", dev)]
     if verdict := story.verdict(index) if index else "":
         says.append(verdict)
-    if practice := story.attempts(index, "practice"):
-        says.append(story.exam_line("practice", practice))
-    branch.add(out.agent("Examiner", " · ".join(says) + story.seconds(index, "examine")))
+    for exam in ("practice", "guard"):
+        if attempts := story.attempts(index, exam):
+            says.append(story.exam_line(exam, attempts))
+    node = branch.add(out.agent("Examiner", " · ".join(says) + story.seconds(index, "examine")))
+    decided = story.promotion(index)
+    if index and decided:
+        out.leaf(node, decided.verdict, [("why", decided.why)])
 
 
 def add_analyst(branch: Tree, story: Story, out: Printer, index: int) -> None:
