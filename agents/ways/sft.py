@@ -63,29 +63,21 @@ def solutions_of(practice: Sequence[Question]) -> tuple[list[Example], list[Unus
     return examples, left_out
 
 
-FINAL_LINES = {
-    "number": "#### {}",
-    "choice": "The answer is {}.",
-    "text": "So the answer is {}.",
-    "math": "The final answer is $\\boxed{{{}}}$.",
-}
-"""How an answer ends, by its type. Code needs no such line."""
+FINAL_LINES = {"number": "#### {}", "choice": "The answer is {}."}
+"""How an answer ends whose marker need not find one in what is said last."""
 
 
 def completion_of(question: Question) -> str | None:
     """The solution as a student should say it: without GSM8K's `<<4*2=8>>`, and with a last line
     that gives the answer where the exam's marker finds none; None where there is no solution."""
-    if question.solution is None or not question.solution.strip():
+    said = question.solution
+    if said is None or not said.strip():
         return None
-    if question.answer.type == "code":
-        return question.solution
-    said = unmark(question.solution) if question.answer.type == "number" else question.solution
-    try:
-        found = mark(question, said).answer
-    except ValueError:
-        return said
-    if found is None:
-        said = f"{said.rstrip()}\n{FINAL_LINES[question.answer.type].format(question.target)}"
+    if question.answer.type == "number":
+        said = unmark(said)
+    last = FINAL_LINES.get(question.answer.type)
+    if last is not None and mark(question, said).answer is None:
+        said = f"{said.rstrip()}\n{last.format(question.target)}"
     return said
 
 
