@@ -19,11 +19,10 @@ class Plan(Record):
     replay: float
     """Share of the earlier rounds' examples, refused rounds included."""
     learning_rate: float
-    epochs: float
     why: str
 
     def applied(self, settings: TrainingSettings) -> TrainingSettings:
-        changed = {"start", "replay", "learning_rate", "epochs"}
+        changed = {"start", "replay", "learning_rate"}
         return settings.model_copy(update=self.model_dump(include=changed))
 
 
@@ -51,7 +50,6 @@ def plan(settings: TrainingSettings, history: Sequence[bool]) -> Plan:
         start=settings.start,
         replay=settings.replay,
         learning_rate=settings.learning_rate,
-        epochs=settings.epochs,
         why="as configured",
     )
     if not refused or settings.after_refusal == "same":

@@ -5,8 +5,9 @@
       manifest.jsonl    the SHA-256 of every finished file
       exam/             practice, dev, test, out-of-domain, guard (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
-      round-01/         plan.json, mistakes, contrasts, diagnoses, asks, examples, refusals,
-                        training (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
+      round-01/         plan.json; mistakes, contrasts, diagnoses, picked, solutions, left-out
+                        (.jsonl), as its way needs them; asks, examples, refusals, training
+                        (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
                         practice.jsonl and guard.jsonl where dev passed, promotion.json
       final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
