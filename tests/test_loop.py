@@ -295,7 +295,7 @@ def test_a_run_begins_by_saying_which_gain_it_can_see(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     run(settings, tmp_path, **agents(settings, [ALL[:8]]), watcher=watcher)
     assert watcher.said[0] == (
-        "With 36 dev questions and 1 round a gain of about 18 points is seen 4 times in 5"
+        "With 36 dev questions and 1 round a gain of about 19 points is seen 4 times in 5"
     )
 
 
