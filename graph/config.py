@@ -129,8 +129,7 @@ class RunConfig(Record):
     out_of_domain: OneOrMore = ()
     """Exams that the base and the best model are asked at the end; nothing is learnt from them."""
     guard: OneOrMore = ()
-    """Exams of what must not be forgotten: a candidate that loses significantly in one is refused.
-    Nothing is learnt from them."""
+    """Exams of what must not be forgotten: a significant loss in one refuses a candidate."""
     student: StudentSettings = StudentSettings()
     instructor: InstructorSettings = Variations()
     writer: InstructorSettings | None = None

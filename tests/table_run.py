@@ -22,19 +22,35 @@ from doubles import table_agents
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.graph.config import parse_config
+from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 
-CONFIG = parse_config(
-    {
-        "name": "killed",
-        "exam": {"name": "arithmetic", "seed": 5, "practice": 18, "dev": 18, "test": 18},
-        "examples": {"per_round": 24},
-        "stop": {"rounds": 2},
-    },
-    "table_run",
-)
+
+def config(runs: Path) -> RunConfig:
+    """Of its two rounds the first is refused and the second promoted, after its guards' exams."""
+    files = {name: str(runs / f"guard-{name}") for name in ("practice", "dev", "test")}
+    return parse_config(
+        {
+            "name": "killed",
+            "exam": {"name": "arithmetic", "seed": 5, "practice": 18, "dev": 18, "test": 18},
+            "guard": {"name": "guarded", **files},
+            "examples": {"per_round": 24},
+            "stop": {"rounds": 2},
+        },
+        "table_run",
+    )
+
+
+def write_guard(runs: Path) -> None:
+    for name, count in (("practice", 1), ("dev", 1), ("test", 6)):
+        rows = [
+            {"prompt": f"What is {n} + 1 of {name}?", "target": n + 1, "kind": ALL[0]}
+            for n in range(count)
+        ]
+        (runs / f"guard-{name}").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 ALL = [kind.name for kind in KINDS]
 OPERATIONS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree"}
 
@@ -55,12 +71,16 @@ def count_operations(kill_at: int, runs: Path) -> list[int]:
 
 def work(runs: Path) -> None:
     log = runs / "log"
-    table = table_agents(load_exams(CONFIG.exam).practice, [ALL[:8], ALL[:12]], ALL[:3], log)
-    folder = RunFolder(runs / CONFIG.name)
+    folder = RunFolder(runs / "killed")
+    if not folder.exists:
+        write_guard(runs)
+    settings = config(runs)
+    practice = load_exams(settings.exam, guard=settings.guard).practice
+    table = table_agents(practice, [ALL[:8], ALL[:12]], ALL[:3], log)
     if folder.exists:
         resume(folder, **table, cache=False)
     else:
-        run(CONFIG, runs, **table, cache=False)
+        run(settings, runs, **table, cache=False)
 
 
 def forked(runs: Path, kill_at: int, after_s: float | None) -> tuple[int, int]:

@@ -157,6 +157,17 @@ def test_check_of_the_offline_instructor_asks_no_llm(tmp_path: Path) -> None:
     done = checked(tmp_path, 'model = "variations"')
     assert done.returncode == 0
     assert done.stdout.count("no LLM was asked") == 2
+    assert "With 150 dev questions and 3 rounds a gain of about 11 points" in done.stdout
+
+
+def test_check_says_that_an_exam_cannot_be_read_before_it_asks(tmp_path: Path) -> None:
+    exam = '[exam]\nname = "own"\npractice = "a"\ndev = "b"\ntest = "c"\n'
+    (tmp_path / "my.toml").write_text(exam)
+    done = errata("check", "my.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    [sentence] = done.stderr.splitlines()
+    assert "a" in sentence
+    assert done.stdout == ""
 
 
 def test_check_asks_the_papers_preset_once(tmp_path: Path) -> None:

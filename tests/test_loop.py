@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,23 @@ from typing import Any
 import pytest
 from doubles import table_agents
 
+from errata.agents.data_writer import Ask
 from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.records import DiagnosisLine, Example, Mistake, ModelRef, Question, Response
+from errata.agents.records import (
+    DiagnosisLine,
+    Draft,
+    Example,
+    Mistake,
+    ModelRef,
+    Question,
+    Response,
+    Unusable,
+)
 from errata.agents.testing.tables import TableStudent
+from errata.agents.variations import VariationsWriter
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
@@ -152,6 +164,139 @@ def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
     assert report["model"].keys() >= {"base", "adapter"}
     for name in ("manifest.jsonl", "steps.jsonl", "trace.jsonl", "config.json"):
         assert (tmp_path / "t" / name).stat().st_size > 0
+
+
+def guarded(tmp_path: Path, **changes: Any) -> RunConfig:
+    """With a guard exam of 12 questions of the first kind."""
+    files = {}
+    for name, count in (("practice", 1), ("dev", 1), ("test", 12)):
+        rows = [
+            {"prompt": f"What is {n} + 1 of {name}?", "target": n + 1, "kind": ALL[0]}
+            | {"solution": f"{n} + 1 = {n + 1}"}
+            for n in range(count)
+        ]
+        files[name] = str(tmp_path / f"{name}.jsonl")
+        Path(files[name]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return config(guard={"name": "sums", **files}, **changes)
+
+
+class Forgetful(TableStudent):
+    """With an adapter it knows nothing of what it is asked in `forgotten`."""
+
+    def __init__(self, forgotten: str) -> None:
+        super().__init__(ALL[:2])
+        self.forgotten = forgotten
+
+    def ask(
+        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+    ) -> Iterator[Response]:
+        for response in super().ask(model, questions, answered):
+            if model.adapter and self.forgotten in response.question_id:
+                response = response.model_copy(update={"text": "I like cats."})
+            yield response
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "lost"),
+    [("sums/", "guard exam sums"), ("arithmetic/practice-", "other practice questions")],
+)
+def test_a_candidate_that_forgets_is_refused_by_name_though_dev_rose(
+    forgotten: str, lost: str, tmp_path: Path
+) -> None:
+    settings = guarded(tmp_path, stop={"rounds": 1})
+    exams = load_exams(settings.exam, guard=settings.guard)
+    table = table_agents(exams.practice, [ALL]) | {"student": Forgetful(forgotten)}
+    watcher = Listening()
+    report = run(settings, tmp_path, **table, watcher=watcher)
+    [_, refused] = report.rounds
+    assert refused.dev is not None
+    assert refused.dev.accuracy == 1
+    assert refused.promotion is not None
+    assert refused.promotion.verdict == "regressed"
+    found = {guard.name: guard for guard in refused.promotion.guards}
+    assert [name for name, guard in found.items() if guard.lost] == [
+        lost if lost in found else "practice questions"
+    ]
+    assert report.best_round == 0
+    assert report.test.final == report.test.base
+    told = [line for line in watcher.said if line.startswith("round 1: regressed: ")]
+    assert told == [f"round 1: regressed: {refused.promotion.why}"]
+    [event] = [e for e in read_trace(tmp_path / "t" / "trace.jsonl") if e["event"] == "dropped"]
+    assert event["why"] == refused.promotion.why
+    assert event["guards"] == [guard.model_dump() for guard in refused.promotion.guards]
+
+
+def test_guards_are_asked_of_a_candidate_that_is_better_on_dev_and_of_the_best_to_compare(
+    tmp_path: Path,
+) -> None:
+    settings = guarded(tmp_path, stop={"rounds": 3, "target_accuracy": 1})
+    exams = load_exams(settings.exam, guard=settings.guard)
+    # Refused, promoted, refused.
+    table = table_agents(exams.practice, [ALL[:3], ALL[:9], ALL[:10]], ALL[:2])
+    report = run(settings, tmp_path, **table)
+    assert [r.promoted for r in report.rounds] == [True, False, True, False]
+    home = {q.id: name for name, questions in exams.sets().items() for q in questions}
+    asked = Counter(
+        (0 if model == "base" else int(Path(model).parent.name[-2:]), home[id])
+        for model, id in table["student"].asked
+        if home[id] in ("practice", "guard")
+    )
+    each = {"practice": 90, "guard": 12}
+    assert asked == {(index, name): each[name] for index in (0, 2) for name in each}
+
+
+def test_nothing_of_a_guard_exam_is_learnt(tmp_path: Path) -> None:
+    settings = guarded(tmp_path, stop={"rounds": 1})
+    exams = load_exams(settings.exam, guard=settings.guard)
+    assert {q.exam for q in exams.guard} == {"sums"}
+
+    class Copying(VariationsWriter):
+        def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, list[Draft | Unusable]]]:
+            for ask, question in zip(asks, exams.guard, strict=False):
+                yield (
+                    ask,
+                    [
+                        Draft(
+                            diagnosis_id=ask.diagnosis.id,
+                            prompt=question.prompt,
+                            completion=question.solution or "",
+                            target=question.target,
+                        )
+                    ],
+                )
+
+    report = run(settings, tmp_path, **table_agents(exams.practice, [ALL]), writer=Copying())
+    assert report.status == "no examples accepted"
+    assert set(report.rounds[1].examples.rejected) == {"too near to a dev or test question"}
+
+
+@pytest.mark.parametrize("gate", ["sure", "any"])
+def test_a_gain_that_may_be_chance_is_refused_unless_any_gain_will_do(
+    gate: str, tmp_path: Path
+) -> None:
+    settings = config(stop={"rounds": 1, "gate": gate})
+    report = run(settings, tmp_path, **agents(settings, [ALL[:4]]))  # 4 of 36 fixed
+    assert report.rounds[1].promoted == (gate == "any")
+    assert report.best_round == (gate == "any")
+
+
+def test_a_target_that_the_share_alone_reaches_ends_the_run_as_not_proven(tmp_path: Path) -> None:
+    settings = config(stop={"target_accuracy": 0.95})
+    report = run(settings, tmp_path, **agents(settings, [ALL]))
+    [_, best] = report.rounds
+    assert best.dev is not None
+    assert best.dev.accuracy == 1
+    assert best.dev.ci95[0] < 0.95
+    assert report.status == "target not proven"
+
+
+def test_a_run_begins_by_saying_which_gain_it_can_see(tmp_path: Path) -> None:
+    watcher = Listening()
+    settings = config(stop={"rounds": 1})
+    run(settings, tmp_path, **agents(settings, [ALL[:8]]), watcher=watcher)
+    assert watcher.said[0] == (
+        "With 36 dev questions and 1 round a gain of about 19 points is seen 4 times in 5"
+    )
 
 
 class Listening(NoWatcher):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +27,16 @@ def runner() -> Iterator[Runner]:
 @pytest.fixture(scope="module")
 def whole(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return runner.undisturbed(tmp_path_factory.mktemp("runs"))
+
+
+def test_what_is_killed_asks_guards_and_changes_its_plan(whole: Undisturbed) -> None:
+    records = whole.ended.records
+    decided = [json.loads(records[f"round-0{n}/promotion.json"])["promoted"] for n in range(3)]
+    assert decided == [True, False, True]
+    assert json.loads(records["round-02/plan.json"])["refused"] == 1
+    there = [f"round-0{n}/guard.jsonl" in records for n in range(3)]
+    assert there == [True, False, True]
+    assert "round-01/practice.jsonl" not in records
 
 
 def test_runs_killed_twenty_times_end_like_an_undisturbed_one(

@@ -192,3 +192,53 @@ def test_one_exam_alone_keeps_its_questions_as_they_are(config: RunConfig) -> No
     questions = load_exams([exam]).practice
     assert questions[0].exam is None
     assert "/" not in questions[0].id
+
+
+def grouped(tmp_path: Path, name: str, first: int, groups: Sequence[object]) -> str:
+    rows = number_rows(first, len(groups), "sum")
+    with_group = [row | {"group": group} for row, group in zip(rows, groups, strict=True)]
+    return write_rows(tmp_path / name, with_group)
+
+
+def test_variants_of_one_question_are_not_divided_between_practice_and_dev(tmp_path: Path) -> None:
+    given = {
+        "name": "own",
+        "practice": grouped(tmp_path, "practice.jsonl", 10, [1, 1, 2]),
+        "dev": grouped(tmp_path, "dev.jsonl", 100, [2, 3]),
+        "test": grouped(tmp_path, "test.jsonl", 200, ["4", None]),
+    }
+    exam = parse_config({"exam": given}, "test").exam
+    with pytest.raises(ExamError, match="practice and dev share variants of one question"):
+        load_exams(exam)
+    given["dev"] = grouped(tmp_path, "dev.jsonl", 100, [3, 3])
+    exams = load_exams(parse_config({"exam": given}, "test").exam)
+    assert [q.group for q in exams.practice] == ["1", "1", "2"]
+    assert [q.group for q in exams.test] == ["4", None]
+
+
+def test_groups_of_two_exams_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    def own(name: str, first: int) -> dict[str, str]:
+        sets = enumerate(("practice", "dev", "test"))
+        return {"name": name} | {
+            each: grouped(tmp_path, f"{name}-{each}.jsonl", first + 100 * at, [at, at])
+            for at, each in sets
+        }
+
+    settings = parse_config({"exam": own("one", 10), "guard": own("two", 1010)}, "test")
+    exams = load_exams(settings.exam, guard=settings.guard)
+    assert {q.group for q in exams.practice} == {"one/0"}
+    assert {q.group for q in exams.guard} == {"two/2"}
+
+
+def test_a_guard_exam_that_shares_a_question_with_another_set_is_refused(tmp_path: Path) -> None:
+    def own(name: str, firsts: tuple[int, int, int]) -> dict[str, str]:
+        sets = zip(("practice", "dev", "test"), firsts, strict=True)
+        return {"name": name} | {
+            each: write_rows(tmp_path / f"{name}-{each}.jsonl", number_rows(first, 3, "sum"))
+            for each, first in sets
+        }
+
+    given = {"exam": own("one", (10, 100, 200)), "guard": own("two", (500, 600, 11))}
+    settings = parse_config(given, "test")
+    with pytest.raises(ExamError, match="practice and guard share a question"):
+        load_exams(settings.exam, guard=settings.guard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -82,8 +83,34 @@ def test_the_summary_says_why_it_stopped_and_what_the_sealed_test_gained(report:
     assert f"{report.test.base.accuracy:.1%}" in shown
     assert f"{report.test.final.accuracy:.1%}" in shown
     assert f"{100 * report.test.gain.accuracy:+.1f} points" in shown
-    assert shown.count("promoted") == 3  # rounds 1 and 3, and the legend
+    assert len(re.findall(r"promoted(?!:)", shown)) == 3  # rounds 1 and 3, and the legend
     assert LOST in shown
+
+
+def test_the_summary_says_what_decided_each_round_and_that_the_best_was_chosen_on_dev(
+    report: Report,
+) -> None:
+    shown = words(printed(lambda console: print_summary(report, console, Path("runs/tale"))))
+    assert "round 1: promoted: 4 dev questions fixed, 0 broken; one more" in shown
+    assert "round 2: no better: 0 dev questions fixed, 2 broken" in shown
+    assert "round 3 was chosen on these questions: its figure flatters" in shown
+    assert "reaches the target" not in shown
+    unlearnt = report.model_copy(update={"best_round": 0})
+    assert "chosen on" not in printed(lambda c: print_summary(unlearnt, c, Path("runs/tale")))
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (0.80, "83.3% on dev reaches the target of 80%, but not the whole interval (60.8 to 94.2)"),
+        (0.60, "83.3% on dev reaches the target of 60%, and so does the whole interval"),
+    ],
+)
+def test_the_summary_says_plainly_whether_the_target_is_proven(
+    target: float, said: str, report: Report
+) -> None:
+    other = report.model_copy(update={"target_accuracy": target})
+    assert said in words(printed(lambda c: print_summary(other, c, Path("runs/tale"))))
 
 
 COST = Cost(
@@ -258,6 +285,7 @@ def test_the_trace_shows_every_agent_in_every_round(folder: RunFolder) -> None:
     assert shown.count("Examiner") == 4  # and the base model's
     assert "Round 1: promoted" in shown
     assert "Round 2: dropped" in shown
+    assert "0 dev questions fixed, 2 broken" in shown
     assert "base model: test exam" in shown
 
 

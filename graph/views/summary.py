@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from errata.graph.report import Gain, Report, RoundReport
+from errata.graph.report import Gain, Report
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
     Column,
@@ -77,16 +77,20 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
             out.text(f"{model.dev.accuracy:.1%}", f"bold {color}"),
             out.text(interval(model.dev), "dim"),
             out.text(whisker(model.dev, width, model.promoted, report.target_accuracy), color),
-            out.text(verdict_of(model), color),
+            out.text(
+                "" if model.index == 0 else "promoted" if model.promoted else "dropped", color
+            ),
         )
     table.add_row("", "", "", out.text(scale(width), "dim"), "")
     out.print(table)
     out.print("●─ promoted, ○─ dropped, each with its 95% interval; ┆ target", "dim")
     for model in report.rounds[1:]:
         if model.promotion is not None:
-            out.print(f"round {model.index}: {model.promotion.why}", "dim")
-        if model.index == report.best_round:
-            out.print(f"round {model.index} was chosen on these questions: its figure flatters")
+            out.print(
+                f"round {model.index}: {model.promotion.verdict}: {model.promotion.why}", "dim"
+            )
+    if report.best_round:
+        out.print(f"round {report.best_round} was chosen on these questions: its figure flatters")
     if said := on_target(report):
         out.print(said)
 
@@ -116,10 +120,6 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         out.print(table)
     out.heading("What you have now")
     show_use(report, folder, out)
-
-
-def verdict_of(model: RoundReport) -> str:
-    return "" if model.index == 0 or model.promotion is None else model.promotion.verdict
 
 
 def on_target(report: Report) -> str:
