@@ -459,8 +459,8 @@ def test_a_way_that_asks_no_llm_needs_neither_key_nor_prices(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     settings = config("sft", instructor={"model": "openai:gpt-5-mini"}, budget={"money": 1.0})
     assert prices_of(settings) == {}
-    played = play(settings, tmp_path, knows(9, 10), instructor=None, writer=None)
-    assert played.report.best_round == 1
+    table = table_agents(load_exams(settings.exam).practice, [ALL])
+    assert run(settings, tmp_path, **table, cache=False).best_round == 1
 
 
 @pytest.mark.parametrize("strategy", ["sft", *BLIND])
