@@ -30,6 +30,7 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.marking import mark
 from errata.agents.records import (
+    CodeAnswer,
     Diagnosis,
     DiagnosisLine,
     Draft,
@@ -43,6 +44,7 @@ from errata.agents.records import (
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.trainer import TrainingJob
 from errata.agents.ways import WAYS
+from errata.agents.ways.sft import solutions_of
 from errata.graph.agents import Given, open_agents
 from errata.graph.commands.check import check
 from errata.graph.config import RunConfig, parse_config
@@ -451,11 +453,14 @@ def test_the_estimate_counts_the_calls_that_the_way_makes(
     assert calls == writer | ({"instructor": 2 * 18 * looks} if looks else {})
 
 
-def test_a_way_that_asks_no_llm_needs_neither_key_nor_prices(tmp_path: Path) -> None:
-    settings = config("sft", instructor=llm(), budget={"money": 1.0})
+def test_a_way_that_asks_no_llm_needs_neither_key_nor_prices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    settings = config("sft", instructor={"model": "openai:gpt-5-mini"}, budget={"money": 1.0})
     assert prices_of(settings) == {}
-    played = play(settings, tmp_path, knows(9, 10), instructor=None, writer=None)
-    assert played.report.best_round == 1
+    table = table_agents(load_exams(settings.exam).practice, [ALL])
+    assert run(settings, tmp_path, **table, cache=False).best_round == 1
 
 
 @pytest.mark.parametrize("strategy", ["sft", *BLIND])
@@ -547,3 +552,18 @@ def test_a_diagnosed_lesson_is_named_by_its_diagnosis(tmp_path: Path) -> None:
     assert isinstance(lesson, Diagnosed)
     assert isinstance(lesson.diagnosis, Diagnosis)
     assert lesson.id == lesson.diagnosis.id
+
+
+@pytest.mark.sandbox
+def test_a_program_that_fails_its_own_tests_is_not_learnt() -> None:
+    tests = "def check(candidate):\n    assert candidate(2) == 4\n"
+    answer = CodeAnswer(tests=tests, entry_point="f")
+    asked = [
+        Question(
+            id=name, prompt=name, target="f", answer=answer, solution=f"```python\n{body}\n```"
+        )
+        for name, body in (("good", "def f(n): return n * n"), ("bad", "def f(n): return 5"))
+    ]
+    examples, left_out = solutions_of(asked)
+    assert [(e.question_id, e.completion) for e in examples] == [("good", asked[0].solution)]
+    assert [one.source_id for one in left_out] == ["bad"]
