@@ -39,9 +39,11 @@ from errata.agents.trainer import Trained
 from errata.graph.asks import Asked
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
+from errata.graph.manifest import FinishedFile, Seal
 from errata.graph.provenance import Provenance
+from errata.graph.readings import Readings
 from errata.graph.report import Report
-from errata.graph.run_folder import FinishedFile, NotCountedQuestion, StepTime
+from errata.graph.run_folder import NotCountedQuestion, StepTime
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -49,6 +51,7 @@ BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 RECORDS: dict[str, type[BaseModel]] = {
     "config.json": Provenance,
     "manifest.jsonl": FinishedFile,
+    "seal.json": Seal,
     "estimate.json": Estimate,
     "exam/*.jsonl": Question,
     "round-*/mistakes.jsonl": Mistake,
@@ -62,6 +65,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/dev.jsonl": Attempt,
     "round-*/practice.jsonl": Attempt,
     "round-*/promotion.json": Promotion,
+    "final/readings.json": Readings,
     "final/*.jsonl": Attempt,
     "not-counted.jsonl": NotCountedQuestion,
     "steps.jsonl": StepTime,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # nothing heavy before a command is known: --help answers at 
 
     from errata.graph.config import RunConfig
     from errata.graph.report import Report
+    from errata.graph.run import Draw
     from errata.graph.views.printer import Printer
     from errata.graph.watcher import Watcher
 
@@ -111,7 +112,9 @@ def resume(
     folder = find_run(run, runs)
     finish(
         folder.path,
-        lambda watcher: resume_run(folder, watcher=watcher, approve=approve, cache=not no_cache),
+        lambda watcher, draw: resume_run(
+            folder, watcher=watcher, approve=approve, cache=not no_cache, draw=draw
+        ),
         not no_tracing,
     )
 
@@ -284,11 +287,13 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing:
     name = name or free_name(config.name, runs)
     config = parse_config(config.model_dump() | {"name": name}, "--name")
     finish(
-        runs / name, lambda watcher: start_run(config, runs, watcher=watcher, cache=cache), tracing
+        runs / name,
+        lambda watcher, draw: start_run(config, runs, watcher=watcher, cache=cache, draw=draw),
+        tracing,
     )
 
 
-def finish(folder: Path, work: Callable[[Watcher], Report], tracing: bool) -> None:
+def finish(folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool) -> None:
     """Works on a run and shows what came of it."""
     from errata.agents.chat_models.tracing import tracing_target, without_tracing
     from errata.graph.run import ReviewPending
@@ -302,11 +307,10 @@ def finish(folder: Path, work: Callable[[Watcher], Report], tracing: bool) -> No
                     f"tracing is on: questions, answers and prompts go to {host}; --no-tracing "
                     "keeps them here"
                 )
-            report = work(watcher)
+            report = work(watcher, draw_report)
     except ReviewPending as waiting:
         printer().unwrapped(str(waiting))
     else:
-        draw_report(report, folder)
         print_summary(report, console(), folder)
 
 
