@@ -146,6 +146,38 @@ def trace(
 
 
 @app.command()
+def audit(
+    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    runs: Runs = HERE,
+    seal: Annotated[
+        str | None,
+        typer.Option(help="The seal that you noted: finds a run that was wholly written anew."),
+    ] = None,
+    with_code: Annotated[
+        bool, typer.Option("--with-code", help="Run the programs in responses again, boxed in.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+) -> None:
+    """Check that a run's report follows from its files, and that nothing was changed since.
+
+    The exit code is 0 where everything holds and 1 where something was found.
+    """
+    from errata.graph.commands.audit import audit as audit_run
+    from errata.graph.commands.audit import find_audited
+    from errata.graph.views.audit import print_audit
+
+    folder = find_audited(run, runs)
+    with working(to_stderr=as_json) as watcher:
+        found = audit_run(folder, watcher, seal, with_code)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_audit(found, console())
+    if found.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
 def exam(
     model: Annotated[str, typer.Argument(help="`bundled`, a model folder, or a hub id.")],
     exams: Annotated[list[str], typer.Argument(metavar="EXAM...", help=EXAM)],

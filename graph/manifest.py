@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from errata.agents.errors import RunError
 from errata.agents.jsonl import naming, read_records, write_record
+from errata.agents.plain_text import well_formed
 from errata.agents.records import Question, Record
 from errata.training.finished import sha256_of
 
@@ -153,14 +154,13 @@ class Manifest:
         new: list[bytes] = []
         for path in paths:
             name = path.relative_to(self.folder)
-            if not path.is_file() or is_unsealed(name) or name.as_posix() in known:
+            if not path.is_file() or is_unsealed(name) or text_of(name) in known:
                 continue
+            is_set = name.match("exam/*.jsonl")
             line = FinishedFile(
-                path=name.as_posix(),
+                path=text_of(name),
                 sha256=sha256_of(path),
-                questions_sha256=hash_of_set(read_records(path, Question))
-                if name.parts[0] == "exam"
-                else None,
+                questions_sha256=hash_of_set(read_records(path, Question)) if is_set else None,
                 before=before,
             )
             new.append(line.model_dump_json().encode())
@@ -209,10 +209,10 @@ class Manifest:
         known = {line.path for line in self.read().lines}
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder)
-            if is_unsealed(name) or name.as_posix() in known:
+            if is_unsealed(name) or text_of(name) in known:
                 continue
             if path.is_symlink() or not path.is_dir():
-                yield name.as_posix()
+                yield text_of(name)
 
     def verify(self) -> None:
         """Whether every record that a resumed run needs is as it was when it was finished.
@@ -229,6 +229,10 @@ class Manifest:
 
 def is_unsealed(name: PurePath) -> bool:
     return any(fnmatch(part, pattern) for part in name.parts for pattern in UNSEALED)
+
+
+def text_of(name: PurePath) -> str:
+    return well_formed(name.as_posix())
 
 
 def hash_of_set(questions: Iterable[Question]) -> str:
