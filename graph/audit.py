@@ -49,6 +49,7 @@ from errata.training.jobs import FinishedTraining
 
 R = TypeVar("R", bound=Record)
 
+REPORT = "report.json"
 PRACTICE, DEV = "practice", "dev"
 SEALED = ("test", "out-of-domain")
 
@@ -156,17 +157,15 @@ class Run:
 
     def exams(self) -> Iterator[tuple[Path, str, str]]:
         """Files of answers that are there or should be: path, set, how the ids of answers end."""
+        ended = (self.folder.path / REPORT).exists()
         for index in self.rounds:
-            folder = self.folder.round(index)
             promotion = self.promotions.get(index)
             for name in self.sets:
-                path = folder / f"{name}.jsonl"
-                due = promotion is not None and (
-                    name == DEV or (name == PRACTICE and promotion.promoted)
-                )
+                path = self.of_round(index, name)
+                due = promotion is not None and name == DEV
+                due |= promotion is not None and promotion.promoted and ended and name == PRACTICE
                 if due or path.exists():
                     yield path, name, f"@{name}-{index}"
-        ended = (self.folder.path / "report.json").exists()
         for name in self.sets:
             for model in ("base", "best"):
                 path = self.folder.final_exam(name, model)
@@ -232,6 +231,22 @@ def exam_findings(run: Run) -> Iterator[Finding]:
         yield from some("attempts", file, strange, len(attempts), "answers name another", means)
 
 
+def check_not_counted(run: Run) -> Iterator[Finding]:
+    """Only questions with tests are left out of the figures: no others can fail of themselves."""
+    paths = sorted((run.folder.path / "exam").glob("*.jsonl"))
+    tested = {
+        question.id
+        for path in paths
+        for question in run.records(path, Question)
+        if isinstance(question.answer, CodeAnswer)
+    }
+    lines = run.folder.not_counted.read()
+    bad = [line.question_id for line in lines if line.question_id not in tested]
+    what = "questions that are left out have no tests that could fail"
+    means = "answers that belong to the figures are not in them"
+    yield from some("attempts", run.folder.not_counted.path.name, bad, len(lines), what, means)
+
+
 def check_verdicts(run: Run) -> Iterator[Finding]:
     """Each answer, marked again, gets the verdict that is on record."""
     exams = [(path, name) for path, name, _ in run.exams() if path.exists()]
@@ -288,26 +303,22 @@ def check_promotions(run: Run) -> Iterator[Finding]:
         best = run.attempts(run.of_round(run.best_before(index), DEV)) if index else None
         if best is not None and {a.question_id for a in best} != {a.question_id for a in candidate}:
             continue  # `check_attempts` names the file
-        again = judge(best, candidate, index)
-        for field, was, is_ in differences(promotion, again):
-            yield Finding(
-                check="promotions",
-                file=run.name(run.folder.promotion(index)),
-                wrong=f"{field} is {was}, and the dev answers give {is_}",
-                means="which model became the best does not follow from the dev exam",
-            )
+        again = differences(promotion, judge(best, candidate, index))
+        means = "which model became the best does not follow from the dev exam"
+        file = run.name(run.folder.promotion(index))
+        yield from unlike_finding("promotions", file, again, "the dev answers give", means)
 
 
 def check_figures(run: Run) -> Iterator[Finding]:
     """Each figure of the report, built again from the records, is the one that it says."""
-    path = run.folder.path / "report.json"
+    path = run.folder.path / REPORT
     report = run.record(path, Report)
     if report is None:
         return
     if run.exam_findings or run.unreadable:
         yield Finding(
             check="figures",
-            file="report.json",
+            file=REPORT,
             wrong="its figures cannot be built again from what is there",
             means="none of them can be relied on",
         )
@@ -318,19 +329,17 @@ def check_figures(run: Run) -> Iterator[Finding]:
     }
     again = build_report(run.folder, run.config, end)
     run.counts["figures"] += leaves(again.model_dump(mode="json"))
-    for field, said, found in differences(report, again):
-        if field == "name" or (field == "model.adapter" and same_place(said, found)):
-            continue  # the folder was moved or renamed
-        yield Finding(
-            check="figures",
-            file="report.json",
-            wrong=f"{field} is {said}, and the records give {found}",
-            means="the report says what the run did not find",
-        )
+    found = [
+        each
+        for each in differences(report, again)
+        if each[0] != "name" and not (each[0] == "model.adapter" and same_place(*each[1:]))
+    ]  # a folder may be moved and renamed
+    means = "the report says what the run did not find"
+    yield from unlike_finding("figures", REPORT, found, "the records give", means)
     if not ended_so(run, report):
         yield Finding(
             check="figures",
-            file="report.json",
+            file=REPORT,
             wrong=f"it says {report.status!r}, which the records do not bear out",
             means="the run stopped for another reason, or was cut short",
         )
@@ -359,12 +368,28 @@ def ended_so(run: Run, report: Report) -> bool:
     return True
 
 
-def differences(said: Record, found: Record) -> Iterator[tuple[str, object, object]]:
-    """Fields, as `test.gain.accuracy` or `rounds.1.seconds`, that two records hold differently."""
-    yield from unlike("", said.model_dump(mode="json"), found.model_dump(mode="json"))
+Difference = tuple[str, object, object]
+"""A field, as `test.gain.accuracy` or `rounds.1.seconds`; what is said, and what is found."""
+
+MOST_FIELDS = 5  # that one finding lists
 
 
-def unlike(place: str, said: Any, found: Any) -> Iterator[tuple[str, object, object]]:
+def unlike_finding(
+    check: str, file: str, found: Sequence[Difference], gives: str, means: str
+) -> Iterator[Finding]:
+    """One finding for all fields of a record that differ; none where none does."""
+    if found:
+        listed = [f"{name} is {said}, and {gives} {is_}" for name, said, is_ in found[:MOST_FIELDS]]
+        if len(found) > MOST_FIELDS:
+            listed.append(f"and {len(found) - MOST_FIELDS} more")
+        yield Finding(check=check, file=file, wrong="; ".join(listed), means=means)
+
+
+def differences(said: Record, found: Record) -> list[Difference]:
+    return [*unlike("", said.model_dump(mode="json"), found.model_dump(mode="json"))]
+
+
+def unlike(place: str, said: Any, found: Any) -> Iterator[Difference]:
     inside: Iterable[Any] = ()
     if isinstance(said, dict) and isinstance(found, dict) and said.keys() == found.keys():
         inside = said
@@ -641,6 +666,7 @@ def check_readings(run: Run) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
+    check_not_counted,
     check_attempts,
     check_verdicts,
     check_promotions,
@@ -667,16 +693,15 @@ def check_seal(folder: RunFolder, noted: str | None = None) -> Iterator[Finding]
     means = "what rests on it is not what the run found"
     for file, how in manifest.changes():
         yield Finding(check="seal", file=file, wrong=how, means=means)
-    ended = (folder.path / "report.json").exists()
     if not manifest.path.is_file() and not manifest.sealed:
         wrong = "is missing"
         yield Finding(check="seal", file=manifest.path.name, wrong=wrong, means=means)
-    elif ended and not manifest.sealed:
+    elif not manifest.sealed and any(line.path == REPORT for line in manifest.read().lines):
         yield Finding(
             check="seal",
             file=manifest.seal_path.name,
-            wrong="is missing, and there is a report",
-            means="the run was killed at its very end (errata resume seals it), or it was unsealed",
+            wrong="is missing, and the manifest holds a report",
+            means="it was taken away, or the run was killed in its last moment: resume it",
         )
     if manifest.sealed:
         for file in manifest.strangers():

@@ -10,6 +10,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from errata.agents.jsonl import read_record, read_records, write_record, write_r
 from errata.agents.records import Attempt, Example, Mistake, Question
 from errata.graph.commands.audit import Audit, audit
 from errata.graph.config import parse_config
-from errata.graph.manifest import Seal, is_unsealed
+from errata.graph.manifest import FinishedFile, Seal, is_unsealed
 from errata.graph.provenance import read_provenance
+from errata.graph.readings import registry
 from errata.graph.report import Report, build_report, write_report
 from errata.graph.run import run
-from errata.graph.run_folder import RunFolder
+from errata.graph.run_folder import NotCountedQuestion, RunFolder
 from errata.graph.watcher import NoWatcher
 from errata.training.finished import sha256_of
 
@@ -159,12 +161,16 @@ def exchange_two_files(folder: RunFolder, rng: random.Random) -> str:
 
 def mend(folder: RunFolder, seal: bool = True) -> None:
     """The manifest of the files as they are now, its chain whole; and, with `seal`, seal.json."""
-    chain = folder.manifest.read()
-    before = chain.lines[0].before
+    before = folder.manifest.run_id
+    known = {line.path: line for line in folder.manifest.read().lines}
     lines = []
-    for line in chain.lines:
-        sha256 = sha256_of(folder.path / line.path)
-        lines.append(line.model_copy(update={"sha256": sha256, "before": before}).model_dump_json())
+    for path in files(folder):
+        name = named(folder, path)
+        if path in (folder.manifest.path, folder.manifest.seal_path):
+            continue
+        line = known.get(name) or FinishedFile(path=name, sha256="", before="")
+        new = {"sha256": sha256_of(path), "before": before}
+        lines.append(line.model_copy(update=new).model_dump_json())
         before = hashlib.sha256(lines[-1].encode()).hexdigest()
     folder.manifest.path.write_text("".join(f"{line}\n" for line in lines))
     if seal:
@@ -254,17 +260,18 @@ def promote_otherwise_and_mend_all(folder: RunFolder, rng: random.Random) -> str
 def with_a_row(folder: RunFolder, rng: random.Random, question: Question) -> str:
     """A question with its answer among the examples and the rows of a round, adapter and all."""
     here = folder.round(rng.choice(folder.rounds()[1:]))
+    new = {name: getattr(question, name) for name in ("prompt", "target", "answer")}
+    row = rng.choice(read_records(here / "examples.jsonl", Example))
+    row = row.model_copy(update=new | {"completion": question.target})
     for name in ("examples", "training"):
         rows = read_records(here / f"{name}.jsonl", Example)
-        new = {"prompt": question.prompt, "target": question.target, "answer": question.answer}
-        changed = rng.choice(rows).model_copy(update=new | {"completion": question.target})
-        write_records(here / f"{name}.jsonl", [*rows, changed])
+        write_records(here / f"{name}.jsonl", [*rows, row])
     finished = here / "adapter" / "trained.json"
     said = json.loads(finished.read_text())
     finished.write_text(json.dumps(said | {"examples_sha256": sha256_of(here / "training.jsonl")}))
     report_again(folder)
     mend(folder)
-    return named(folder, here / "training.jsonl")
+    return named(folder, here / "examples.jsonl")
 
 
 def train_on_a_held_out_question_and_mend_all(folder: RunFolder, rng: random.Random) -> str:
@@ -319,6 +326,15 @@ def read_less_often_and_mend_all(folder: RunFolder, rng: random.Random) -> str:
     return named(folder, path)
 
 
+def count_a_question_out_and_mend_all(folder: RunFolder, rng: random.Random) -> str:
+    attempts = read_records(folder.final_exam("test", "best"), Attempt)
+    missed = rng.choice([attempt for attempt in attempts if not attempt.correct])
+    folder.not_counted.add(NotCountedQuestion(question_id=missed.question_id, why="bad tests"))
+    report_again(folder)
+    mend(folder)
+    return "not-counted.jsonl"
+
+
 def answer_better_and_mend_all(folder: RunFolder, rng: random.Random) -> str:
     """Nothing in the folder contradicts it: only who kept the seal can tell."""
     path = folder.final_exam("test", "best")
@@ -361,6 +377,7 @@ TAMPERS: tuple[Tamper, ...] = (
     invent_a_mistake_and_mend_all,
     test_on_a_practised_question_and_mend_all,
     read_less_often_and_mend_all,
+    count_a_question_out_and_mend_all,
     answer_better_and_mend_all,
 )
 WITH_THE_SEAL = {answer_better_and_mend_all}
@@ -374,6 +391,8 @@ def audited(folder: RunFolder, seal: str | None = None) -> Audit:
 def tampered(run: RunFolder, copy: Path, tamper: Tamper, seed: int) -> tuple[str, Audit]:
     """The file that must be named, and what an audit of the tampered copy finds."""
     shutil.copytree(run.path, copy)
+    with suppress(shutil.SameFileError):
+        shutil.copy(registry(run).path, copy.parent)
     folder = RunFolder(copy)
     seal = folder.manifest.sealing()
     assert seal is not None

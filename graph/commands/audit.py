@@ -71,13 +71,13 @@ def audit(
     notes: list[str] = []
     try:
         provenance = read_provenance(folder)
-    except ErrataError:
+    except (ErrataError, OSError):
         if not any(found.file == "config.json" for found in findings):
             raise
         notes.append("without its configuration nothing else of the run can be checked")
     else:
         if not folder.manifest.sealed:
-            notes.append("the run is not finished: what it is at work on is not sealed yet")
+            notes.append("the run is not finished, so what it wrote last is not sealed yet")
         made_with, here = provenance.versions.get("errata"), versions_here()["errata"]
         if made_with != here:
             notes.append(
