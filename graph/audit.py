@@ -203,6 +203,14 @@ def check_attempts(run: Run) -> Iterator[Finding]:
 
 
 def exam_findings(run: Run) -> Iterator[Finding]:
+    for name in (PRACTICE, DEV, *SEALED[: 1 + bool(run.config.out_of_domain)]):
+        if not run.sets.get(name):
+            yield Finding(
+                check="attempts",
+                file=f"exam/{name}.jsonl",
+                wrong="holds no questions that count",
+                means="answers to it cannot be checked",
+            )
     for path, name, end in run.exams():
         file = run.name(path)
         if not path.exists():
@@ -315,19 +323,24 @@ def check_figures(run: Run) -> Iterator[Finding]:
     report = run.record(path, Report)
     if report is None:
         return
-    if run.exam_findings or run.unreadable:
-        yield Finding(
-            check="figures",
-            file=REPORT,
-            wrong="its figures cannot be built again from what is there",
-            means="none of them can be relied on",
-        )
-        return
     end: State = {
         "status": cast(Status, report.status),
         "best_round": run.best_before(math.inf),
     }
-    again = build_report(run.folder, run.config, end)
+    again: Report | str = "what it rests on is not whole"
+    if not (run.exam_findings or run.unreadable):
+        try:
+            again = build_report(run.folder, run.config, end)
+        except (ErrataError, ArithmeticError, LookupError) as error:  # it trusts whole records
+            again = str(error)
+    if isinstance(again, str):
+        yield Finding(
+            check="figures",
+            file=REPORT,
+            wrong=f"its figures cannot be built again: {again}",
+            means="none of them can be relied on",
+        )
+        return
     run.counts["figures"] += leaves(again.model_dump(mode="json"))
     found = [
         each
