@@ -29,6 +29,7 @@ from errata.agents.records import (
     DiagnosisLine,
     Draft,
     Example,
+    MathAnswer,
     Mistake,
     Question,
     Record,
@@ -264,7 +265,7 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
         run.watcher.progress("marking again", number - 1, len(exams), run.name(path))
         questions = {question.id: question for question in run.sets[name]}
         asked: list[tuple[Question, Attempt]] = []
-        marked: list[tuple[Attempt, Verdict]] = []
+        marked: list[tuple[Question, Attempt, Verdict]] = []
         wrong = []
         for attempt in run.attempts(path):
             question = questions.get(attempt.question_id)
@@ -274,17 +275,17 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
                 asked.append((question, attempt))
                 continue
             try:
-                marked.append((attempt, mark(question, attempt.response)))
+                marked.append((question, attempt, mark(question, attempt.response)))
             except ValueError as error:
                 wrong.append(f"{attempt.id} cannot be marked ({error})")
         if run.with_code:
-            again = mark_all(asked, lambda attempt: attempt.response, left)
-            marked += [(attempt, verdict) for _, attempt, verdict in again]
+            marked += mark_all(asked, lambda attempt: attempt.response, left)
         else:
             programs += len(asked)
         run.counts["verdicts"] += len(marked)
-        for attempt, verdict in marked:
-            if {verdict.why[:11], attempt.why[:11]} >= {"not decided"}:
+        for question, attempt, verdict in marked:
+            late = any(why.startswith("not decided in ") for why in (attempt.why, verdict.why))
+            if late and isinstance(question.answer, MathAnswer):
                 undecided += verdict.correct != attempt.correct
             elif (verdict.correct, verdict.answer) != (attempt.correct, attempt.answer):
                 said = "right" if attempt.correct else "wrong"

@@ -137,7 +137,7 @@ def remove_a_file(folder: RunFolder, rng: random.Random) -> str:
 
 
 def add_a_file(folder: RunFolder, rng: random.Random) -> str:
-    places = ["notes.txt", "round-01/late.jsonl", "round-09/dev.jsonl", "final/test-other.jsonl"]
+    places = ["notes.txt", "round-01/late.jsonl", "round-09/dev.jsonl", "round-x/dev.jsonl"]
     path = folder.path / rng.choice([*places, "exam/more.jsonl", "round-01/adapter/more.bin"])
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(rng.choice([b"", b"\n", b"{}\n", rng.randbytes(40)]))

@@ -21,13 +21,21 @@ from test_cli import errata, refused
 from errata.agents.errors import RunError
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records, write_records
-from errata.agents.records import Attempt, Example, Question
+from errata.agents.records import (
+    Attempt,
+    Diagnosis,
+    DiagnosisLine,
+    Example,
+    Mistake,
+    Question,
+    Unusable,
+)
 from errata.graph.audit import Finding
 from errata.graph.commands.audit import audit, find_audited
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.manifest import UNSEALED, Seal
 from errata.graph.report import Report
-from errata.graph.run import resume, run
+from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.audit import print_audit
 from errata.graph.views.charts import draw_report
@@ -124,6 +132,7 @@ def test_a_set_of_questions_has_one_hash_in_any_order_and_under_any_ids(
 def test_a_resumed_finished_run_is_as_it_was(folder: RunFolder) -> None:
     before = contents(folder)
     again(folder)
+    (folder.path / "checkpoints.sqlite").unlink()
     again(folder)
     assert contents(folder) == before
 
@@ -237,11 +246,21 @@ def changed(path: Path, of: Any, at: int, **fields: Any) -> None:
     write_records(path, records)
 
 
+DIAGNOSIS = Diagnosis(
+    id="d", mistake_id="m", question_id="q", cause="c", explanation="", missing_skill="", advice=""
+)
 LINEAGE: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "an example of no diagnosis": ("examples", Example, {"diagnosis_id": "d99"}),
     "an example of another question": ("examples", Example, {"question_id": "q"}),
     "an example against another cause": ("examples", Example, {"cause": "luck"}),
     "an example that no writer brought": ("examples", Example, {"completion": "7 + 7 = 14"}),
+    "a contrast of no mistake": ("contrasts", Mistake, {"id": "m99"}),
+    "a diagnosis of no mistake": ("diagnoses", DiagnosisLine, {"result": DIAGNOSIS}),
+    "a mistake that nobody made, not diagnosed": (
+        "diagnoses",
+        DiagnosisLine,
+        {"result": Unusable(source_id="m99", reason="")},
+    ),
     "a row unlike its example": ("training", Example, {"completion": "7 + 7 = 14"}),
     "an answer of another exam": ("dev", Attempt, {"id": "x@practice-1"}),
 }
@@ -256,6 +275,115 @@ def test_a_link_that_is_broken_is_found(what: str, folder: RunFolder) -> None:
         finding for finding in audited(folder).findings if finding.file.endswith(f"{name}.jsonl")
     ]
     assert found, what
+
+
+def test_a_neighbour_that_was_not_answered_right_is_found(folder: RunFolder) -> None:
+    path = folder.round(1) / "contrasts.jsonl"
+    first, second = read_records(path, Mistake)[:2]
+    near = first.contrast[0].model_copy(
+        update={"question": second.question, "attempt": second.attempt}
+    )
+    changed(path, Mistake, 0, contrast=(near,))
+    mend(folder)
+    assert [finding.file for finding in audited(folder).findings] == ["round-01/contrasts.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "round-01/dev.jsonl",
+        "round-01/practice.jsonl",
+        "final/test-base.jsonl",
+        "final/test-best.jsonl",
+        "final/out-of-domain-best.jsonl",
+        "exam/test.jsonl",
+        "exam/out-of-domain.jsonl",
+    ],
+)
+def test_an_exam_that_is_missing_is_found(name: str, folder: RunFolder) -> None:
+    (folder.path / name).unlink()
+    mend(folder)
+    assert name in {finding.file for finding in audited(folder).findings}
+
+
+def test_a_training_that_tells_otherwise_than_its_adapter_is_found(folder: RunFolder) -> None:
+    path = folder.round(1) / "trained.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokens": 77}))
+    mend(folder)
+    assert [finding.file for finding in audited(folder).findings] == ["round-01/trained.json"]
+
+
+def test_other_test_questions_than_were_read_are_found(folder: RunFolder) -> None:
+    changed(folder.exam("test"), Question, 0, prompt="How many legs have 4 cows and 2 hens?")
+    mend(folder)
+    found = {(finding.check, finding.file) for finding in audited(folder).findings}
+    assert ("readings", "final/readings.json") in found
+
+
+def test_another_version_of_errata_is_a_note(folder: RunFolder) -> None:
+    path = folder.path / "config.json"
+    said = json.loads(path.read_text())
+    said["versions"]["errata"] = "0.0.7"
+    path.write_text(json.dumps(said))
+    mend(folder)
+    found = audited(folder)
+    assert found.findings == ()
+    assert "errata 0.0.7 made the run" in found.notes[0]
+
+
+@pytest.mark.parametrize("answer", ["number", "math"])
+def test_only_a_formula_may_have_been_undecided_in_time(answer: str, tmp_path: Path) -> None:
+    folder = small_run(tmp_path, answer=answer)
+    changed(folder.final_exam("test", "base"), Attempt, 0, correct=True, why="not decided in 5 s")
+    found = audited(folder)
+    assert any("formulas" in note for note in found.notes) == (answer == "math")
+    assert any(f.check == "verdicts" for f in found.findings) == (answer == "number")
+
+
+@pytest.mark.parametrize(
+    "status", ["target reached", "no mistakes left", "no examples accepted", "rejected"]
+)
+def test_however_a_run_ends_an_audit_of_it_finds_nothing(status: str, tmp_path: Path) -> None:
+    match status:
+        case "target reached":
+            folder = small_run(tmp_path, knows=["practice", "dev"])
+        case "no mistakes left":
+            folder = small_run(tmp_path, knows=["practice"])
+        case "no examples accepted":
+            folder = small_run(tmp_path)
+        case _:
+            settings = parse_config(
+                {
+                    "name": "t",
+                    "exam": {"name": "arithmetic", "practice": 18, "dev": 18, "test": 18},
+                    "review": True,
+                },
+                "test",
+            )
+            agents = table_agents(load_exams(settings.exam).practice, [[]])
+            with pytest.raises(ReviewPending):
+                run(settings, tmp_path, **agents, cache=False)
+            folder = RunFolder(tmp_path / "t")
+            waiting = audited(folder)
+            assert (waiting.findings, waiting.seal) == ((), None)
+            resume(folder, **agents, approve=False, cache=False)
+    assert json.loads((folder.path / "report.json").read_text())["status"] == status
+    assert audited(folder).findings == ()
+
+
+def small_run(tmp_path: Path, knows: list[str] | None = None, answer: str = "number") -> RunFolder:
+    """A run over one question a set; the kind of each is its set's name."""
+    files = {}
+    for part in ("practice", "dev", "test"):
+        path = tmp_path / f"{part}.jsonl"
+        row = {"prompt": f"How many letters has {part}?", "target": str(len(part)), "kind": part}
+        path.write_text(json.dumps(row | {"answer": answer, "solution": f"{len(part)}"}))
+        files[part] = str(path)
+    given = {"name": "small", "exam": {"name": "own", **files}, "stop": {"rounds": 1}}
+    settings = parse_config(given, "test")
+    agents = table_agents(load_exams(settings.exam).practice, [[]], knows or [])
+    run(settings, tmp_path, **agents, cache=False)
+    return RunFolder(tmp_path / "small")
 
 
 @pytest.mark.parametrize(
@@ -299,8 +427,16 @@ def test_nearly_equal_questions_of_two_sets_are_a_note_and_no_finding(folder: Ru
     asked = "Ann buys 4 red pens, 7 blue pens and 9 green pens for the whole class"
     changed(folder.exam("practice"), Question, 0, prompt=f"{asked} today. How many?")
     changed(folder.exam("test"), Question, 0, prompt=f"{asked} today. How many are they?")
-    notes = [note for note in audited(folder).notes if "nearly equal to one of test" in note]
+    path = folder.round(1) / "training.jsonl"
+    changed(path, Example, 0, prompt=f"{asked} today. How many?")
+    found = audited(folder)
+    notes = [note for note in found.notes if "nearly equal to one of test" in note]
     assert practice[0].id in notes[0]
+    assert not any(finding.check in ("sets", "held out") for finding in found.findings)
+    changed(path, Example, 0, prompt=f"{asked} today. How many are there?")
+    assert any(
+        f.check == "held out" and f.file.endswith(path.name) for f in audited(folder).findings
+    )
 
 
 @pytest.mark.process
