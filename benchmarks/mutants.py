@@ -47,8 +47,11 @@ TESTS = {
     "agents/ways/le.py": "honesty",
     "agents/ways/lec.py": "honesty",
     "agents/ways/way.py": "honesty",
+    "graph/audit.py": "audit",
     "graph/loop.py": "honesty loop run_folder langgraph_dev",
+    "graph/manifest.py": "audit run_folder readings",
     "graph/nodes.py": "honesty loop several_exams code_marking",
+    "graph/readings.py": "readings audit",
     "graph/run_folder.py": "run_folder loop",
 }
 """Module → the files of tests that are tried on it."""

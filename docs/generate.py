@@ -42,9 +42,11 @@ from errata.agents.trainer import Trained
 from errata.graph.asks import Asked
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
+from errata.graph.manifest import FinishedFile, Seal
 from errata.graph.provenance import Provenance
+from errata.graph.readings import Readings
 from errata.graph.report import Report
-from errata.graph.run_folder import FinishedFile, NotCountedQuestion, StepTime
+from errata.graph.run_folder import NotCountedQuestion, StepTime
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -52,6 +54,7 @@ BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 RECORDS: dict[str, type[BaseModel]] = {
     "config.json": Provenance,
     "manifest.jsonl": FinishedFile,
+    "seal.json": Seal,
     "estimate.json": Estimate,
     "exam/*.jsonl": Question,
     "round-*/plan.json": Plan,
@@ -70,6 +73,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/practice.jsonl": Attempt,
     "round-*/guard.jsonl": Attempt,
     "round-*/promotion.json": Promotion,
+    "final/readings.json": Readings,
     "final/*.jsonl": Attempt,
     "not-counted.jsonl": NotCountedQuestion,
     "steps.jsonl": StepTime,

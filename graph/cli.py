@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # nothing heavy before a command is known: --help answers at 
 
     from errata.graph.config import RunConfig
     from errata.graph.report import Report
+    from errata.graph.run import Draw
     from errata.graph.views.printer import Printer
     from errata.graph.watcher import Watcher
 
@@ -111,7 +112,9 @@ def resume(
     folder = find_run(run, runs)
     finish(
         folder.path,
-        lambda watcher: resume_run(folder, watcher=watcher, approve=approve, cache=not no_cache),
+        lambda watcher, draw: resume_run(
+            folder, watcher=watcher, approve=approve, cache=not no_cache, draw=draw
+        ),
         not no_tracing,
     )
 
@@ -140,6 +143,38 @@ def trace(
     from errata.graph.views.trace import print_trace
 
     print_trace(find_run(run, runs), console(), question, full)
+
+
+@app.command()
+def audit(
+    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    runs: Runs = HERE,
+    seal: Annotated[
+        str | None,
+        typer.Option(help="The seal that you noted: finds a run that was wholly written anew."),
+    ] = None,
+    with_code: Annotated[
+        bool, typer.Option("--with-code", help="Run the programs in responses again, boxed in.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+) -> None:
+    """Check that a run's report follows from its files, and that nothing was changed since.
+
+    The exit code is 0 where everything holds and 1 where something was found.
+    """
+    from errata.graph.commands.audit import audit as audit_run
+    from errata.graph.commands.audit import find_audited
+    from errata.graph.views.audit import print_audit
+
+    folder = find_audited(run, runs)
+    with working(to_stderr=as_json) as watcher:
+        found = audit_run(folder, watcher, seal, with_code)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_audit(found, console())
+    if found.findings:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -286,11 +321,13 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing:
     name = name or free_name(config.name, runs)
     config = parse_config(config.model_dump() | {"name": name}, "--name")
     finish(
-        runs / name, lambda watcher: start_run(config, runs, watcher=watcher, cache=cache), tracing
+        runs / name,
+        lambda watcher, draw: start_run(config, runs, watcher=watcher, cache=cache, draw=draw),
+        tracing,
     )
 
 
-def finish(folder: Path, work: Callable[[Watcher], Report], tracing: bool) -> None:
+def finish(folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool) -> None:
     """Works on a run and shows what came of it."""
     from errata.agents.chat_models.tracing import tracing_target, without_tracing
     from errata.graph.run import ReviewPending
@@ -304,11 +341,10 @@ def finish(folder: Path, work: Callable[[Watcher], Report], tracing: bool) -> No
                     f"tracing is on: questions, answers and prompts go to {host}; --no-tracing "
                     "keeps them here"
                 )
-            report = work(watcher)
+            report = work(watcher, draw_report)
     except ReviewPending as waiting:
         printer().unwrapped(str(waiting))
     else:
-        draw_report(report, folder)
         print_summary(report, console(), folder)
 
 

@@ -22,8 +22,7 @@ from errata.graph.config import RunConfig, load_config
 from errata.graph.context import Context
 from errata.graph.demo import demo_config
 from errata.graph.loop import Node, build_graph, recorded
-from errata.graph.report import build_report, write_report
-from errata.graph.run import write_start
+from errata.graph.run import conclude, write_start
 from errata.graph.run_folder import RunFolder
 from errata.graph.state import State
 from errata.graph.trace import Trace
@@ -76,7 +75,7 @@ def served(node: Node, context: Context) -> Callable[[State], State]:
         with folder.locked():
             update = cast(State, step(state))
             if node.__name__ == "final_exam":
-                write_report(build_report(folder, config, state), folder)
+                conclude(folder, config, state)
         return update
 
     return run

@@ -46,6 +46,7 @@ from errata.agents.scores import accuracy, tally
 from errata.agents.trainer import TrainingJob
 from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
+from errata.graph.readings import note_readings
 from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
 
@@ -262,6 +263,7 @@ def final_exam(state: State, context: Context) -> State:
     exams = [("test", "sealed test")]
     if context.config.out_of_domain:
         exams.append(("out-of-domain", "out-of-domain exams"))
+    note_readings(context.folder, [name for name, _ in exams])
     for name, index in [("base", 0)] + [("best", best_round)] * (best_round > 0):
         for exam, title in exams:
             path = context.folder.final_exam(exam, name)

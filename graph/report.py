@@ -24,6 +24,7 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy, groups_of, paired_gain, tally
 from errata.graph.config import RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
+from errata.graph.readings import Reading, read_readings
 from errata.graph.run_folder import RunFolder, StepTime
 from errata.graph.state import State
 
@@ -158,6 +159,8 @@ class Report(Record):
     """All finished steps together; what a kill cut off is not counted."""
     cost: Cost | None = None
     """What the LLMs took; None where none was asked."""
+    readings: tuple[Reading, ...] = ()
+    """The sealed sets, and how many runs had read them before this one."""
 
 
 def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
@@ -199,6 +202,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         ),
         seconds=round(sum(sum(r.seconds.values()) for r in rounds), 1),
         cost=cost_of(folder, config),
+        readings=read_readings(folder),
     )
 
 

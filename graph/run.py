@@ -8,7 +8,7 @@ print(report.test.final.accuracy, report.model.adapter)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +19,7 @@ from errata.agents.errors import RunError
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
-from errata.agents.jsonl import write_record, write_records
+from errata.agents.jsonl import read_record, write_record, write_records
 from errata.agents.promotion import foresight
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
@@ -29,15 +29,20 @@ from errata.graph.config import RunConfig
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.manifest import PICTURES
 from errata.graph.provenance import Provenance, check_versions, read_provenance, versions_here
 from errata.graph.report import Report, build_report, write_report
 from errata.graph.run_folder import RunFolder, taken
-from errata.graph.state import State
+from errata.graph.state import State, Status
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
+
+
+Draw = Callable[[Report, Path], None]
+"""Pictures of a report, into a folder."""
 
 
 class ReviewPending(RunError):
@@ -55,6 +60,7 @@ def run(
     embeddings: Embeddings | None = None,
     watcher: Watcher | None = None,
     cache: bool = True,
+    draw: Draw | None = None,
 ) -> Report:
     """Starts a new run in `runs/NAME` and works until it stops by itself.
 
@@ -62,6 +68,7 @@ def run(
         student, trainer, instructor, writer, embeddings: Each in place of the one that the
             configuration names.
         cache: Takes replies of LLMs that were asked the same before from the user's cache.
+        draw: Draws report.svg and report.png into the run's folder, before it is sealed.
 
     Raises:
         ErrataError: Bad input, or a step that failed; the run can be resumed.
@@ -88,7 +95,7 @@ def run(
             context = Context(config, folder, trace, agents, watcher)
             report_skipped(skipped, context)
             watcher.say(foresight(exams.dev, config.stop.rounds, config.stop.gate))
-            return drive(context, None)
+            return conclude(folder, config, drive(context, None), draw)
 
 
 def resume(
@@ -102,12 +109,13 @@ def resume(
     watcher: Watcher | None = None,
     approve: bool | None = None,
     cache: bool = True,
+    draw: Draw | None = None,
 ) -> Report:
     """Goes on where a run was stopped, killed or paused; a finished one gives its report again.
 
     Args:
         approve: The answer to a pending review of examples.
-        student, trainer, instructor, writer, embeddings, cache: As `run`.
+        student, trainer, instructor, writer, embeddings, cache, draw: As `run`.
 
     Raises:
         ErrataError, ReviewPending: As `run`.
@@ -117,10 +125,13 @@ def resume(
     with folder.locked(), opened_cache(cache, watcher) as replies:
         config = read_provenance(folder).config
         folder.manifest.verify()
-        folder.manifest.record_finished()
-        trace = Trace(folder.path / "trace.jsonl")
-        agents = open_agents(config, folder, trace, replies, given)
-        return drive(Context(config, folder, trace, agents, watcher), approve)
+        end = end_of(folder)
+        if end is None:
+            folder.manifest.record_finished()
+            trace = Trace(folder.path / "trace.jsonl")
+            agents = open_agents(config, folder, trace, replies, given)
+            end = drive(Context(config, folder, trace, agents, watcher), approve)
+        return conclude(folder, config, end, draw)
 
 
 @contextmanager
@@ -152,8 +163,8 @@ def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:
         context.watcher.say(f"{len(skipped)} questions left out, the first: {skipped[0]}")
 
 
-def drive(context: Context, approve: bool | None) -> Report:
-    """Runs the graph from its last checkpoint to its end."""
+def drive(context: Context, approve: bool | None) -> State:
+    """Runs the graph from its last checkpoint to its end; how it ended."""
     from langgraph.checkpoint.sqlite import SqliteSaver
     from langgraph.types import Command
 
@@ -179,8 +190,26 @@ def drive(context: Context, approve: bool | None) -> Report:
         after = graph.get_state(thread)
         if after.interrupts:
             raise pending(folder, after.interrupts[0].value["file"])
-        report = build_report(folder, context.config, cast(State, after.values))
-    write_report(report, folder)
+    return cast(State, after.values)
+
+
+def end_of(folder: RunFolder) -> State | None:
+    """How a finished run ended; None where its report is not there, or not as it was written."""
+    if not folder.manifest.holds("report.json"):
+        return None
+    report = read_record(folder.path / "report.json", Report)
+    return {"status": cast(Status, report.status), "best_round": report.best_round}
+
+
+def conclude(folder: RunFolder, config: RunConfig, end: State, draw: Draw | None = None) -> Report:
+    """Writes the report and its pictures, as far as they are not there, and seals the run."""
+    manifest = folder.manifest
+    report = build_report(folder, config, end)
+    if not manifest.holds("report.json"):
+        write_report(report, folder)
+    if draw is not None and not all(map(manifest.holds, PICTURES)):
+        draw(report, folder.path)
+    manifest.seal()
     return report
 
 

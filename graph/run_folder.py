@@ -2,14 +2,15 @@
 
     runs/NAME/
       config.json       the configuration, complete, and the versions it ran with
-      manifest.jsonl    the SHA-256 of every finished file
+      manifest.jsonl    the SHA-256 of every finished file; seal.json ends it
       exam/             practice, dev, test, out-of-domain, guard (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
       round-01/         plan.json; mistakes, contrasts, diagnoses, picked, solutions, left-out
                         (.jsonl), as its way needs them; asks, examples, refusals, training
                         (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
                         practice.jsonl and guard.jsonl where dev passed, promotion.json
-      final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…
+      final/            the sealed exams: readings.json (how often they were read before),
+                        test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took
       trace.jsonl       events, one a line, as they happen, for people
@@ -36,13 +37,10 @@ from errata.agents.errors import ExamError, RunError
 from errata.agents.jsonl import Log, read_record, read_records
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record
-from errata.training.finished import sha256_of
+from errata.graph.manifest import Manifest
 
 FORMAT = 3
 """Of the files in a run folder; a run of another format is refused by name."""
-
-RECORDS = "config.json estimate.json exam/* round-*/*.json* round-*/adapter/* final/*".split()
-UNRECORDED = ("-job.json", ".log", ".part")
 
 
 class StepTime(Record):
@@ -51,14 +49,6 @@ class StepTime(Record):
     round: int
     step: str
     seconds: float
-
-
-class FinishedFile(Record):
-    """One line of manifest.jsonl."""
-
-    path: str
-    """Within the run folder, with `/`."""
-    sha256: str
 
 
 class NotCountedQuestion(Record):
@@ -86,7 +76,8 @@ class RunFolder:
 
     def rounds(self) -> list[int]:
         """Those that began."""
-        return sorted(int(path.name.removeprefix("round-")) for path in self.path.glob("round-*"))
+        named = (path.name.removeprefix("round-") for path in self.path.glob("round-*"))
+        return sorted(int(number) for number in named if number.isdecimal())
 
     def promotion(self, index: int) -> Path:
         return self.round(index) / "promotion.json"
@@ -190,44 +181,6 @@ class RunFolder:
             yield
         finally:
             lock.release()
-
-
-class Manifest:
-    """What each finished file of a run held when it was finished."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = Log(folder / "manifest.jsonl", FinishedFile)
-
-    def record_finished(self) -> None:
-        """Adds the files that were finished since."""
-        known = {line.path for line in self.log.read()}
-        for path in self.finished_files():
-            name = path.relative_to(self.folder).as_posix()
-            if name not in known:
-                self.log.add(FinishedFile(path=name, sha256=sha256_of(path)))
-
-    def finished_files(self) -> Iterator[Path]:
-        for pattern in RECORDS:
-            for path in sorted(self.folder.glob(pattern)):
-                if path.is_file() and not path.name.endswith(UNRECORDED):
-                    yield path
-
-    def verify(self) -> None:
-        """Whether every finished file is as it was.
-
-        Raises:
-            RunError: One is missing or was changed.
-        """
-        for line in self.log.read():
-            path = self.folder / line.path
-            if not path.is_file():
-                how = "is missing"
-            elif sha256_of(path) != line.sha256:
-                how = "was changed after it was finished"
-            else:
-                continue
-            raise RunError(f"{path} {how}: put it back as it was, or start a new run")
 
 
 def taken(folder: RunFolder) -> RunError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from tampering import audited
 
 from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
@@ -17,6 +18,7 @@ from errata.graph.agents import Given
 from errata.graph.config import parse_config
 from errata.graph.langgraph_dev import make_graph, open_thread, served
 from errata.graph.loop import build_graph
+from errata.graph.run_folder import RunFolder
 
 ALL = [kind.name for kind in KINDS]
 CONFIG = parse_config(
@@ -42,6 +44,9 @@ def test_each_thread_has_a_run_folder_of_its_own_with_a_report(tmp_path: Path) -
         final = asyncio.run(graph.ainvoke({}))
         report = json.loads((tmp_path / f"served-{thread}" / "report.json").read_text())
         assert report["status"] == final["status"] == "round budget spent"
+        found = audited(RunFolder(tmp_path / f"served-{thread}"))
+        assert found.seal is not None
+        assert found.findings == ()
 
 
 def test_a_folder_at_work_elsewhere_is_refused(tmp_path: Path) -> None:

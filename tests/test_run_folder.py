@@ -151,7 +151,8 @@ def test_a_finished_run_gives_its_report_whatever_is_installed_now(folder: RunFo
     given = json.loads(path.read_text())
     given["versions"]["torch"] = "0.0.7"
     path.write_text(json.dumps(given))
-    (folder.path / "manifest.jsonl").unlink()
+    for sealing in ("manifest.jsonl", "seal.json"):
+        (folder.path / sealing).unlink()
     assert resume(folder, **tables(config())).status == "round budget spent"
 
 

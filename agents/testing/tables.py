@@ -11,7 +11,8 @@ from errata.agents.errors import StepFailed
 from errata.agents.jsonl import read_records
 from errata.agents.records import Example, ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
-from errata.training.finished import put_in_place
+from errata.training.finished import NAME, put_in_place, sha256_of
+from errata.training.jobs import FinishedTraining
 
 
 class TableStudent:
@@ -87,6 +88,10 @@ class TableTrainer:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         (scratch / "table.json").write_text(json.dumps(learnt))
-        put_in_place(scratch, job.adapter)  # the real trainer's own last step
+        finished = FinishedTraining(
+            job=job, examples_sha256=sha256_of(job.examples), tokens=10, skipped=0, loss=0.5
+        )
+        (scratch / NAME).write_text(finished.model_dump_json())
+        put_in_place(scratch, job.adapter)  # as the real trainer ends
         model = ModelRef(base=job.start.base, adapter=str(job.adapter))
         return Trained(model=model, tokens=job.settings.tokens or 10, skipped=0, loss=0.5)

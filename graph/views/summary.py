@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from errata.graph.manifest import Manifest
 from errata.graph.report import Gain, Report
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
@@ -59,6 +60,13 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         f"paired{'' if sure else ': may be chance'}",
         color_of(gain),
     )
+    for reading in report.readings:
+        if reading.earlier_runs:
+            name = "This test set" if reading.set == "test" else "The out-of-domain set"
+            of = f" of {reading.exam}" if reading.exam else ""
+            out.print(
+                f"{name}{of} was read by {count(reading.earlier_runs, 'run')} before this one."
+            )
     if report.best_round == 0:
         out.print("No round was better than the model that the run began with.")
 
@@ -214,6 +222,13 @@ def show_use(report: Report, folder: Path, out: Printer) -> None:
         for line in lines:
             out.unwrapped(f"  {line}", "cyan")
         out.print("")
-    out.unwrapped(f"The picture: {folder / 'report.svg'}")
+    if (folder / "report.svg").exists():
+        out.unwrapped(f"The picture: {folder / 'report.svg'}")
     out.unwrapped(f"The numbers: {folder / 'report.json'}")
     out.unwrapped(f"What each agent saw and said: errata trace {shlex.quote(report.name)}")
+    seal = Manifest(folder).sealing()
+    if seal is not None:
+        out.print("")
+        out.unwrapped(f"The run is sealed: {seal.short}. Keep this number; with it")
+        out.unwrapped(f"  errata audit {shlex.quote(report.name)} --seal {seal.short}", "cyan")
+        out.print("finds whatever is changed from now on.")

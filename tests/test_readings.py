@@ -1,0 +1,123 @@
+"""A test set that earlier runs have read says how often."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles import table_agents
+from rich.console import Console
+
+from errata.agents.exams.several import load_exams
+from errata.agents.jsonl import read_records, write_records
+from errata.agents.records import Question
+from errata.graph.config import RunConfig, parse_config
+from errata.graph.readings import note_readings, read_readings
+from errata.graph.report import Report
+from errata.graph.run import resume, run
+from errata.graph.run_folder import RunFolder
+from errata.graph.views.summary import print_summary
+
+
+def config(runs: Path, name: str, **changes: Any) -> RunConfig:
+    far = {"name": "far"}
+    for part in ("practice", "dev", "test"):
+        path = runs.parent / f"far-{part}.jsonl"
+        path.write_text(json.dumps({"prompt": f"How many letters has {part}?", "target": 4}))
+        far[part] = str(path)
+    exam = {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18}
+    given = {"name": name, "exam": exam, "out_of_domain": far, "stop": {"rounds": 1}}
+    return parse_config(given | changes, "test")
+
+
+def ran(runs: Path, name: str, **changes: Any) -> Report:
+    settings = config(runs, name, **changes)
+    practice = load_exams(settings.exam, settings.out_of_domain).practice
+    return run(settings, runs, **table_agents(practice, [[]]), cache=False)
+
+
+def earlier(report: Report) -> dict[str, int]:
+    return {reading.set: reading.earlier_runs for reading in report.readings}
+
+
+def test_each_run_says_how_many_read_its_sealed_sets_before(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    assert earlier(ran(runs, "a")) == {"test": 0, "out-of-domain": 0}
+    assert earlier(ran(runs, "b")) == {"test": 1, "out-of-domain": 1}
+    other = {"name": "arithmetic", "seed": 4, "practice": 18, "dev": 18, "test": 18}
+    assert earlier(ran(runs, "c", exam=other)) == {"test": 0, "out-of-domain": 2}
+    # The exam alone has ids of its own; its questions are the same.
+    assert earlier(ran(runs, "d", out_of_domain=[])) == {"test": 2}
+    assert earlier(ran(tmp_path / "others", "e")) == {"test": 0, "out-of-domain": 0}
+
+
+def test_a_run_that_was_deleted_and_made_again_is_a_second_reader(tmp_path: Path) -> None:
+    ran(tmp_path / "runs", "a")
+    shutil.rmtree(tmp_path / "runs" / "a")
+    assert earlier(ran(tmp_path / "runs", "a"))["test"] == 1
+
+
+def test_a_run_counts_once_however_often_it_is_resumed(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    first = ran(runs, "a")
+    listed = (runs / ".sealed.jsonl").read_bytes()
+    folder = RunFolder(runs / "a")
+    (folder.path / "final" / "readings.json").unlink()  # as a kill between the two files leaves it
+    note_readings(folder, ["test", "out-of-domain"])
+    assert read_readings(folder) == first.readings
+    assert resume(folder, **table_agents([], [[]]), cache=False) == first
+    assert (runs / ".sealed.jsonl").read_bytes() == listed
+
+
+def test_a_line_that_a_kill_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    ran(runs, "a")
+    with (runs / ".sealed.jsonl").open("ab") as file:
+        file.write(b'\n{"sha256":"12')
+    assert earlier(ran(runs, "b"))["test"] == 1
+    assert earlier(ran(runs, "c"))["test"] == 2
+
+
+def test_runs_that_reach_their_end_at_once_count_each_other(tmp_path: Path) -> None:
+    question = Question(id="q", prompt="1 + 1?", target="2")
+
+    def one(number: int) -> int:
+        folder = RunFolder(tmp_path / f"r{number}")
+        write_records(folder.exam("test"), [question])
+        folder.manifest.record_finished()
+        note_readings(folder, ["test"])
+        return read_readings(folder)[0].earlier_runs
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(one, range(16))) == list(range(16))
+
+
+@pytest.mark.parametrize(("runs_before", "said"), [(0, ""), (1, "by 1 run before"), (7, "7 runs")])
+def test_the_summary_says_how_often_a_set_was_read(
+    runs_before: int, said: str, tmp_path: Path
+) -> None:
+    report = ran(tmp_path / "runs", "a")
+    readings = tuple(
+        reading.model_copy(update={"earlier_runs": runs_before}) for reading in report.readings
+    )
+    file = io.StringIO()
+    print_summary(
+        report.model_copy(update={"readings": readings}),
+        Console(file=file, width=120),
+        tmp_path / "runs" / "a",
+    )
+    assert ("This test set" in file.getvalue()) == bool(said)
+    assert ("The out-of-domain set of far" in file.getvalue()) == bool(said)
+    assert said in file.getvalue()
+
+
+def test_questions_that_are_not_counted_belong_to_the_set_all_the_same(tmp_path: Path) -> None:
+    report = ran(tmp_path / "runs", "a")
+    folder = RunFolder(tmp_path / "runs" / "a")
+    [test] = [reading for reading in report.readings if reading.set == "test"]
+    assert test.questions == len(read_records(folder.exam("test"), Question))
