@@ -33,6 +33,7 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy, tally
 from errata.agents.trainer import TrainingJob
 from errata.agents.ways import WAYS
+from errata.agents.weights.models import special_tokens
 from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
 from errata.graph.run_folder import NotCountedQuestion
@@ -303,13 +304,16 @@ def write_examples(index: int, context: Context) -> list[Example]:
     if (folder / "examples.jsonl").exists():
         return read_records(folder / "examples.jsonl", Example)
     lessons = lessons_of(index, context)
+    practice = context.questions("practice")
+    held_out = [
+        question
+        for name in ("dev", "test", "guard", "out-of-domain")
+        for question in context.questions(name)
+    ]
     checker = Checker(
-        HeldOut(
-            question
-            for name in ("dev", "test", "out-of-domain")
-            for question in context.questions(name)
-        ),
-        [*context.questions("practice"), *context.examples_before(index)],
+        HeldOut(held_out, practice),
+        [*practice, *context.examples_before(index)],
+        special_tokens(context.config.student.model),
     )
     quotas = context.config.examples.quotas(
         tally(mistake.question.exam or "" for mistake, _ in lessons)

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from errata.agents.chat_models.secrets import Secrets
 from errata.agents.embeddings import WordEmbeddings
-from errata.agents.exams.held_out import HeldOut, plain
+from errata.agents.exams.held_out import HeldOut
+from errata.agents.exams.words import plain
 from errata.agents.llm.lenient import find_values
 from errata.agents.marking import mark
 from errata.agents.marking.equations import read_equations, unmark
