@@ -106,7 +106,7 @@ def has_unseen(text: str) -> bool:
             if not joins(before):
                 return True
         elif SELECTORS.match(letter):
-            if not (joins(before) or before in "0123456789#*" or is_symbol(before)):
+            if not (joins(before) or before in {*"0123456789#*"} or is_symbol(before)):
                 return True
         elif unicodedata.category(letter) in ("Cf", "Cs", "Cc") and not SEEN.match(letter):
             return True

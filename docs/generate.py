@@ -36,6 +36,7 @@ from errata.agents.records import (
     RefusalLine,
 )
 from errata.agents.trainer import Trained
+from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
@@ -55,6 +56,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/contrasts.jsonl": Mistake,
     "round-*/diagnoses.jsonl": DiagnosisLine,
     "round-*/asks.jsonl": Asked,
+    "round-*/votes.jsonl": Vote,
     "round-*/examples.jsonl": Example,
     "round-*/refusals.jsonl": RefusalLine,
     "round-*/training.jsonl": Example,

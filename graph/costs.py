@@ -15,7 +15,7 @@ from errata.graph.run_folder import RunFolder
 
 N = TypeVar("N", int, float)
 
-CONTRAST, INSTRUCTOR, WRITER = "contrast analyst", "instructor", "data writer"
+CONTRAST, INSTRUCTOR, WRITER, VERIFIER = "contrast analyst", "instructor", "data writer", "verifier"
 """The agents behind which an LLM or an embedding model may stand, as their calls name them."""
 
 
@@ -85,7 +85,11 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
     Raises:
         ConfigError: The budget or the sums make no sense with these prices.
     """
-    llms = {INSTRUCTOR: config.instructor, WRITER: config.writer or config.instructor}
+    llms = {
+        INSTRUCTOR: config.instructor,
+        WRITER: config.writer or config.instructor,
+        VERIFIER: config.solver,
+    }
     settings = {name: t for name, t in llms.items() if isinstance(t, LlmSettings)}
     prices = {name: llm.prices for name, llm in settings.items()}
     if config.budget.money is not None:
@@ -93,8 +97,8 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
             if llm.prices is None:
                 raise ConfigError(
                     f"the budget is in money and the prices of {llm.model} are not known: "
-                    "give input and output under [instructor.prices] or [writer.prices] (0 for a "
-                    "server of your own), or a budget in tokens"
+                    "give input and output under [instructor.prices], [writer.prices] or "
+                    "[verify.solver.prices] (0 for a server of your own), or a budget in tokens"
                 )
         if config.strategy == "lec" and config.contrast.embeddings != "words":
             raise ConfigError(
@@ -123,8 +127,8 @@ def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     groups: dict[tuple[int, str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.round, entry.agent, entry.model), []).append(entry)
-    order = [CONTRAST, INSTRUCTOR, WRITER]
-    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 3, k[2]))
+    order = [CONTRAST, INSTRUCTOR, WRITER, VERIFIER]
+    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 4, k[2]))
     rows = [row_of(groups[key], agent=key[1], model=key[2], round_index=key[0]) for key in keys]
     path = folder.path / "estimate.json"
     given = read_record(path, Estimate).rows if path.exists() else ()

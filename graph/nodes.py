@@ -32,12 +32,14 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy, tally
 from errata.agents.trainer import TrainingJob
+from errata.agents.verifier import Verifier, Vote
 from errata.agents.ways import WAYS
 from errata.agents.weights.models import special_tokens
 from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
 from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
+from errata.graph.votes import RememberingSolver
 
 BUDGET_SPENT = "the budget was spent"
 """Why a mistake has no diagnosis, or a round no more examples, as people read it."""
@@ -323,11 +325,15 @@ def write_examples(index: int, context: Context) -> list[Example]:
     examples: list[Example] = []
     refused: list[Refusal | Unusable] = []
     context.watcher.progress(title, 0, quota)
-    with Journal(folder / "asks.jsonl", Asked) as journal:
+    with (
+        Journal(folder / "asks.jsonl", Asked) as journal,
+        Journal(folder / "votes.jsonl", Vote) as votes,
+    ):
         writer = RememberingWriter(context.agents.writer, journal)
+        verifier = verifier_for(votes, context)
         try:
             for result in write_for_exams(
-                lessons, writer, checker, quotas, index, context.config.seed
+                lessons, writer, checker, quotas, index, context.config.seed, verifier
             ):
                 if isinstance(result, Example):
                     examples.append(result)
@@ -338,6 +344,7 @@ def write_examples(index: int, context: Context) -> list[Example]:
             context.watcher.say(f"{title}: {spent}")
             refused.append(cut_off_by_budget(folder.name))
         journal.finish()
+        votes.finish()
     write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
     write_records(folder / "examples.jsonl", examples)
     context.trace.tell(
@@ -349,6 +356,17 @@ def write_examples(index: int, context: Context) -> list[Example]:
     )
     context.watcher.say(f"{title}: {len(examples)} accepted, {len(refused)} refused")
     return examples
+
+
+def verifier_for(journal: Journal[Vote], context: Context) -> Verifier | None:
+    """Who has drafts solved again; None where nobody does."""
+    settings, solver = context.config.verify, context.agents.llms.solver
+    if solver is None:
+        return None
+    remembering = RememberingSolver(solver, journal)
+    if not settings.votes:
+        return Verifier(remembering)
+    return Verifier(remembering, settings.votes, settings.agreement)
 
 
 def lessons_of(index: int, context: Context) -> list[Lesson]:

@@ -138,7 +138,7 @@ class VariationsWriter:
                 for operation in sheet
             ]
             bare = [show(operation) for operation in sheet]
-            asked = ", then ".join(bare)
+            asked = BETWEEN_DRILLS.join(bare)
             result = value(sheet[-1])
             drills.append(
                 Draft(
@@ -153,6 +153,7 @@ class VariationsWriter:
 
 SHEET = 4
 """Operations in one drill: nearly all that is read is then also learnt from."""
+BETWEEN_DRILLS = ", then "
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
 
 
