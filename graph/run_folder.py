@@ -6,8 +6,8 @@
       exam/             practice, dev, test, out-of-domain (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
       round-01/         mistakes, contrasts, diagnoses, asks, votes, examples, refusals, training
-                        (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl, promotion.json and
-                        practice.jsonl
+                        (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
+                        promotion.json and practice.jsonl
       final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from errata.agents.exams.layouts import stem
 from errata.agents.exams.words import plain
 from errata.agents.marking.number import WORDS as SPELLED
-from errata.agents.records import ChoiceAnswer, CodeAnswer, Draft, Example, Question
+from errata.agents.records import ChoiceAnswer, CodeAnswer, Draft, Example, Question, TextAnswer
 
 TELLING = 0.1
 """Share of marks in common times share of words in common, from which two questions with the same
@@ -19,7 +19,7 @@ answer ask the same."""
 WORDS_ALONE = 0.5
 """Share of words in common, where there are no marks."""
 FEW = 3
-"""So many marks in common may do where some differ."""
+"""So many marks in common may do where some differ; so many words make an answer a mark."""
 
 CUT = 5
 """Letters of a word that count: `apple` and `apples` are one."""
@@ -42,7 +42,9 @@ class Traits:
     answer: str
     """Of code nothing: a function can be renamed."""
     marks: frozenset[str]
-    """Numbers but for 1, spelled out or not; the options; the function's name."""
+    """Its numbers; an answer in words; the options; the function's name."""
+    numbers: frozenset[str]
+    """But for 1, spelled out or not."""
     words: frozenset[str]
     """The beginnings of its words, but for the commonest."""
     usual: bool
@@ -92,7 +94,7 @@ def likeness(one: Traits, other: Traits) -> float:
         return product if (product := shared(one.marks, other.marks) * words) >= TELLING else 0
     if one.answer and (one.marks or other.marks):
         return 0
-    return words if words >= WORDS_ALONE else 0
+    return words if words >= WORDS_ALONE and one.numbers == other.numbers else 0
 
 
 def shared(one: frozenset[str], other: frozenset[str]) -> float:
@@ -102,18 +104,21 @@ def shared(one: frozenset[str], other: frozenset[str]) -> float:
 
 def traits_of(asked: Question | Draft | Example) -> Traits:
     text = plain(stem(asked))
-    marks, answer, usual = frozenset(numbers_in(text)), value_of(asked.target), False
+    numbers = frozenset(numbers_in(text))
+    answer, marks, usual = value_of(asked.target), numbers, not numbers
     match asked.answer:
         case ChoiceAnswer(options=options):
             marks = frozenset(plain(option) or option for option in options.values())
             answer = plain(options.get(asked.target, asked.target)) or asked.target
             usual = True
         case CodeAnswer(entry_point=name):
-            marks, answer = frozenset([name.lower()]), ""
+            answer, marks, usual = "", frozenset([name.lower()]), True
+        case TextAnswer() if len(answer.split()) >= FEW:
+            marks, usual = numbers | {answer}, False
     words = frozenset(
         word[:CUT] for word in text.split() if word[0].isalpha() and word[:CUT] not in COMMON
     )
-    return Traits(answer, marks, words, usual or not marks)
+    return Traits(answer, marks, numbers, words, usual)
 
 
 def asked_words(asked: Question | Draft | Example) -> str:
