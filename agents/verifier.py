@@ -78,8 +78,7 @@ class Verified:
     def detail(self) -> str:
         """`1 of 3 independent solutions gives 42; the others: 41, no answer`"""
         give = "gives" if self.agreeing == 1 else "give"
-        of = "solution" if self.answered == 1 else "solutions"
-        said = f"{self.agreeing} of {self.answered} independent {of} {give} "
+        said = f"{self.agreeing} of {self.answered} independent solutions {give} "
         said += one_line(self.draft.target, LONGEST_SHOWN)
         return said + (f"; the others: {', '.join(self.others)}" if self.others else "")
 
