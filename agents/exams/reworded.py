@@ -130,12 +130,19 @@ def asked_words(asked: Question | Draft | Example) -> str:
 
 def numbers_in(text: str) -> Iterator[str]:
     """Of a text as `plain` gives it: 1 aside, and of those spelled out also 0 and 2."""
-    for word in text.split():
+    words = iter([*text.split(), ""])
+    word = next(words)
+    while word:
+        following = next(words)
         if word[0].isdigit():
             if (number := value_of(word)) != "1":
                 yield number
+        elif (joined := f"{word}-{following}") in SPELLED:
+            yield str(SPELLED[joined])
+            following = next(words)
         elif SPELLED.get(word, 0) > 2:
             yield str(SPELLED[word])
+        word = following
 
 
 def value_of(target: str) -> str:
