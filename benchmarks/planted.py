@@ -29,7 +29,7 @@ from errata.agents.exams.files import read_questions
 from errata.agents.records import Diagnosis, Draft, Question
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 
-VOTES = ((0.05, 3, 2), (0.20, 3, 2), (0.20, 11, 5))
+VOTES = ((0.05, 3, 2), (0.20, 3, 2), (0.20, 11, 6))
 """Rate of error, votes, agreement."""
 
 

@@ -32,7 +32,7 @@ def test_no_held_out_function_is_accepted_whatever_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "votes", "agreement"), [(0.0, 1, 1), (0.05, 3, 2), (0.2, 11, 5), (0.2, 11, 0.45)]
+    ("rate", "votes", "agreement"), [(0.0, 1, 1), (0.05, 3, 2), (0.2, 11, 6), (0.2, 11, 0.5)]
 )
 @pytest.mark.parametrize("kind", ["number", "choice", "text"])
 def test_wrong_answers_that_hold_together_are_refused_by_votes(

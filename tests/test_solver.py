@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from rich.console import Console
 
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
 from errata.agents.errors import ConfigError
@@ -37,6 +39,7 @@ from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import costs_log
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
+from errata.graph.views.trace import print_trace
 
 MISSED = Mistake(
     id="m",
@@ -220,6 +223,12 @@ def test_a_wrong_example_that_holds_together_is_refused_by_votes(tmp_path: Path)
     assert report.cost is not None
     [estimated] = [row for row in report.cost.estimate if row.agent == "verifier"]
     assert (estimated.calls, estimated.money is not None) == (30, True)
+    print_trace(folder, console := Console(file=io.StringIO(), width=200))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    said = f"{len(votes)} independent solutions: 10 confirmed, {len(refused)} refused"
+    assert said in shown
+    assert f"refused: {DISAGREE}: {len(refused)}" in shown
+    assert refused[0].detail in shown
 
 
 @pytest.mark.slow

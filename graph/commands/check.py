@@ -1,4 +1,4 @@
-"""Whether the instructor and the writer of a configuration work: `errata check`."""
+"""Whether the LLMs of a configuration work: `errata check`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from errata.agents.data_writer import Ask, Writer
 from errata.agents.errors import ErrataError
 from errata.agents.instructor import Instructor
 from errata.agents.records import Attempt, Diagnosis, Draft, LlmCall, Mistake, Question, Unusable
+from errata.agents.verifier import Solver, Verifier
 from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
 from errata.graph.config import RunConfig
 
@@ -54,7 +55,7 @@ DIAGNOSIS = Diagnosis(
 class Checked:
     """What came of one small question."""
 
-    agent: Literal["instructor", "writer"]
+    agent: Literal["instructor", "writer", "verifier"]
     model: str
     result: Diagnosis | Draft | None
     """None: nothing that could be used."""
@@ -65,7 +66,8 @@ class Checked:
 
 
 def check(config: RunConfig) -> list[Checked]:
-    """Asks the instructor and the writer one small question each, with their own prompts.
+    """Asks the instructor, the writer and an LLM that solves examples again one small question
+    each, with their own prompts.
 
     Raises:
         ErrataError: One of them cannot be opened at all.
@@ -77,7 +79,11 @@ def check(config: RunConfig) -> list[Checked]:
             first = check_instructor(opened, calls)
             diagnosis = first.result if isinstance(first.result, Diagnosis) else DIAGNOSIS
             calls.clear()
-            return [first, check_writer(opened, diagnosis, calls)]
+            found = [first, check_writer(opened, diagnosis, calls)]
+            if config.solver is not None and opened.solver is not None:
+                calls.clear()
+                found.append(check_solver(opened.solver, config.solver.model, calls))
+            return found
         finally:
             opened.close()
 
@@ -89,7 +95,11 @@ def without_retries(config: RunConfig) -> RunConfig:
         for name, llm in (("instructor", config.instructor), ("writer", config.writer))
         if isinstance(llm, LlmSettings)
     }
-    return config.model_copy(update=asked)
+    verify = config.verify
+    if verify.solver is not None:
+        once = verify.solver.model_copy(update={"retries": 0})
+        verify = verify.model_copy(update={"solver": once})
+    return config.model_copy(update=asked | {"verify": verify})
 
 
 def check_instructor(opened: InstructorAndWriter, calls: list[LlmCall]) -> Checked:
@@ -139,7 +149,34 @@ def check_writer(
     )
 
 
-def method_of(agent: Instructor | Writer, calls: Sequence[LlmCall]) -> str | None:
+def check_solver(solver: Solver, model: str, calls: list[LlmCall]) -> Checked:
+    question = MISTAKE.question
+    draft = Draft(
+        diagnosis_id=DIAGNOSIS.id,
+        prompt=question.prompt,
+        completion=question.solution or "",
+        target=question.target,
+    )
+    verifier = Verifier(solver)
+    problem = None
+    try:
+        [found] = verifier.verify([(MISTAKE, draft)])
+    except ErrataError as error:
+        problem = str(error)
+    else:
+        if not verifier.confirms(found):
+            problem = f"it cannot solve {question.prompt!r}: {found.detail}"
+    return Checked(
+        agent="verifier",
+        model=model,
+        result=None if problem else draft,
+        problem=problem,
+        calls=tuple(calls),
+        method=method_of(solver, calls),
+    )
+
+
+def method_of(agent: Instructor | Writer | Solver, calls: Sequence[LlmCall]) -> str | None:
     """The method that the agent's client settled on; None where no LLM answered."""
     client: ChatClient | None = getattr(agent, "client", None)
     return client.method if client is not None and any(call.reply for call in calls) else None
