@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable
 
 from errata.agents.exams import HeldOut, plain
+from errata.agents.exams.held_out import NearTexts
 from errata.agents.exams.layouts import stem
+from errata.agents.foreign_text import foreign
 from errata.agents.marking import mark
 from errata.agents.marking.equations import holds, read_equations, unmark, value
 from errata.agents.marking.number import read_number
@@ -21,34 +24,74 @@ from errata.agents.records import (
     TextAnswer,
 )
 
-TOO_NEAR = "too near to a dev or test question"
+LENGTH = 3
+"""Times the longest practice question, and the longest solution: drafts beyond are no exercises
+like those that were missed."""
+SHORTEST_LIMIT = 1000
+"""Characters that every draft may have: a drill is longer than the question that it comes from."""
 
 
 class Checker:
     """Refuses what nobody should learn from. Remembers what it accepted."""
 
-    def __init__(self, held_out: HeldOut, written: Iterable[Question | Example]) -> None:
-        """`written`: examples accepted earlier in the run, and the practice questions."""
+    def __init__(
+        self,
+        held_out: HeldOut,
+        written: Iterable[Question | Example],
+        special: Collection[str] = (),
+    ) -> None:
+        """
+        Args:
+            written: Examples accepted earlier in the run, and the practice questions.
+            special: The tokens that the student's tokenizer does not take for text.
+        """
         self.held_out = held_out
-        self.written = {plain(stem(asked)) for asked in written}
+        self.special = special
+        self.written: set[str] = set()
+        self.examples = NearTexts()
         self.accepted = 0
+        questions = []
+        for asked in written:
+            self.written.add(plain(stem(asked)))
+            if isinstance(asked, Question):
+                questions.append(asked)
+            else:
+                self.examples.add(plain(stem(asked)), asked.id)
+        self.longest_prompt = limit(question.prompt for question in questions)
+        self.longest_completion = limit(q.solution or q.prompt for q in questions)
 
     def refuse(self, draft: Draft) -> str | None:
         """Why the draft must not be trained on; None accepts it."""
         if not draft.prompt.strip() or not draft.completion.strip():
             return "empty prompt or completion"
-        if CONTROL.search(f"{draft.prompt}{draft.completion}{draft.target}".replace("\r\n", "\n")):
+        if len(draft.prompt) > self.longest_prompt:
+            return "question much longer than the exam's"
+        if len(draft.completion) > self.longest_completion:
+            return "answer much longer than the exam's"
+        text = f"{draft.prompt}\n\n{draft.completion}\n\n{draft.target}".replace("\r\n", "\n")
+        if CONTROL.search(text):
             return "control characters"
-        asked = stem(draft)
-        if plain(asked) in self.written:
+        if (found := foreign(text, self.special)) is not None:
+            return found
+        asked = plain(stem(draft))
+        if asked in self.written:
             return "written before"
-        if self.held_out.nearest(asked) is not None:
-            return TOO_NEAR
+        if self.examples.nearest(asked) is not None:
+            return "nearly the same as an earlier example"
+        if (held_out := self.held_out.resemblance(draft)) is not None:
+            return held_out.how
         reason = wrong(draft)
         if reason is None:
-            self.written.add(plain(asked))
+            self.written.add(asked)
             self.accepted += 1
+            self.examples.add(asked, str(self.accepted))
         return reason
+
+
+def limit(texts: Iterable[str]) -> int:
+    """Characters that a draft may have; without end where there is nothing to go by."""
+    longest = max(map(len, texts), default=0)
+    return max(SHORTEST_LIMIT, LENGTH * longest) if longest else sys.maxsize
 
 
 def wrong(draft: Draft) -> str | None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from errata.agents.checks import Checker
 from errata.agents.errors import ErrataError
 from errata.agents.records import (
+    CodeAnswer,
     Diagnosis,
     Draft,
     Example,
@@ -19,6 +20,7 @@ from errata.agents.records import (
     Refusal,
     Unusable,
 )
+from errata.agents.verifier import DISAGREE, Verifier
 
 LARGEST_ASK = 8  # drafts asked for at once: an LLM's reply stays short enough to be whole
 TRIES = 4  # turns without a single accepted draft before a cause is given up
@@ -94,6 +96,7 @@ def write_for_exams(
     quotas: Mapping[str, int],
     round_index: int,
     seed: int,
+    verifier: Verifier | None = None,
 ) -> Iterator[Example | Refusal | Unusable]:
     """Checked examples for each exam up to its quota, with every refusal, as they come.
 
@@ -107,7 +110,9 @@ def write_for_exams(
         for at, lessons in enumerate(parts):
             of_exam = [lesson for lesson in lessons if (lesson.question.exam or "") == exam]
             share = left // (len(parts) - at)
-            for result in write_examples(of_exam, writer, checker, share, round_index, seed):
+            for result in write_examples(
+                of_exam, writer, checker, share, round_index, seed, verifier
+            ):
                 left -= isinstance(result, Example)
                 yield result
 
@@ -119,6 +124,7 @@ def write_examples(
     quota: int,
     round_index: int,
     seed: int,
+    verifier: Verifier | None = None,
 ) -> Iterator[Example | Refusal | Unusable]:
     """Checked examples up to `quota`, with every refusal, in the order of the asks.
 
@@ -127,8 +133,13 @@ def write_examples(
     still wanted; what was refused is asked of the lessons that follow. What a cause cannot fill
     goes to the others.
 
+    Args:
+        verifier: Has the drafts that pass the checks solved again, all those of the asks that go
+            out together at once.
+
     Raises:
-        InstructorError, BudgetSpent: As `Writer.draft`; what came before it is yielded.
+        InstructorError, BudgetSpent: As `Writer.draft` and `Solver.solve`; what came before it is
+            yielded.
     """
     by_cause: dict[str, list[Lesson]] = {}
     for lesson in lessons:
@@ -149,29 +160,11 @@ def write_examples(
             for cause, share in spread(quota - sum(accepted.values()), open_causes).items()
         ]
         while asks := next_asks(turns, accepted - before, writer, new_seed):
-            for ask, results in in_order(asks, writer):
-                if not any(isinstance(result, Draft) for result in results):
-                    hopeless.add(ask.lesson.id)
-                for result in results:
-                    if isinstance(result, Unusable):
-                        yield result
-                        continue
-                    reason = checker.refuse(result)
-                    if reason is not None:
-                        yield Refusal(reason=reason, draft=result)
-                        continue
-                    accepted[ask.lesson.cause] += 1
-                    yield Example(
-                        id=f"e{round_index:02d}-{checker.accepted:05d}",
-                        made_from="question" if isinstance(ask.lesson, Picked) else "diagnosis",
-                        diagnosis_id=ask.lesson.id,
-                        question_id=ask.lesson.question.id,
-                        cause=ask.lesson.cause,
-                        prompt=result.prompt,
-                        completion=result.completion,
-                        target=result.target,
-                        answer=result.answer,
-                    )
+            checked = check_drafts(asks, writer, checker, hopeless, round_index)
+            for result in verify_drafts(checked, verifier):
+                if isinstance(result, Example):
+                    accepted[result.cause] += 1
+                yield result
         for each in turns:
             if not each.lessons:
                 fruitless[each.cause] = TRIES
@@ -180,6 +173,79 @@ def write_examples(
             else:
                 fruitless[each.cause] += 1
         turn += 1
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A draft that passed the checks, and the example that it will be."""
+
+    question: Question
+    """What it was written for."""
+    draft: Draft
+    example: Example
+
+
+def check_drafts(
+    asks: Sequence[Ask], writer: Writer, checker: Checker, hopeless: set[str], round_index: int
+) -> Iterator[Passed | Refusal | Unusable]:
+    """What the writer brings, checked; lessons that brought nothing are added to `hopeless`."""
+    for ask, results in in_order(asks, writer):
+        if not any(isinstance(result, Draft) for result in results):
+            hopeless.add(ask.lesson.id)
+        for result in results:
+            if isinstance(result, Unusable):
+                yield result
+                continue
+            reason = checker.refuse(result)
+            if reason is not None:
+                yield Refusal(reason=reason, draft=result)
+                continue
+            example = Example(
+                id=f"e{round_index:02d}-{checker.accepted:05d}",
+                made_from="question" if isinstance(ask.lesson, Picked) else "diagnosis",
+                diagnosis_id=ask.lesson.id,
+                question_id=ask.lesson.question.id,
+                cause=ask.lesson.cause,
+                prompt=result.prompt,
+                completion=result.completion,
+                target=result.target,
+                answer=result.answer,
+            )
+            yield Passed(ask.lesson.question, result, example)
+
+
+def verify_drafts(
+    checked: Iterator[Passed | Refusal | Unusable], verifier: Verifier | None
+) -> Iterator[Example | Refusal | Unusable]:
+    """Examples that the verifier confirms, and what was refused before or now.
+
+    Raises:
+        ErrataError: The writer's, after all that could still be verified; or the solver's.
+    """
+    passed: list[Passed] = []
+    failure: ErrataError | None = None
+    try:
+        for result in checked:
+            if not isinstance(result, Passed):
+                yield result
+            elif verifier is None:
+                yield result.example
+            else:
+                passed.append(result)
+    except ErrataError as error:
+        failure = error
+    if verifier is not None:
+        examples = {id(each.draft): each.example for each in passed}
+        for found in verifier.verify([(each.question, each.draft) for each in passed]):
+            if not verifier.confirms(found):
+                yield Refusal(reason=DISAGREE, draft=found.draft, detail=found.detail)
+                continue
+            solved = not isinstance(found.draft.answer, CodeAnswer)
+            yield examples[id(found.draft)].model_copy(
+                update={"votes": found.votes if solved else None}
+            )
+    if failure is not None:
+        raise failure
 
 
 class Turn:

@@ -215,6 +215,9 @@ class Example(Record):
     completion: str
     target: str
     answer: Answer = NumberAnswer()
+    votes: tuple[int, int] | None = None
+    """Independent solutions that come to its target, and all that there are; 0 and 0 where the
+    solver abstained, None where none was asked for."""
 
 
 class Refusal(Record):
@@ -222,6 +225,8 @@ class Refusal(Record):
 
     reason: str
     draft: Draft
+    detail: str = ""
+    """What decided, where the reason does not say it."""
 
 
 class DiagnosisLine(Record):

@@ -39,6 +39,7 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.trainer import Trained
+from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
@@ -65,6 +66,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/solutions.jsonl": Example,
     "round-*/left-out.jsonl": Unusable,
     "round-*/asks.jsonl": Asked,
+    "round-*/votes.jsonl": Vote,
     "round-*/examples.jsonl": Example,
     "round-*/refusals.jsonl": RefusalLine,
     "round-*/training.jsonl": Example,

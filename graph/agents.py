@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from errata.agents.chat_models.cache import ReplyCache
     from errata.agents.chat_models.client import ChatClient, OnCall
+    from errata.agents.verifier import Solver
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class InstructorAndWriter:
     instructor_name: str
     writer: Writer
     writer_name: str
+    solver: Solver | None
+    """Solves examples again; None where nobody does."""
     clients: tuple[ChatClient, ...]
     """Of the chat models behind them."""
 
@@ -129,9 +132,13 @@ def open_instructor_and_writer(
         InstructorError: A provider's package, a key, or a function is missing.
     """
     from errata.agents.chat_models.client import ChatClient
-    from errata.agents.llm import LlmInstructor, LlmRewriter, LlmWriter
+    from errata.agents.llm import LlmInstructor, LlmRewriter, LlmSolver, LlmWriter
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
-    from errata.agents.variations import VariationsInstructor, VariationsWriter
+    from errata.agents.variations import (
+        VariationsInstructor,
+        VariationsSolver,
+        VariationsWriter,
+    )
 
     first, second = config.instructor, config.writer or config.instructor
     steps = config.way.steps
@@ -155,10 +162,16 @@ def open_instructor_and_writer(
         prompt = second.prompt if config.writer else None  # an instructor's does not write
         kind = LlmWriter if "diagnose" in steps else LlmRewriter
         writer = kind(client_for(second), prompt)
+    solver: Solver | None = None
+    if "write" in steps and config.solver is not None:
+        solver = LlmSolver(client_for(config.solver))
+    elif not isinstance(second, LlmSettings):
+        solver = VariationsSolver()
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
         writer=writer or VariationsWriter(),
         writer_name=second.model,
+        solver=solver,
         clients=tuple(clients.values()),
     )

@@ -21,7 +21,8 @@ from errata.agents.exams import HeldOut, plain
 from errata.agents.exams.layouts import stem
 from errata.agents.jsonl import read_record, read_records
 from errata.agents.marking import mark
-from errata.agents.promotion import Promotion, judge
+from errata.agents.planner import Plan, plan
+from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Attempt,
     CodeAnswer,
@@ -31,14 +32,17 @@ from errata.agents.records import (
     Example,
     MathAnswer,
     Mistake,
+    Picked,
     Question,
     Record,
     Unusable,
     Verdict,
 )
 from errata.agents.trainer import Trained
+from errata.agents.ways.sft import completion_of
 from errata.graph.asks import Asked
 from errata.graph.config import RunConfig
+from errata.graph.decision import decide
 from errata.graph.manifest import hash_of_set
 from errata.graph.readings import by_exam, earlier_runs, read_readings, readings_path, registry
 from errata.graph.report import Report, build_report
@@ -306,16 +310,29 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
 
 
 def check_promotions(run: Run) -> Iterator[Finding]:
-    """Each decision, made again from the dev answers, is the one on record."""
+    """Each decision and each plan, made again from the answers, is the one on record."""
+
+    def answers(index: int, name: str) -> list[Attempt]:
+        return run.attempts(run.of_round(index, name))
+
     for index, promotion in run.promotions.items():
-        candidate = run.attempts(run.of_round(index, DEV))
-        best = run.attempts(run.of_round(run.best_before(index), DEV)) if index else None
-        if best is not None and {a.question_id for a in best} != {a.question_id for a in candidate}:
-            continue  # `check_attempts` names the file
-        again = differences(promotion, judge(best, candidate, index))
-        means = "which model became the best does not follow from the dev exam"
+        history = [run.promotions[r].promoted for r in range(1, index) if r in run.promotions]
+        best = run.best_before(index)
+        questions = run.sets.__getitem__
+        try:
+            made = decide(index, best, history, run.config, questions, answers)
+        except LookupError:  # an answer or a set is missing: `check_attempts` names the file
+            continue
+        means = "which model became the best does not follow from the answers"
         file = run.name(run.folder.promotion(index))
-        yield from unlike_finding("promotions", file, again, "the dev answers give", means)
+        again = differences(promotion, made)
+        yield from unlike_finding("promotions", file, again, "the answers give", means)
+        planned = run.record(run.folder.plan(index), Plan)
+        if planned is not None:
+            again = differences(planned, plan(run.config.training, history))
+            means = "the round was not trained as the decisions before it say"
+            file = run.name(run.folder.plan(index))
+            yield from unlike_finding("promotions", file, again, "the decisions give", means)
 
 
 def check_figures(run: Run) -> Iterator[Finding]:
@@ -369,7 +386,11 @@ def ended_so(run: Run, report: Report) -> bool:
     examples = run.records(run.of_round(last, "examples"), Example)
     match report.status:
         case "target reached":
-            return dev is not None and dev.accuracy >= report.target_accuracy
+            return dev is not None and dev.ci95[0] >= report.target_accuracy
+        case "target not proven":
+            return dev is not None and dev.accuracy >= report.target_accuracy > dev.ci95[0]
+        case "nothing new to learn":
+            return run.config.way.rounds == last
         case "round budget spent":
             return last >= run.config.stop.rounds
         case "no mistakes left":
@@ -466,7 +487,7 @@ def check_sets(run: Run) -> Iterator[Finding]:
 
 def check_held_out(run: Run) -> Iterator[Finding]:
     """No example and no training row equals or nearly equals a question that is held out."""
-    held_out = HeldOut(run.held_out)
+    held_out = HeldOut(run.held_out, run.practice.values())
     practised = {plain(stem(question)) for question in run.practice.values()}
     means = "the model saw what it is measured on"
     for index in run.rounds:
@@ -481,9 +502,9 @@ def check_held_out(run: Run) -> Iterator[Finding]:
                 asked = stem(row)
                 if name == "training" and plain(asked) in practised:
                     continue  # a practice question as it stands: `check_sets` says what it is near
-                if (twin := held_out.nearest(asked)) is not None:
-                    near.append(f"line {number} ({row.id}) and {twin}")
-            what = "are equal or near to a question that is held out"
+                if (twin := held_out.resemblance(row)) is not None:
+                    near.append(f"line {number} ({row.id}) and {twin.question_id}: {twin.how}")
+            what = "resemble a question that is held out"
             yield from some("held out", run.name(path), near, len(rows), what, means)
 
 
@@ -497,20 +518,34 @@ def accepted(run: Run, index: int) -> Iterable[Example]:
             yield from run.records(run.of_round(earlier, "examples"), Example)
 
 
-ORIGINS: tuple[Origin, ...] = (accepted,)
+def solutions(run: Run, index: int) -> Iterable[Example]:
+    """The worked solutions of practice questions, as a round collected them."""
+    for row in run.records(run.of_round(index, "solutions"), Example):
+        question = run.practice.get(row.question_id)
+        if question is not None and (row.prompt, row.completion, row.target) == (
+            question.prompt,
+            completion_of(question),
+            question.target,
+        ):
+            yield row
+
+
+ORIGINS: tuple[Origin, ...] = (accepted, solutions)
 """What a row of training.jsonl may be. A way of learning that trains on something else adds it."""
 
 
 def check_lineage(run: Run) -> Iterator[Finding]:
-    """Each training row comes from an accepted example, each example from a draft for a diagnosis
-    of its round, each diagnosis from a mistake, each mistake from a practice question that the
-    best model of that time got wrong."""
+    """Each training row is a practice question's own solution or comes from an accepted example,
+    each example from a draft for a practice question that was picked or for a diagnosis of its
+    round, each diagnosis from a mistake, each mistake from a practice question that the best model
+    of that time got wrong."""
     for index in run.rounds:
         if index == 0:
             continue
         mistakes = yield from lineage_of_mistakes(run, index)
         diagnoses = yield from lineage_of_diagnoses(run, index, mistakes)
-        yield from lineage_of_examples(run, index, diagnoses)
+        picked = yield from lineage_of_picked(run, index)
+        yield from lineage_of_examples(run, index, {**diagnoses, **picked})
         path = run.of_round(index, "training")
         rows = run.records(path, Example)
         known = {each.model_dump_json() for origin in ORIGINS for each in origin(run, index)}
@@ -519,13 +554,13 @@ def check_lineage(run: Run) -> Iterator[Finding]:
             for number, row in enumerate(rows, 1)
             if row.model_dump_json() not in known
         ]
-        what = "come from no accepted example of this or an earlier round"
+        what = "come from no accepted example or practice question's solution"
         means = "the adapter learnt something that nobody checked"
         yield from some("lineage", run.name(path), strange, len(rows), what, means)
 
 
 def lineage_of_mistakes(run: Run, index: int) -> Generator[Finding, None, dict[str, Mistake]]:
-    """Findings; returns the mistakes by id."""
+    """Findings; returns what the instructor may have been shown, by id."""
     answers = run.practised(run.best_before(index))
     path = run.of_round(index, "mistakes")
     mistakes = {mistake.id: mistake for mistake in run.records(path, Mistake)}
@@ -540,16 +575,22 @@ def lineage_of_mistakes(run: Run, index: int) -> Generator[Finding, None, dict[s
     path = run.of_round(index, "contrasts")
     contrasts = run.records(path, Mistake)
     bad = []
+    alone = {mistake.question.id: mistake for mistake in mistakes.values()}
     for contrast in contrasts:
-        alone = contrast.model_copy(update={"contrast": ()})
-        if alone != mistakes.get(contrast.id) or not all(
-            was_asked(run, answers, near.question, near.attempt, correct=True)
-            for near in contrast.contrast
+        mistake = alone.get(contrast.question.id)
+        update = {"contrast": contrast.contrast, "id": contrast.id}
+        if (
+            mistake is None
+            or contrast != mistake.model_copy(update=update)
+            or not all(
+                was_asked(run, answers, near.question, near.attempt, correct=True)
+                for near in contrast.contrast
+            )
         ):
             bad.append(contrast.id)
     what = "are no mistakes of the round beside right answers of the best model"
     yield from some("lineage", run.name(path), bad, len(contrasts), what, means)
-    return mistakes
+    return mistakes | {contrast.id: contrast for contrast in contrasts}
 
 
 def was_asked(
@@ -587,8 +628,18 @@ def lineage_of_diagnoses(
     return diagnoses
 
 
+def lineage_of_picked(run: Run, index: int) -> Generator[Finding, None, dict[str, Picked]]:
+    """Findings; returns the picked questions by id."""
+    path = run.of_round(index, "picked")
+    picked = {one.id: one for one in run.records(path, Picked)}
+    bad = [one.id for one in picked.values() if run.practice.get(one.question.id) != one.question]
+    what, means = "are no practice questions", "examples may be written for what is held out"
+    yield from some("lineage", run.name(path), bad, len(picked), what, means)
+    return picked
+
+
 def lineage_of_examples(
-    run: Run, index: int, diagnoses: Mapping[str, Diagnosis]
+    run: Run, index: int, lessons: Mapping[str, Diagnosis | Picked]
 ) -> Iterator[Finding]:
     path = run.of_round(index, "examples")
     examples = run.records(path, Example)
@@ -601,10 +652,10 @@ def lineage_of_examples(
     bad, unwritten = [], []
     seen: set[str] = set()
     for example in examples:
-        diagnosis = diagnoses.get(example.diagnosis_id)
+        lesson = lessons.get(example.diagnosis_id or "")
         if (
-            diagnosis is None
-            or (diagnosis.question_id, diagnosis.cause) != (example.question_id, example.cause)
+            lesson is None
+            or (question_of(lesson), lesson.cause) != (example.question_id, example.cause)
             or example.id in seen
         ):
             bad.append(example.id)
@@ -613,10 +664,15 @@ def lineage_of_examples(
         if Draft(**fields).model_dump_json() not in brought:
             unwritten.append(example.id)
     means = "it is not known why they are trained on"
-    what = "come from no diagnosis of the round"
+    what = "come from no diagnosis or picked question of the round"
     yield from some("lineage", run.name(path), bad, len(examples), what, means)
     what = "are none of the drafts in asks.jsonl"
     yield from some("lineage", run.name(path), unwritten, len(examples), what, means)
+
+
+def question_of(lesson: Diagnosis | Picked) -> str:
+    """Its id."""
+    return lesson.question.id if isinstance(lesson, Picked) else lesson.question_id
 
 
 def check_adapters(run: Run) -> Iterator[Finding]:

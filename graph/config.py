@@ -16,6 +16,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from errata.agents.chat_models import LlmSettings
@@ -98,6 +99,39 @@ class ExampleSettings(Record):
         }
 
 
+class VerifySettings(Record):
+    """Whether each example is solved again by an LLM before anything is trained on it.
+
+    What `variations` writes is solved again in any case, by `variations` itself, at no cost.
+    """
+
+    votes: int = Field(default=0, ge=0)
+    """Independent solutions of each example, at most; the solver sees neither the example's
+    working nor its answer."""
+    agreement: float = Field(default=2, gt=0)
+    """Solutions that must come to the example's answer; below 1, which share of `votes`."""
+    solver: LlmSettings | None = None
+    """The LLM that solves, with the keys of `[instructor]`; the writer's where not said. Another
+    one makes other errors than the writer does, and confirms fewer of the writer's."""
+    temperature: float | None = Field(default=None, ge=0)
+    """Of the solver, in place of its own."""
+
+    @model_validator(mode="after")
+    def agreement_can_be_had(self) -> VerifySettings:
+        if self.agreement >= 1 and self.agreement != int(self.agreement):
+            raise ValueError("agreement is a whole number of votes, or a share below 1")
+        if self.votes and self.agreement > self.votes:
+            raise ValueError(
+                f"agreement asks for {self.agreement:g} of {self.votes} votes: ask for no more "
+                "than there are"
+            )
+        if self.solver is not None and self.solver.preset is not None:
+            raise ValueError("a preset is the instructor's; take it out of [verify.solver]")
+        if self.solver is not None and self.solver.prompt is not None:
+            raise ValueError("the solver has one prompt; take `prompt` out of [verify.solver]")
+        return self
+
+
 class StopSettings(Record):
     """When the loop ends, whichever comes first."""
 
@@ -134,6 +168,7 @@ class RunConfig(Record):
     instructor: InstructorSettings = Variations()
     writer: InstructorSettings | None = None
     """As `instructor` where not said."""
+    verify: VerifySettings = VerifySettings()
     contrast: ContrastSettings = ContrastSettings()
     examples: ExampleSettings = ExampleSettings()
     training: TrainingSettings = TrainingSettings()
@@ -171,6 +206,28 @@ class RunConfig(Record):
     def way(self) -> Way:
         """What `strategy` names."""
         return WAYS[self.strategy]
+
+    @field_validator("verify")
+    @classmethod
+    def somebody_solves(cls, verify: VerifySettings, others: ValidationInfo) -> VerifySettings:
+        writer = others.data.get("writer") or others.data.get("instructor")
+        if verify.votes and verify.solver is None and isinstance(writer, Variations):
+            raise ValueError(
+                "votes are an LLM's: name one under [verify.solver], or take votes out, since what "
+                "`variations` writes is verified without"
+            )
+        return verify
+
+    @property
+    def solver(self) -> LlmSettings | None:
+        """The LLM that solves examples again; None where there are no votes."""
+        found = self.verify.solver or self.writer or self.instructor
+        if not self.verify.votes or not isinstance(found, LlmSettings):
+            return None
+        changed: dict[str, object] = {"prompt": None, "preset": None}
+        if self.verify.temperature is not None:
+            changed["temperature"] = self.verify.temperature
+        return found.model_copy(update=changed)
 
     @field_validator("writer")
     @classmethod
@@ -272,6 +329,7 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "student": [StudentSettings],
         "instructor": [LlmSettings, Prices],
         "writer": [LlmSettings, Prices],
+        "verify": [VerifySettings, LlmSettings, Prices],
         "contrast": [ContrastSettings],
         "examples": [ExampleSettings],
         "training": [TrainingSettings],
@@ -312,6 +370,9 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         for name, llm in (("instructor", config.instructor), ("writer", config.writer))
         if isinstance(llm, LlmSettings)
     }
+    verify = config.verify
+    if verify.solver is not None:
+        verify = verify.model_copy(update={"solver": verify.solver.with_paths_from(folder)})
     return config.model_copy(
         update=llms
         | {
@@ -319,5 +380,6 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
             "out_of_domain": tuple(moved(exam) for exam in config.out_of_domain),
             "guard": tuple(moved(exam) for exam in config.guard),
             "student": student.model_copy(update=changed),
+            "verify": verify,
         }
     )

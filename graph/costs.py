@@ -15,7 +15,7 @@ from errata.graph.run_folder import RunFolder
 
 N = TypeVar("N", int, float)
 
-CONTRAST, INSTRUCTOR, WRITER = "contrast analyst", "instructor", "data writer"
+CONTRAST, INSTRUCTOR, WRITER, VERIFIER = "contrast analyst", "instructor", "data writer", "verifier"
 """The agents behind which an LLM or an embedding model may stand, as their calls name them."""
 
 
@@ -86,21 +86,20 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
         ConfigError: The budget or the sums make no sense with these prices.
     """
     steps = config.way.steps
-    llms = {INSTRUCTOR: config.instructor, WRITER: config.writer or config.instructor}
-    asked = {"diagnose": INSTRUCTOR, "write": WRITER}
-    settings = {
-        name: llm
-        for step, name in asked.items()
-        if step in steps and isinstance(llm := llms[name], LlmSettings)
+    llms = {
+        INSTRUCTOR: config.instructor if "diagnose" in steps else None,
+        WRITER: (config.writer or config.instructor) if "write" in steps else None,
+        VERIFIER: config.solver if "write" in steps else None,
     }
+    settings = {name: llm for name, llm in llms.items() if isinstance(llm, LlmSettings)}
     prices = {name: llm.prices for name, llm in settings.items()}
     if config.budget.money is not None:
         for llm in settings.values():
             if llm.prices is None:
                 raise ConfigError(
                     f"the budget is in money and the prices of {llm.model} are not known: "
-                    "give input and output under [instructor.prices] or [writer.prices] (0 for a "
-                    "server of your own), or a budget in tokens"
+                    "give input and output under [instructor.prices], [writer.prices] or "
+                    "[verify.solver.prices] (0 for a server of your own), or a budget in tokens"
                 )
         if "contrast" in steps and config.contrast.embeddings != "words":
             raise ConfigError(
@@ -129,8 +128,8 @@ def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     groups: dict[tuple[int, str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.round, entry.agent, entry.model), []).append(entry)
-    order = [CONTRAST, INSTRUCTOR, WRITER]
-    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 3, k[2]))
+    order = [CONTRAST, INSTRUCTOR, WRITER, VERIFIER]
+    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 4, k[2]))
     rows = [row_of(groups[key], agent=key[1], model=key[2], round_index=key[0]) for key in keys]
     path = folder.path / "estimate.json"
     given = read_record(path, Estimate).rows if path.exists() else ()

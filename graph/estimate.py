@@ -10,15 +10,16 @@ from errata.agents.chat_models.ledger import Prices, Usage, estimate
 from errata.agents.contrast_analyst import BLOCK
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed, Lesson
 from errata.agents.embeddings import StoredEmbeddings
-from errata.agents.llm import LlmInstructor, LlmWriter
+from errata.agents.llm import LlmInstructor, LlmSolver, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
 from errata.agents.records import Attempt, Diagnosis, Mistake, Picked, Question, Solved
 from errata.agents.scores import tally
+from errata.agents.verifier import Problem
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
-from errata.graph.costs import CONTRAST, INSTRUCTOR, WRITER, Estimate, EstimateRow
+from errata.graph.costs import CONTRAST, INSTRUCTOR, VERIFIER, WRITER, Estimate, EstimateRow
 
-DIAGNOSIS_TOKENS, EXAMPLE_TOKENS = 250, 200
+DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS = 250, 200, 150
 """Typical of a model that does not think first."""
 RESPONSE_CHARACTERS = 400  # of a student, where no solution says how long they get
 SAMPLE = 40  # questions whose prompts are rendered; the others are taken to be as long
@@ -69,6 +70,12 @@ def estimate_run(
         ]
         calls = rounds * -(-quota // each)
         rows.append(row(WRITER, llm, calls, prompts, each * EXAMPLE_TOKENS))
+    solver = agents.llms.solver
+    if "write" in way.steps and isinstance(solver, LlmSolver) and config.solver is not None:
+        quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
+        prompts = [size(solver.messages(problem_of(question))) for question in sample]
+        calls = rounds * sum(quotas.values()) * config.verify.votes
+        rows.append(row(VERIFIER, config.solver, calls, prompts, SOLUTION_TOKENS))
     return Estimate(rows=tuple(rows)) if rows else None
 
 
@@ -126,6 +133,11 @@ def attempt_at(question: Question) -> Attempt:
         tokens=0,
         truncated=False,
     )
+
+
+def problem_of(question: Question) -> Problem:
+    """One as long as the practice question."""
+    return Problem(question, question.id, question.prompt, question.answer, 0)
 
 
 def diagnosis_of(mistake: Mistake) -> Diagnosis:

@@ -10,25 +10,17 @@ from pathlib import Path
 
 from langgraph.types import interrupt
 
-from errata.agents.checks import TOO_NEAR, Checker
+from errata.agents.checks import Checker
 from errata.agents.contrast_analyst import contrast_mistakes
 from errata.agents.data_writer import Diagnosed, Lesson, write_for_exams
 from errata.agents.errors import BudgetSpent, ErrataError, ExamError
 from errata.agents.examiner import NotCounted
 from errata.agents.examiner import examine as examine_student
 from errata.agents.exams import HeldOut
+from errata.agents.exams.held_out import TOO_NEAR
 from errata.agents.exams.layouts import stem
 from errata.agents.jsonl import Journal, read_record, read_records, write_record, write_records
 from errata.agents.planner import Plan, plan
-from errata.agents.promotion import (
-    BASE,
-    Compared,
-    Guard,
-    Promotion,
-    exam_guards,
-    judge,
-    practice_guards,
-)
 from errata.agents.records import (
     Accuracy,
     Attempt,
@@ -44,11 +36,15 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy, tally
 from errata.agents.trainer import TrainingJob
+from errata.agents.verifier import Verifier, Vote
+from errata.agents.weights.models import special_tokens
 from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
+from errata.graph.decision import decide
 from errata.graph.readings import note_readings
 from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
+from errata.graph.votes import RememberingSolver
 
 BUDGET_SPENT = "the budget was spent"
 """Why a mistake has no diagnosis, or a round no more examples, as people read it."""
@@ -59,7 +55,13 @@ def examine(state: State, context: Context) -> State:
     index = state.get("round", 0)
     best_round = state["best_round"] if index else 0
     dev = exam_of_round(index, "dev", context)
-    promotion = decide(index, best_round, context)
+
+    def answers(round_index: int, name: str) -> list[Attempt]:
+        exam_of_round(round_index, name, context)
+        return context.attempts(round_index, name)
+
+    history = context.folder.history(index)
+    promotion = decide(index, best_round, history, context.config, context.questions, answers)
     write_record(context.folder.promotion(index), promotion)
     context.trace.tell(
         "examiner",
@@ -275,30 +277,6 @@ def final_exam(state: State, context: Context) -> State:
 # What the nodes share.
 
 
-def decide(index: int, best_round: int, context: Context) -> Promotion:
-    """Whether the candidate becomes the best; where dev passes, it is asked the guards' exams."""
-    if index == 0:
-        return BASE
-    stop = context.config.stop
-
-    def compared(name: str) -> Compared:
-        for each in (best_round, index):
-            exam_of_round(each, name, context)
-        best, candidate = (context.attempts(each, name) for each in (best_round, index))
-        return Compared(context.questions(name), best, candidate)
-
-    def guards() -> list[Guard]:
-        found: list[Guard] = []
-        if stop.guard_practice:
-            found += practice_guards(compared("practice"))
-        if context.config.guard:
-            found += exam_guards(compared("guard"))
-        return found
-
-    history = context.folder.history(index)
-    return judge(compared("dev"), history, stop.rounds, stop.gate, guards)
-
-
 def exam_of_round(index: int, name: str, context: Context) -> Accuracy:
     """The model of a round is asked `dev`, `practice` or `guard`, once."""
     path = context.folder.round(index) / f"{name}.jsonl"
@@ -375,11 +353,12 @@ def practised(state: State, context: Context) -> list[tuple[Question, Attempt]]:
 
 def held_out_questions(context: Context) -> HeldOut:
     """What nothing may be learnt from."""
-    return HeldOut(
+    held_out = (
         question
         for name in ("dev", "test", "guard", "out-of-domain")
         for question in context.questions(name)
     )
+    return HeldOut(held_out, context.questions("practice"))
 
 
 def shown_mistakes(index: int, context: Context) -> list[Mistake]:
@@ -397,6 +376,7 @@ def write_examples(index: int, context: Context) -> list[Example]:
     checker = Checker(
         held_out_questions(context),
         [*context.questions("practice"), *context.examples_before(index)],
+        special_tokens(context.config.student.model),
     )
     exam_of = {lesson.question.id: lesson.question.exam or "" for lesson in lessons}
     quotas = context.config.examples.quotas(tally(exam_of.values()))
@@ -405,12 +385,16 @@ def write_examples(index: int, context: Context) -> list[Example]:
     examples: list[Example] = []
     refused: list[Refusal | Unusable] = []
     context.watcher.progress(title, 0, quota)
-    with Journal(folder / "asks.jsonl", Asked) as journal:
+    with (
+        Journal(folder / "asks.jsonl", Asked) as journal,
+        Journal(folder / "votes.jsonl", Vote) as votes,
+    ):
         writer = RememberingWriter(context.agents.writer, journal)
+        verifier = verifier_for(votes, context)
         try:
             parts = context.config.way.parts(lessons)
             for result in write_for_exams(
-                parts, writer, checker, quotas, index, context.config.seed
+                parts, writer, checker, quotas, index, context.config.seed, verifier
             ):
                 if isinstance(result, Example):
                     examples.append(result)
@@ -421,6 +405,7 @@ def write_examples(index: int, context: Context) -> list[Example]:
             context.watcher.say(f"{title}: {spent}")
             refused.append(cut_off_by_budget(folder.name))
         journal.finish()
+        votes.finish()
     write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
     write_records(folder / "examples.jsonl", examples)
     context.trace.tell(
@@ -432,6 +417,17 @@ def write_examples(index: int, context: Context) -> list[Example]:
     )
     context.watcher.say(f"{title}: {len(examples)} accepted, {len(refused)} refused")
     return examples
+
+
+def verifier_for(journal: Journal[Vote], context: Context) -> Verifier | None:
+    """Who has drafts solved again; None where nobody does."""
+    settings, solver = context.config.verify, context.agents.llms.solver
+    if solver is None:
+        return None
+    remembering = RememberingSolver(solver, journal)
+    if not settings.votes:
+        return Verifier(remembering)
+    return Verifier(remembering, settings.votes, settings.agreement)
 
 
 def lessons_of(index: int, context: Context) -> list[Lesson]:

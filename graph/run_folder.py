@@ -6,7 +6,7 @@
       exam/             practice, dev, test, out-of-domain, guard (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
       round-01/         plan.json; mistakes, contrasts, diagnoses, picked, solutions, left-out
-                        (.jsonl), as its way needs them; asks, examples, refusals, training
+                        (.jsonl), as its way needs them; asks, votes, examples, refusals, training
                         (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
                         practice.jsonl and guard.jsonl where dev passed, promotion.json
       final/            the sealed exams: readings.json (how often they were read before),

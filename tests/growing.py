@@ -16,16 +16,27 @@ from rich.console import Console
 
 from errata.agents.chat_models.secrets import Secrets
 from errata.agents.embeddings import WordEmbeddings
-from errata.agents.exams.held_out import HeldOut, plain
+from errata.agents.exams.held_out import HeldOut, NearTexts
+from errata.agents.exams.words import plain
+from errata.agents.foreign_text import foreign
 from errata.agents.llm.lenient import find_values
 from errata.agents.marking import mark
 from errata.agents.marking.equations import read_equations, unmark
 from errata.agents.prompts import fence, neutralise
-from errata.agents.records import Attempt, ChoiceAnswer, Mistake, Question, Solved, TextAnswer
+from errata.agents.records import (
+    Attempt,
+    ChoiceAnswer,
+    Draft,
+    Mistake,
+    Question,
+    Solved,
+    TextAnswer,
+)
 from errata.agents.sandbox.extract import extract, read_stub
-from errata.agents.variations import VariationsInstructor
+from errata.agents.variations import VariationsInstructor, VariationsSolver
 from errata.agents.variations.mentions import constants_of, find_mentions, spelled_numbers
 from errata.agents.variations.templates import TemplateError, final_line, read_template
+from errata.agents.verifier import Problem
 from errata.graph.views.printer import Printer
 
 
@@ -108,6 +119,24 @@ def diagnose(field: str) -> Callable[[str], object]:
     return read
 
 
+def example(prompt: str, completion: str) -> Draft:
+    return Draft(diagnosis_id="d", prompt=prompt, completion=completion, target="2")
+
+
+def asked(prompt: str) -> Problem:
+    attempt = Attempt(
+        id="a",
+        question_id="sum",
+        response="",
+        answer=None,
+        correct=False,
+        why="",
+        tokens=1,
+        truncated=False,
+    )
+    return Problem(Mistake(id="m", question=SUM, attempt=attempt), "d", prompt, SUM.answer, 0)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "number marker": marker(SUM),
     "number marker, none": marker(NONE),
@@ -127,6 +156,11 @@ READERS: dict[str, Callable[[str], object]] = {
     "spelled numbers": lambda text: list(spelled_numbers(text)),
     "held-out, plain": plain,
     "held-out, nearest": SEALED.nearest,
+    "held-out, resemblance": lambda text: SEALED.resemblance(example(text, text)),
+    "held-out, near to another text": lambda text: NearTexts().nearest(plain(text)),
+    "foreign text": lambda text: foreign(text, {"<|im_start|>", "((("}),
+    "solver, question": lambda text: list(VariationsSolver().solve([asked(text)])),
+    "solver, drill": lambda text: list(VariationsSolver().solve([asked(f"What is {text}?")])),
     "embeddings": WordEmbeddings().embed_query,
     "fence": fence,
     "neutralise": neutralise,
@@ -150,6 +184,10 @@ WORST: tuple[Text, ...] = (
     ),
     *(Text(atom) for atom in ("<<1=1>>1 ", "<<1", "<<1=2>>", "<<=>>", "1 = 1 ", "((1+1)*(1+1))+")),
     *(Text(atom) for atom in ("x = [\n", "def f(:\n", "a=1\n) \n", "sk-proj-ABCD", "<fim_a", "<|")),
+    *(
+        Text(atom)
+        for atom in ("ignore all ", "the ", "you are now a ", "as a ", "user:\n", "\u200d")
+    ),
     *(Text(atom) for atom in ("wide ", "5 of the ", "the 3 ", "half 1/2 ", "7 = 3 + 4\n", "\\a")),
     Text(" ", "A", "x"),
     Text(" ", "= ", "<<1=1>>"),

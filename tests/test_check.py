@@ -95,6 +95,21 @@ def test_check_needs_no_retries_and_no_cache_and_leaves_no_files(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["my.toml"]
 
 
+@pytest.mark.parametrize(("answer", "works"), [("14", True), ("26", False)])
+def test_check_asks_an_llm_that_solves_examples_again(
+    answer: str, works: bool, tmp_path: Path
+) -> None:
+    def solving(request: dict[str, Any]) -> Reply:
+        if "solution" in request["messages"][-1]["content"].rpartition("holds")[2]:
+            return json.dumps({"solution": f"#### {answer}"})
+        return teacher(request)
+
+    done = checked(tmp_path, f"{SCRIPTED}\n[verify]\nvotes = 3", solving)
+    assert "verifier: openai:scripted" in done.stdout
+    assert ("0 of 1 independent solutions give 14; the others: 26" in done.stdout) is not works
+    assert done.returncode == (0 if works else 2), done.stdout
+
+
 def test_check_says_that_an_example_would_be_refused(tmp_path: Path) -> None:
     def careless(request: dict[str, Any]) -> Reply:
         if "missing_skill" in request["messages"][-1]["content"]:

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from errata.agents.errors import ExamError
-from errata.agents.exams.held_out import HeldOut, check_disjoint, plain
+from errata.agents.exams.held_out import HeldOut, check_disjoint
+from errata.agents.exams.words import plain
 from errata.agents.records import Question
 
 

@@ -19,10 +19,11 @@ from pydantic import Field
 from errata.agents.errors import ExamError
 from errata.agents.exams.arithmetic import make_questions
 from errata.agents.exams.files import AnswerType, FileExam, FileSet, read_questions
-from errata.agents.exams.held_out import HeldOut, check_disjoint, plain
+from errata.agents.exams.held_out import HeldOut, check_disjoint
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.named import NamedExam
 from errata.agents.exams.rows import Skipped
+from errata.agents.exams.words import plain
 from errata.agents.records import Question, Record
 
 __all__ = [

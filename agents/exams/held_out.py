@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.layouts import stem
-from errata.agents.records import Question
+from errata.agents.exams.reworded import Reworded, asked_words
+from errata.agents.exams.words import masked, plain
+from errata.agents.records import Draft, Example, Question
+
+TOO_NEAR = "too near to a dev or test question"
+RUN = 13
+"""Words in a row that two texts share only when one of them has seen the other: as in the
+decontamination of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
+
+
+@dataclass(frozen=True)
+class Resemblance:
+    """A held-out question that a text resembles."""
+
+    question_id: str
+    how: str
+    """In plain words; a reason to refuse an example."""
 
 
 class HeldOut:
-    """The dev and test questions, to keep training examples away from."""
+    """The held-out questions (dev, test and others), to keep training examples away from."""
 
-    def __init__(self, questions: Iterable[Question]) -> None:
-        self.texts = {plain(stem(question)): question.id for question in questions}
-        self.shingles = [(id, shingles(text)) for text, id in self.texts.items()]
-        self.having: dict[tuple[str, ...], dict[str, list[int]]] = {}
-        """Numbers, and a shingle → the questions that have both, in their order."""
-        for at, (text, (_, own)) in enumerate(zip(self.texts, self.shingles, strict=True)):
-            having = self.having.setdefault(numbers(text), {})
-            for shingle in own:
-                having.setdefault(shingle, []).append(at)
+    def __init__(self, questions: Iterable[Question], practice: Iterable[Question] = ()) -> None:
+        """`practice`: what it says too, whatever its numbers, is the exam's way to ask."""
+        held, practice = list(questions), list(practice)
+        self.near = NearTexts()
+        self.runs: dict[str, str] = {}
+        """Thirteen words in a row → id of the held-out question that has them."""
+        masks: dict[str, list[str]] = {}
+        for question in held:
+            self.near.add(plain(stem(question)), question.id)
+            for run in runs(plain(asked_words(question))):
+                if self.runs.setdefault(run, question.id) == question.id:
+                    masks.setdefault(masked(run), []).append(run)
+        for question in practice:
+            for run in runs(masked(plain(asked_words(question)))):
+                for usual in masks.pop(run, ()):
+                    self.runs.pop(usual, None)
+        self.reworded = Reworded(held, practice)
 
     def nearest(self, text: str) -> str | None:
         """Id of a held-out question that `text`, a question's stem, equals or nearly equals.
@@ -29,7 +53,51 @@ class HeldOut:
         Nearly equal: the same numbers, and at least half of all word triples in common. The
         same story with other numbers is another question: it needs another answer.
         """
-        text = plain(text)
+        return self.near.nearest(plain(text))
+
+    def resemblance(self, asked: Question | Draft | Example) -> Resemblance | None:
+        """The held-out question that `asked` gives away, if there is one.
+
+        It equals or nearly equals it; it shares thirteen words in a row with it, its completion
+        included; or it asks the same in other words.
+        """
+        if (near := self.nearest(stem(asked))) is not None:
+            return Resemblance(near, TOO_NEAR)
+        texts = [asked_words(asked)]
+        if not isinstance(asked, Question):
+            texts.append(asked.completion)
+        for text in texts:
+            for run in runs(plain(text)):
+                if run in self.runs:
+                    how = "13 words in a row of a held-out question"
+                    return Resemblance(self.runs[run], how)
+        if (same := self.reworded.nearest(asked)) is not None:
+            return Resemblance(same, "a held-out question in other words")
+        return None
+
+
+class NearTexts:
+    """Texts as `plain` gives them, among which an equal or nearly equal one is looked for."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        """Text → id."""
+        self.shingles: list[tuple[str, frozenset[str]]] = []
+        self.having: dict[tuple[str, ...], dict[str, list[int]]] = {}
+        """Numbers, and a shingle → the texts that have both, in their order."""
+
+    def add(self, text: str, id: str) -> None:
+        """One that is there already takes the new id."""
+        if text not in self.texts:
+            own = shingles(text)
+            having = self.having.setdefault(numbers(text), {})
+            for shingle in own:
+                having.setdefault(shingle, []).append(len(self.shingles))
+            self.shingles.append((id, own))
+        self.texts[text] = id
+
+    def nearest(self, text: str) -> str | None:
+        """Id of a text with the same numbers and at least half of all word triples."""
         if text in self.texts:
             return self.texts[text]
         own = shingles(text)
@@ -64,19 +132,6 @@ def same_as(question: Question) -> list[str]:
     return [*own, f"group {question.group}"] if question.group else own
 
 
-def plain(text: str) -> str:
-    """Lower-case words, numbers and brackets, one space between: what makes questions the same.
-
-    Brackets count because there are questions about nothing else.
-    """
-    return " ".join(words(text))
-
-
-def words(text: str) -> Iterator[str]:
-    for match in re.finditer(r"[0-9](?:[0-9,.]*[0-9])?|[^\W\d_]+|[\[\]{}<>]", text.lower()):
-        yield match.group().replace(",", "") if match.group()[0].isdigit() else match.group()
-
-
 def numbers(text: str) -> tuple[str, ...]:
     return tuple(sorted(word for word in text.split() if word[0].isdigit()))
 
@@ -85,3 +140,9 @@ def shingles(text: str) -> frozenset[str]:
     """Runs of three words."""
     found = text.split()
     return frozenset(" ".join(found[at : at + 3]) for at in range(max(1, len(found) - 2)))
+
+
+def runs(text: str) -> Iterator[str]:
+    """Each thirteen words in a row."""
+    found = text.split()
+    return (" ".join(found[at : at + RUN]) for at in range(len(found) - RUN + 1))

@@ -11,10 +11,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from errata.agents.errors import ExamError
-from errata.agents.exams.held_out import plain, same_as
+from errata.agents.exams.held_out import same_as
 from errata.agents.exams.hub import hub_splits, turns, usual_place
 from errata.agents.exams.layouts import Layout, read_layout, wording
 from errata.agents.exams.rows import Row, Skipped, parse_rows, read_rows, read_text
+from errata.agents.exams.words import plain
 from errata.agents.records import Question, Record
 
 Side = Literal["practice", "dev", "test"]

@@ -2,5 +2,6 @@
 
 from errata.agents.llm.data_writer import LlmRewriter, LlmWriter
 from errata.agents.llm.instructor import LlmInstructor
+from errata.agents.llm.solver import LlmSolver
 
-__all__ = ["LlmInstructor", "LlmRewriter", "LlmWriter"]
+__all__ = ["LlmInstructor", "LlmRewriter", "LlmSolver", "LlmWriter"]

@@ -89,7 +89,12 @@ class TableTrainer:
         scratch.mkdir()
         (scratch / "table.json").write_text(json.dumps(learnt))
         finished = FinishedTraining(
-            job=job, examples_sha256=sha256_of(job.examples), tokens=10, skipped=0, loss=0.5
+            job=job,
+            examples_sha256=sha256_of(job.examples),
+            tokens=10,
+            epochs=1,
+            skipped=0,
+            loss=0.5,
         )
         (scratch / NAME).write_text(finished.model_dump_json())
         put_in_place(scratch, job.adapter)  # as the real trainer ends

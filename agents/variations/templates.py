@@ -18,6 +18,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from errata.agents.marking.equations import (
+    MAX_DIGITS,
     NUMBER,
     Equation,
     Expression,
@@ -116,6 +117,34 @@ class Template:
                 continue
             return self._write(new, results, small)
         return None
+
+    def target_of(self, prompt: str) -> str | None:
+        """The answer of `prompt`, by the working of the question that it varies.
+
+        None where it differs in more than the numbers that may change, or where these do not fit
+        together as in the question.
+        """
+        new = self._read_values(prompt)
+        if new is None or not self._fit(new):
+            return None
+        results = self._recompute(new)
+        return None if results is None else write_like(self.question.target, results[-1])
+
+    def _read_values(self, prompt: str) -> dict[Value, Value] | None:
+        """Old → new for every number in the question."""
+        read: dict[Value, Value] = {}
+        at = known = 0
+        for slot in self.prompt_slots:
+            between = self.question.prompt[known : slot.start]
+            number = NUMBER.match(prompt, at + len(between))
+            if not prompt.startswith(between, at) or number is None or len(number[0]) > MAX_DIGITS:
+                return None
+            if read.setdefault(slot.source.key, read_number(number[0])) != read_number(number[0]):
+                return None
+            at, known = number.end(), slot.end
+        if prompt[at:] != self.question.prompt[known:]:
+            return None
+        return {value: read.get(value, value) for value in self.values}
 
     def _new_values(
         self, rng: random.Random, changing: Sequence[Value]

@@ -119,7 +119,7 @@ class VariationsWriter:
                 for operation in sheet
             ]
             bare = [show(operation) for operation in sheet]
-            asked = ", then ".join(bare)
+            asked = BETWEEN_DRILLS.join(bare)
             result = value(sheet[-1])
             drills.append(
                 Draft(
@@ -176,6 +176,7 @@ def again(
 
 SHEET = 4
 """Operations in one drill: nearly all that is read is then also learnt from."""
+BETWEEN_DRILLS = ", then "
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
 
 

@@ -39,6 +39,19 @@ def check_model(model: ModelRef) -> None:
         )
 
 
+def special_tokens(base: str) -> frozenset[str]:
+    """What the tokenizer in a model folder reads as a token of its own and not as text.
+
+    Empty where `base` is no folder, or its tokenizer.json says nothing of them.
+    """
+    try:
+        said = json.loads((Path(base).expanduser() / "tokenizer.json").read_text(encoding="utf-8"))
+        tokens = [(token["content"], token["special"]) for token in said["added_tokens"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+    return frozenset(text for text, special in tokens if special and len(text) > 1)
+
+
 def same_base(trained_on: str, base: str) -> bool:
     if trained_on == base:
         return True

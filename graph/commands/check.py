@@ -1,4 +1,4 @@
-"""Whether a configuration's exams, instructor and writer work: `errata check`."""
+"""Whether a configuration's exams and LLMs work: `errata check`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from errata.agents.records import (
     Question,
     Unusable,
 )
+from errata.agents.verifier import Solver, Verifier
 from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
 from errata.graph.config import RunConfig
 
@@ -65,7 +66,7 @@ DIAGNOSIS = Diagnosis(
 class Checked:
     """What came of one small question."""
 
-    agent: Literal["instructor", "writer"]
+    agent: Literal["instructor", "writer", "verifier"]
     model: str
     result: Diagnosis | Draft | None
     """None: nothing that could be used."""
@@ -86,8 +87,8 @@ def sees(config: RunConfig) -> str:
 
 
 def check(config: RunConfig) -> list[Checked]:
-    """Asks the instructor and the writer one small question each, with their own prompts: those of
-    them that the configuration's way needs.
+    """Asks the instructor, the writer and an LLM that solves examples again one small question
+    each, with their own prompts: those of them that the configuration's way needs.
 
     Raises:
         ErrataError: One of them cannot be opened at all.
@@ -105,6 +106,9 @@ def check(config: RunConfig) -> list[Checked]:
                 calls.clear()
             if "write" in config.way.steps:
                 checked.append(check_writer(opened, lesson, calls))
+                calls.clear()
+            if config.solver is not None and opened.solver is not None:
+                checked.append(check_solver(opened.solver, config.solver.model, calls))
             return checked
         finally:
             opened.close()
@@ -117,7 +121,11 @@ def without_retries(config: RunConfig) -> RunConfig:
         for name, llm in (("instructor", config.instructor), ("writer", config.writer))
         if isinstance(llm, LlmSettings)
     }
-    return config.model_copy(update=asked)
+    verify = config.verify
+    if verify.solver is not None:
+        once = verify.solver.model_copy(update={"retries": 0})
+        verify = verify.model_copy(update={"solver": once})
+    return config.model_copy(update=asked | {"verify": verify})
 
 
 def check_instructor(opened: InstructorAndWriter, calls: list[LlmCall]) -> Checked:
@@ -165,7 +173,34 @@ def check_writer(opened: InstructorAndWriter, lesson: Lesson, calls: list[LlmCal
     )
 
 
-def method_of(agent: Instructor | Writer, calls: Sequence[LlmCall]) -> str | None:
+def check_solver(solver: Solver, model: str, calls: list[LlmCall]) -> Checked:
+    question = MISTAKE.question
+    draft = Draft(
+        diagnosis_id=DIAGNOSIS.id,
+        prompt=question.prompt,
+        completion=question.solution or "",
+        target=question.target,
+    )
+    verifier = Verifier(solver)
+    problem = None
+    try:
+        [found] = verifier.verify([(question, draft)])
+    except ErrataError as error:
+        problem = str(error)
+    else:
+        if not verifier.confirms(found):
+            problem = f"it cannot solve {question.prompt!r}: {found.detail}"
+    return Checked(
+        agent="verifier",
+        model=model,
+        result=None if problem else draft,
+        problem=problem,
+        calls=tuple(calls),
+        method=method_of(solver, calls),
+    )
+
+
+def method_of(agent: Instructor | Writer | Solver, calls: Sequence[LlmCall]) -> str | None:
     """The method that the agent's client settled on; None where no LLM answered."""
     client: ChatClient | None = getattr(agent, "client", None)
     return client.method if client is not None and any(call.reply for call in calls) else None

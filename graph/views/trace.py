@@ -31,6 +31,7 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.scores import accuracy
+from errata.agents.verifier import DISAGREE, Vote
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
@@ -150,6 +151,7 @@ def trace_tree(story: Story, out: Printer) -> Tree:
         add_analyst(round_, story, out, index)
         add_instructor(round_, story, out, index)
         add_writer(round_, story, out, index)
+        add_verifier(round_, story, out, index)
         add_trainer(round_, story, out, index)
         add_examiner(round_, story, out, index)
     sat = {
@@ -270,10 +272,27 @@ def add_writer(branch: Tree, story: Story, out: Printer, index: int) -> None:
     for reason, refused in out.some(most_first(by_reason), MOST_GROUPS):
         named = node.add(out.counted(f"refused: {reason}", len(refused), "yellow"))
         for refusal in out.some(refused, 1):
-            out.leaf(named, f"from {refusal.draft.diagnosis_id}", written(refusal.draft))
+            out.leaf(named, f"from {refusal.draft.diagnosis_id}", refused_draft(refusal))
         out.rest(named, refused, 1, "refused drafts")
     add_unusable(node, out, [r for r in refusals if isinstance(r, Unusable)])
     add_calls(node, out, calls)
+
+
+def add_verifier(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    votes = story.of_round(index, "votes", Vote)
+    calls = story.calls(index, "verifier")
+    if not (votes or calls):
+        return
+    examples = story.of_round(index, "examples", Example)
+    refused = sum(
+        isinstance(refusal, Refusal) and refusal.reason == DISAGREE
+        for refusal in story.refusals(index)
+    )
+    says = f"{count(len(votes), 'independent solution')}: "
+    says += f"{sum(bool(e.votes and e.votes[1]) for e in examples)} confirmed, {refused} refused"
+    if abstained := sum(e.votes == (0, 0) for e in examples):
+        says += f", {abstained} accepted that the solver cannot tell"
+    add_calls(branch.add(out.agent("Verifier", says)), out, calls)
 
 
 def add_trainer(branch: Tree, story: Story, out: Printer, index: int) -> None:
@@ -421,7 +440,7 @@ def add_written(
     for refusal in story.refusals(index):
         if isinstance(refusal, Refusal) and refusal.draft.diagnosis_id in sources:
             branch = node.add(out.agent("Data Writer", f"a draft refused: {refusal.reason}"))
-            branch.add(out.lines(written(refusal.draft)))
+            branch.add(out.lines(refused_draft(refusal)))
         if isinstance(refusal, Unusable) and refusal.source_id in sources:
             node.add(out.agent("Data Writer", f"nothing could be written: {refusal.reason}"))
     calls = [
@@ -481,6 +500,11 @@ def said(diagnosis: Diagnosis) -> Lines:
 
 def written(example: Example | Draft) -> Lines:
     return [("question", example.prompt), ("answer", example.completion)]
+
+
+def refused_draft(refusal: Refusal) -> Lines:
+    why = [("why", refusal.detail)] if refusal.detail else []
+    return [*written(refusal.draft), *why]
 
 
 # Reading what there is.

@@ -1,0 +1,38 @@
+"""votes.jsonl: the solutions that confirm examples, so that a resumed run need not ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from errata.agents.jsonl import Journal
+from errata.agents.verifier import Problem, Solver, Vote
+
+
+class RememberingSolver:
+    """A solver whose solutions are in a journal, and are not asked for again."""
+
+    def __init__(self, solver: Solver, journal: Journal[Vote]) -> None:
+        self.solver = solver
+        self.journal = journal
+        self.known = {(v.diagnosis_id, v.prompt, v.number): v.response for v in journal.records}
+
+    def solve(self, problems: Sequence[Problem]) -> Iterator[tuple[Problem, str | None]]:
+        """See `Solver.solve`. What comes is in the journal before it is handed on."""
+        new = []
+        for problem in problems:
+            key = (problem.diagnosis_id, problem.prompt, problem.number)
+            if key in self.known:
+                yield problem, self.known[key]
+            else:
+                new.append(problem)
+        if not new:
+            return
+        for problem, response in self.solver.solve(new):
+            vote = Vote(
+                diagnosis_id=problem.diagnosis_id,
+                prompt=problem.prompt,
+                number=problem.number,
+                response=response,
+            )
+            self.journal.add(vote)
+            yield problem, vote.response
