@@ -102,6 +102,11 @@ class StopSettings(Record):
     """Share of right answers to the dev questions."""
     rounds: int = Field(default=3, ge=1)
     """Trainings, at most."""
+    patience: int | None = Field(default=None, ge=1)
+    """Rounds in a row without a promotion that end the run; any number where not said."""
+    hours: float | None = Field(default=None, gt=0)
+    """Working time after which no new round is begun: that of all finished steps, of every start
+    of the run; without limit where not said."""
 
 
 class RunConfig(Record):

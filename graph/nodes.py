@@ -37,6 +37,7 @@ from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
 from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
+from errata.graph.stop import out_of_patience_or_time
 
 BUDGET_SPENT = "the budget was spent"
 """Why a mistake has no diagnosis, or a round no more examples, as people read it."""
@@ -61,6 +62,9 @@ def examine(state: State, context: Context) -> State:
         status = "budget spent"
     elif index >= context.config.stop.rounds:
         status = "round budget spent"
+    else:
+        best_round = index if promotion.promoted else state["best_round"]
+        status = out_of_patience_or_time(index, best_round, context)
     if not promotion.promoted:
         return {"round": index, "status": status}
     practice = exam_of_round(index, "practice", context)

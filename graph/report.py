@@ -127,10 +127,15 @@ class Report(Record):
     name: str
     status: str
     """Why the run stopped: `target reached`, `round budget spent`, `budget spent` (tokens or
-    money), `no mistakes left`, `no examples accepted` or `rejected`."""
+    money), `no promotion` (`stop.patience`), `out of time` (`stop.hours`), `no mistakes left`,
+    `no examples accepted` or `rejected`."""
     strategy: str
     target_accuracy: float
     """On dev; where it is reached, the run stops."""
+    patience: int | None = None
+    """Rounds in a row without a promotion that end the run."""
+    hours: float | None = None
+    """Working time after which no new round is begun."""
     best_round: int
     rounds: tuple[RoundReport, ...]
     test: TestReport
@@ -164,6 +169,8 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         status=status,
         strategy=config.strategy,
         target_accuracy=config.stop.target_accuracy,
+        patience=config.stop.patience,
+        hours=config.stop.hours,
         best_round=best_round,
         rounds=tuple(rounds),
         test=TestReport(

@@ -8,7 +8,8 @@ print(report.test.final.accuracy, report.model.adapter)
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -54,6 +55,7 @@ def run(
     embeddings: Embeddings | None = None,
     watcher: Watcher | None = None,
     cache: bool = True,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Starts a new run in `runs/NAME` and works until it stops by itself.
 
@@ -61,6 +63,7 @@ def run(
         student, trainer, instructor, writer, embeddings: Each in place of the one that the
             configuration names.
         cache: Takes replies of LLMs that were asked the same before from the user's cache.
+        clock: Seconds, for the time of each step.
 
     Raises:
         ErrataError: Bad input, or a step that failed; the run can be resumed.
@@ -83,7 +86,7 @@ def run(
             watcher.estimated(estimate, config.budget, currency_of(config))
         folder.create(lambda scratch: write_start(scratch, config, exams, estimate))
         with folder.locked():
-            context = Context(config, folder, trace, agents, watcher)
+            context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
             return drive(context, None)
 
@@ -99,12 +102,13 @@ def resume(
     watcher: Watcher | None = None,
     approve: bool | None = None,
     cache: bool = True,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Goes on where a run was stopped, killed or paused; a finished one gives its report again.
 
     Args:
         approve: The answer to a pending review of examples.
-        student, trainer, instructor, writer, embeddings, cache: As `run`.
+        student, trainer, instructor, writer, embeddings, cache, clock: As `run`.
 
     Raises:
         ErrataError, ReviewPending: As `run`.
@@ -117,7 +121,7 @@ def resume(
         folder.manifest.record_finished()
         trace = Trace(folder.path / "trace.jsonl")
         agents = open_agents(config, folder, trace, replies, given)
-        return drive(Context(config, folder, trace, agents, watcher), approve)
+        return drive(Context(config, folder, trace, agents, watcher, clock), approve)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ Status = Literal[
     "target reached",
     "round budget spent",
     "budget spent",
+    "no promotion",
+    "out of time",
     "no mistakes left",
     "no examples accepted",
     "rejected",
