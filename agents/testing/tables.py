@@ -10,7 +10,8 @@ from pathlib import Path
 from errata.agents.jsonl import read_records
 from errata.agents.records import Example, ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
-from errata.training.finished import put_in_place
+from errata.training.finished import NAME, put_in_place, sha256_of
+from errata.training.jobs import FinishedTraining
 
 
 class TableStudent:
@@ -71,7 +72,8 @@ class TableTrainer:
         self.jobs: list[TrainingJob] = []
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
-        index = int(job.adapter.parent.name.removeprefix("round-"))
+        named = next(part for part in reversed(job.adapter.parts) if part.startswith("round-"))
+        index = int(named.removeprefix("round-"))
         self.jobs.append(job)
         if self.log is not None:
             with self.log.open("a") as file:
@@ -83,6 +85,10 @@ class TableTrainer:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         (scratch / "table.json").write_text(json.dumps(learnt))
+        finished = FinishedTraining(
+            job=job, examples_sha256=sha256_of(job.examples), tokens=10, skipped=0, loss=0.5
+        )
+        (scratch / NAME).write_text(finished.model_dump_json())
         put_in_place(scratch, job.adapter)  # the real trainer's own last step
         model = ModelRef(base=job.start.base, adapter=str(job.adapter))
         return Trained(model=model, tokens=10, skipped=0, loss=0.5)
