@@ -3,9 +3,10 @@
     python benchmarks/forecast.py
 
 Prints, for curves that are known, how often the 95% interval holds the accuracy that the curve
-reaches with twice and with ten times the rows, how often its upper end does (`at most`), how wide
-it is in points, and what is said of a target. The models share their dev questions: a question that one knows, another mostly knows too. Each
-training adds noise of its own. Where a curve flattens, the figures say how wrong the line is.
+reaches with twice and with ten times the rows, how often its upper end is not too low (`at
+most`), how wide it is in points, and what is said of a target. The models share their dev
+questions: a question that one knows, another mostly knows too. Each training adds noise of its
+own. Where a curve flattens, the figures say how wrong the line is.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def show(curve: Callable[[float], float], n: int, noise: float, rng: np.random.G
             counted = Counter(each.reaches(0.95) for each in curves)
             said = ", ".join(f"{what} {count / DRAWS:.0%}" for what, count in counted.items())
         print(
-            f"  {n:3}  {100 * noise:4.0f}   {times:4}   {held:7.1%}   {above:7.1%}  {100 * width:5.0f}  "
-            f"{100 * off:+10.1f}   {said}"
+            f"  {n:3}  {100 * noise:4.0f}   {times:4}   {held:7.1%}   {above:7.1%}  "
+            f"{100 * width:5.0f}  {100 * off:+10.1f}   {said}"
         )
 
 

@@ -40,7 +40,7 @@ def print_forecast(found: Forecast, console: Console) -> None:
         out.print(line)
     out.print(
         f"By a straight line over the logarithm of the rows, {found.dev} dev questions and "
-        f"{len(found.points)} trainings. Curves flatten: take ten times the rows as an upper limit.",
+        f"{len(found.points)} trainings. Curves flatten: ten times the rows is an upper limit.",
         "dim",
     )
 
