@@ -130,7 +130,9 @@ def diagnose(state: State, context: Context) -> State:
                 for mistake in mistakes:
                     if mistake.id not in done:
                         journal.add(DiagnosisLine(result=cut_off_by_budget(mistake.id)))
-        results = [line.result for line in journal.finish()]
+        place = {mistake.id: at for at, mistake in enumerate(mistakes)}
+        lines = journal.finish(order=lambda line: place.get(mistake_of(line.result), len(place)))
+        results = [line.result for line in lines]
     diagnoses = [result for result in results if isinstance(result, Diagnosis)]
     context.trace.tell(
         "instructor",
@@ -337,7 +339,7 @@ def write_examples(index: int, context: Context) -> list[Example]:
         except BudgetSpent as spent:
             context.watcher.say(f"{title}: {spent}")
             refused.append(cut_off_by_budget(folder.name))
-        journal.finish()
+        journal.finish(order=writer.place)
     write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
     write_records(folder / "examples.jsonl", examples)
     context.trace.tell(
