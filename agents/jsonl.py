@@ -8,7 +8,7 @@ where it is a link, and never cut or written over by a journal that did not begi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
@@ -119,12 +119,20 @@ class Journal(Generic[R]):
             self.file.flush()
         self.records.append(record)
 
-    def finish(self) -> list[R]:
-        """All records; the file stands under its own name from now on."""
+    def finish(self, order: Callable[[R], int] | None = None) -> list[R]:
+        """All records; the file stands under its own name from now on.
+
+        Args:
+            order: A record's place, where records come in an order that is chance.
+        """
         if not self.finished:
             with naming(self.part):
                 os.fsync(self.file.fileno())
                 self.file.close()
+            if order is not None:
+                self.records.sort(key=order)
+                write_records(self.part, self.records)
+            with naming(self.part):
                 self.part.replace(self.path)
             self.finished = True
         return self.records

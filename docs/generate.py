@@ -48,6 +48,7 @@ from errata.graph.provenance import Provenance
 from errata.graph.readings import Readings
 from errata.graph.report import Report
 from errata.graph.run_folder import NotCountedQuestion, StepTime
+from errata.training.jobs import Machine
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -79,6 +80,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "final/*.jsonl": Attempt,
     "not-counted.jsonl": NotCountedQuestion,
     "steps.jsonl": StepTime,
+    "machines.jsonl": Machine,
     "costs.jsonl": Entry,
     "report.json": Report,
 }

@@ -74,9 +74,10 @@ def open_agents(
     llms = open_instructor_and_writer(
         config, folder.path, trace.tell_call, cache, ledger, given.instructor, given.writer
     )
+    student, trainer = open_student_and_trainer(config, folder.path, given)
     return Agents(
-        student=given.student or LocalStudent(config.student, folder.path),
-        trainer=given.trainer or LocalTrainer(),
+        student=student,
+        trainer=trainer,
         instructor=llms.instructor,
         writer=llms.writer,
         embeddings=given.embeddings
@@ -85,6 +86,13 @@ def open_agents(
         ),
         llms=llms,
     )
+
+
+def open_student_and_trainer(
+    config: RunConfig, folder: Path, given: Given
+) -> tuple[Student, Trainer]:
+    """Nothing is loaded yet. `folder` gets the student's job file and log."""
+    return given.student or LocalStudent(config.student, folder), given.trainer or LocalTrainer()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class RememberingWriter:
         self.writer = writer
         self.journal = journal
         self.known = {(a.diagnosis_id, a.count, a.seed): a.results for a in journal.records}
+        self.places: dict[tuple[str, int, int], int] = {}
 
     @property
     def examples_per_ask(self) -> int:
@@ -35,11 +36,17 @@ class RememberingWriter:
     def asks_per_batch(self) -> int:
         return self.writer.asks_per_batch
 
+    def place(self, asked: Asked) -> int:
+        """Of a request among all, in the order in which they were asked for."""
+        key = (asked.diagnosis_id, asked.count, asked.seed)
+        return self.places.get(key, len(self.places))
+
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """See `Writer.draft`. What comes is in the journal before it is handed on."""
         new = []
         for ask in asks:
             key = (ask.lesson.id, ask.count, ask.seed)
+            self.places.setdefault(key, len(self.places))
             if key in self.known:
                 yield ask, self.known[key]
             else:

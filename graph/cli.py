@@ -178,6 +178,36 @@ def audit(
 
 
 @app.command()
+def forecast(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|CONFIG",
+            help="Name or folder of a finished run, or the TOML file that it was made from.",
+        ),
+    ],
+    runs: Runs = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a plot.")] = False,
+) -> None:
+    """Would more examples help? Repeats RUN's last training on 1/8, 1/4 and 1/2 of its rows.
+
+    It says what it will take, and goes on where it was stopped.
+    """
+    from errata.graph.config import load_config
+    from errata.graph.forecast import forecast as forecast_run
+    from errata.graph.run_folder import find_run
+    from errata.graph.views.forecast import print_forecast
+
+    folder = find_run(load_config(Path(run)).name if Path(run).is_file() else run, runs)
+    with working(to_stderr=as_json) as watcher:
+        found = forecast_run(folder, watcher=watcher)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_forecast(found, console())
+
+
+@app.command()
 def exam(
     model: Annotated[str, typer.Argument(help="`bundled`, a model folder, or a hub id.")],
     exams: Annotated[list[str], typer.Argument(metavar="EXAM...", help=EXAM)],

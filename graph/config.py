@@ -146,6 +146,11 @@ class StopSettings(Record):
     guard_practice: bool = True
     """Refuse a candidate that forgets a kind of practice question; it costs one practice exam for
     each candidate that is better on dev."""
+    patience: int | None = Field(default=None, ge=1)
+    """Rounds in a row without a promotion that end the run; any number where not said."""
+    hours: float | None = Field(default=None, gt=0)
+    """Working time after which no new round is begun: that of all finished steps, of every start
+    of the run; without limit where not said."""
 
 
 class RunConfig(Record):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +27,8 @@ class Context:
     trace: Trace
     agents: Agents
     watcher: Watcher
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, for the time of each step."""
 
     def questions(self, name: str) -> list[Question]:
         """See `RunFolder.questions`."""

@@ -9,7 +9,6 @@ is the way's to say (`errata.agents.ways`).
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -74,9 +73,9 @@ def recorded(node: Node, context: Context) -> Any:
         name = node.__name__
         context.trace.round = state.get("round", 0) + (name == "collect")
         context.trace.tell("graph", "step started", step=name)
-        start = time.monotonic()
+        start = context.clock()
         update = node(state, context)
-        seconds = round(time.monotonic() - start, 2)
+        seconds = round(context.clock() - start, 2)
         context.folder.step_times.add(
             StepTime(round=context.trace.round, step=name, seconds=seconds)
         )

@@ -36,14 +36,16 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy, tally
 from errata.agents.trainer import TrainingJob
-from errata.agents.verifier import Verifier, Vote
+from errata.agents.verifier import Solver, Verifier, Vote
 from errata.agents.weights.models import special_tokens
 from errata.graph.asks import Asked, RememberingWriter
+from errata.graph.config import VerifySettings
 from errata.graph.context import Context
 from errata.graph.decision import decide
 from errata.graph.readings import note_readings
 from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
+from errata.graph.stop import out_of_patience_or_time
 from errata.graph.votes import RememberingSolver
 
 BUDGET_SPENT = "the budget was spent"
@@ -79,6 +81,9 @@ def examine(state: State, context: Context) -> State:
         status = "nothing new to learn"
     elif index >= context.config.stop.rounds:
         status = "round budget spent"
+    else:
+        best_round = index if promotion.promoted else state["best_round"]
+        status = out_of_patience_or_time(index, best_round, context)
     if not promotion.promoted:
         return {"round": index, "status": status}
     practice = exam_of_round(index, "practice", context)
@@ -170,7 +175,9 @@ def diagnose(state: State, context: Context) -> State:
                 for mistake in mistakes:
                     if mistake.id not in done:
                         journal.add(DiagnosisLine(result=cut_off_by_budget(mistake.id)))
-        results = [line.result for line in journal.finish()]
+        place = {mistake.id: at for at, mistake in enumerate(mistakes)}
+        lines = journal.finish(order=lambda line: place.get(mistake_of(line.result), len(place)))
+        results = [line.result for line in lines]
     diagnoses = [result for result in results if isinstance(result, Diagnosis)]
     context.trace.tell(
         "instructor",
@@ -390,7 +397,9 @@ def write_examples(index: int, context: Context) -> list[Example]:
         Journal(folder / "votes.jsonl", Vote) as votes,
     ):
         writer = RememberingWriter(context.agents.writer, journal)
-        verifier = verifier_for(votes, context)
+        solver = context.agents.llms.solver
+        remembering = RememberingSolver(solver, votes) if solver is not None else None
+        verifier = verifier_for(remembering, context.config.verify)
         try:
             parts = context.config.way.parts(lessons)
             for result in write_for_exams(
@@ -404,8 +413,8 @@ def write_examples(index: int, context: Context) -> list[Example]:
         except BudgetSpent as spent:
             context.watcher.say(f"{title}: {spent}")
             refused.append(cut_off_by_budget(folder.name))
-        journal.finish()
-        votes.finish()
+        journal.finish(order=writer.place)
+        votes.finish(order=remembering.place if remembering is not None else None)
     write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
     write_records(folder / "examples.jsonl", examples)
     context.trace.tell(
@@ -419,15 +428,13 @@ def write_examples(index: int, context: Context) -> list[Example]:
     return examples
 
 
-def verifier_for(journal: Journal[Vote], context: Context) -> Verifier | None:
+def verifier_for(solver: Solver | None, settings: VerifySettings) -> Verifier | None:
     """Who has drafts solved again; None where nobody does."""
-    settings, solver = context.config.verify, context.agents.llms.solver
     if solver is None:
         return None
-    remembering = RememberingSolver(solver, journal)
     if not settings.votes:
-        return Verifier(remembering)
-    return Verifier(remembering, settings.votes, settings.agreement)
+        return Verifier(solver)
+    return Verifier(solver, settings.votes, settings.agreement)
 
 
 def lessons_of(index: int, context: Context) -> list[Lesson]:

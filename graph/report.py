@@ -142,10 +142,15 @@ class Report(Record):
     status: str
     """Why the run stopped: `target reached`, `target not proven` (the share of right answers is
     there, the lower end of its interval is not), `round budget spent`, `budget spent` (tokens or
-    money), `no mistakes left`, `nothing new to learn`, `no examples accepted` or `rejected`."""
+    money), `no promotion` (`stop.patience`), `out of time` (`stop.hours`), `no mistakes left`,
+    `nothing new to learn`, `no examples accepted` or `rejected`."""
     strategy: str
     target_accuracy: float
     """On dev; where it is reached, the run stops."""
+    patience: int | None = None
+    """Rounds in a row without a promotion that end the run."""
+    hours: float | None = None
+    """Working time after which no new round is begun."""
     best_round: int
     rounds: tuple[RoundReport, ...]
     test: TestReport
@@ -181,6 +186,8 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         status=status,
         strategy=config.strategy,
         target_accuracy=config.stop.target_accuracy,
+        patience=config.stop.patience,
+        hours=config.stop.hours,
         best_round=best_round,
         rounds=tuple(rounds),
         test=TestReport(

@@ -8,6 +8,7 @@ print(report.test.final.accuracy, report.model.adapter)
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -61,6 +62,7 @@ def run(
     watcher: Watcher | None = None,
     cache: bool = True,
     draw: Draw | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Starts a new run in `runs/NAME` and works until it stops by itself.
 
@@ -69,6 +71,7 @@ def run(
             configuration names.
         cache: Takes replies of LLMs that were asked the same before from the user's cache.
         draw: Draws report.svg and report.png into the run's folder, before it is sealed.
+        clock: Seconds, for the time of each step.
 
     Raises:
         ErrataError: Bad input, or a step that failed; the run can be resumed.
@@ -92,7 +95,7 @@ def run(
             watcher.estimated(estimate, config.budget, currency_of(config))
         folder.create(lambda scratch: write_start(scratch, config, exams, estimate))
         with folder.locked():
-            context = Context(config, folder, trace, agents, watcher)
+            context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
             watcher.say(foresight(exams.dev, config.stop.rounds, config.stop.gate))
             return conclude(folder, config, drive(context, None), draw)
@@ -110,12 +113,13 @@ def resume(
     approve: bool | None = None,
     cache: bool = True,
     draw: Draw | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Goes on where a run was stopped, killed or paused; a finished one gives its report again.
 
     Args:
         approve: The answer to a pending review of examples.
-        student, trainer, instructor, writer, embeddings, cache, draw: As `run`.
+        student, trainer, instructor, writer, embeddings, cache, draw, clock: As `run`.
 
     Raises:
         ErrataError, ReviewPending: As `run`.
@@ -130,7 +134,7 @@ def resume(
             folder.manifest.record_finished()
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given)
-            end = drive(Context(config, folder, trace, agents, watcher), approve)
+            end = drive(Context(config, folder, trace, agents, watcher, clock), approve)
         return conclude(folder, config, end, draw)
 
 

@@ -13,6 +13,7 @@
                         test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took
+      machines.jsonl    what the student's answers were computed with
       trace.jsonl       events, one a line, as they happen, for people
       costs.jsonl       tokens and money of each call to an LLM; estimate.json: what was expected
       checkpoints.sqlite  LangGraph's

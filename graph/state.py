@@ -9,6 +9,8 @@ Status = Literal[
     "target not proven",
     "round budget spent",
     "budget spent",
+    "no promotion",
+    "out of time",
     "no mistakes left",
     "nothing new to learn",
     "no examples accepted",

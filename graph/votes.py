@@ -15,12 +15,18 @@ class RememberingSolver:
         self.solver = solver
         self.journal = journal
         self.known = {(v.diagnosis_id, v.prompt, v.number): v.response for v in journal.records}
+        self.places: dict[tuple[str, str, int], int] = {}
+
+    def place(self, vote: Vote) -> int:
+        """Of a solution among all, in the order in which they were asked for."""
+        return self.places.get((vote.diagnosis_id, vote.prompt, vote.number), len(self.places))
 
     def solve(self, problems: Sequence[Problem]) -> Iterator[tuple[Problem, str | None]]:
         """See `Solver.solve`. What comes is in the journal before it is handed on."""
         new = []
         for problem in problems:
             key = (problem.diagnosis_id, problem.prompt, problem.number)
+            self.places.setdefault(key, len(self.places))
             if key in self.known:
                 yield problem, self.known[key]
             else:

@@ -119,6 +119,19 @@ def test_a_journal_begun_anew_holds_nothing_of_an_earlier_one(tmp_path: Path) ->
     assert read_records(path, Unusable) == [SAID[1]]
 
 
+def test_records_that_come_in_any_order_stand_in_the_file_in_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with Journal(path, Unusable) as journal:
+        journal.add(Unusable(source_id="2", reason="r"))
+        journal.add(Unusable(source_id="0", reason="r"))
+    with Journal(path, Unusable) as journal:
+        journal.add(Unusable(source_id="1", reason="r"))
+        finished = journal.finish(order=lambda one: int(one.source_id))
+    assert [one.source_id for one in finished] == ["0", "1", "2"]
+    assert read_records(path, Unusable) == finished
+    assert [file.name for file in tmp_path.iterdir()] == ["x.jsonl"]
+
+
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("dear")

@@ -24,7 +24,7 @@ from errata.agents.student import StudentSettings
 from errata.agents.trainer import TrainingJob
 from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.training.finished import find_finished
-from errata.training.jobs import LoraSettings, Reply, StudentJob, TrainingRow
+from errata.training.jobs import LoraSettings, Machine, Reply, StudentJob, TrainingRow
 
 pytestmark = pytest.mark.model
 
@@ -133,6 +133,28 @@ def test_a_finished_training_is_not_made_again_but_another_one_is(
     moved = tmp_path / "moved.jsonl"
     moved.write_bytes(trained.examples.read_bytes())
     assert find_finished(trained.model_copy(update={"examples": moved})) is not None
+
+
+def test_what_computed_the_answers_and_the_adapter_is_on_record(
+    base: str, trained: TrainingJob, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        ask(tmp_path, ModelRef(base=base))
+    [line] = filter(None, (tmp_path / "machines.jsonl").read_text().splitlines())
+    machine = Machine.model_validate_json(line)
+    assert machine.precision == "float32"
+    assert machine.threads >= 1
+    assert machine.device
+    assert machine.capability
+    made = find_finished(trained)
+    assert made is not None
+    assert made.machine == machine
+    settings = StudentSettings(max_new_tokens=4, precision="bfloat16")
+    student = LocalStudent(settings, tmp_path)
+    list(student.ask(ModelRef(base=base), [Question(id="q", prompt="?", target="4")], frozenset()))
+    student.close()
+    lines = (tmp_path / "machines.jsonl").read_text().split()
+    assert [json.loads(line)["precision"] for line in lines] == ["float32", "bfloat16"]
 
 
 def test_neither_the_messages_nor_the_agents_import_torch() -> None:

@@ -35,6 +35,19 @@ class ModelRef(Record):
         return f"{self.base} + {self.adapter}" if self.adapter else self.base
 
 
+class Machine(Record):
+    """What computed: as far as it may change answers, in torch's words."""
+
+    device: str
+    """`cpu`, or the name of the GPU."""
+    capability: str
+    """Instructions that the CPU has and torch uses, or the GPU's compute capability."""
+    precision: str
+    """Number format of the weights."""
+    threads: int
+    """Of torch, on the CPU."""
+
+
 class StudentJob(Record):
     """What the child that answers is started with."""
 
@@ -168,7 +181,12 @@ class FinishedTraining(Record):
     """Examples left out as longer than `max_tokens`."""
     loss: float
     """Of the last step."""
+    machine: Machine | None = None
+    """Where it was trained."""
 
 
-FROM_STUDENT: TypeAdapter[Reply | RequestDone] = TypeAdapter(Reply | RequestDone)
+FROM_STUDENT: TypeAdapter[Machine | Reply | RequestDone] = TypeAdapter(
+    Machine | Reply | RequestDone
+)
+"""The first message is the machine."""
 FROM_TRAINER: TypeAdapter[Step | FinishedTraining] = TypeAdapter(Step | FinishedTraining)

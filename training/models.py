@@ -19,6 +19,8 @@ from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from errata.training.jobs import Machine
+
 BUNDLED = "bundled"
 
 
@@ -56,6 +58,18 @@ def choose_dtype(precision: str) -> torch.dtype:
     else:
         fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if fast else torch.float32
+
+
+def machine_here(precision: str) -> Machine:
+    """What this process computes with."""
+    on_gpu = torch.cuda.is_available()
+    gpu = ".".join(map(str, torch.cuda.get_device_capability())) if on_gpu else ""
+    return Machine(
+        device=torch.cuda.get_device_name() if on_gpu else "cpu",
+        capability=gpu or torch.backends.cpu.get_cpu_capability(),
+        precision=str(choose_dtype(precision)).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+    )
 
 
 def weights_of(base: str) -> str:

@@ -2,8 +2,9 @@
 
     python -m errata.training student JOB.json
 
-The job (`StudentJob`) says which weights to load. Each `AskRequest` on standard input is answered
-with one `Reply` a prompt, as batches finish, and a `RequestDone`.
+The job (`StudentJob`) says which weights to load. The child first tells the `Machine`, then answers
+each `AskRequest` on standard input with one `Reply` a prompt, as batches finish, and a
+`RequestDone`.
 Batches are made from all prompts alike, whether answered or not: a response depends a little on
 its batch, and so a resumed exam gives the answers that an undisturbed one gives.
 """
@@ -20,7 +21,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.chat import prompt_ids
 from errata.training.jobs import Conversation, Reply, RequestDone, StudentJob
-from errata.training.models import choose_dtype, load_model, load_tokenizer
+from errata.training.models import choose_dtype, load_model, load_tokenizer, machine_here
 from errata.training.wire import ChildWire
 
 
@@ -95,6 +96,7 @@ def load_student(job: StudentJob) -> LoadedStudent:
 
 def serve(job: StudentJob, wire: ChildWire) -> None:
     student = load_student(job)
+    wire.tell(machine_here(job.precision))
     for request in wire.requests():
         for reply in student.answer(request.prompts, request.answered):
             wire.tell(reply)

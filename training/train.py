@@ -28,7 +28,7 @@ from errata.training.adapters.lora import trainable
 from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining, LoraSettings, Step, TrainingJob, TrainingRow
 from errata.training.jsonl import read_lines
-from errata.training.models import choose_dtype, load_tokenizer
+from errata.training.models import choose_dtype, load_tokenizer, machine_here
 from errata.training.objectives.sft import AnswersOnlyTrainer, make_rows
 from errata.training.order import order_for
 from errata.training.wire import ChildWire
@@ -89,6 +89,7 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
         epochs=tokens / made.tokens,
         skipped=made.skipped,
         loss=progress.loss,
+        machine=machine_here(settings.precision),
     )
     (scratch / "adapter" / NAME).write_text(finished.model_dump_json(indent=2), encoding="utf-8")
     put_in_place(scratch / "adapter", job.adapter)

@@ -73,7 +73,8 @@ class TableTrainer:
         self.jobs: list[TrainingJob] = []
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
-        index = int(job.adapter.parent.name.removeprefix("round-"))
+        named = next(part for part in reversed(job.adapter.parts) if part.startswith("round-"))
+        index = int(named.removeprefix("round-"))
         self.jobs.append(job)
         if self.log is not None:
             with self.log.open("a") as file:

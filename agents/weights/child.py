@@ -18,7 +18,8 @@ from typing import TypeVar
 from pydantic import TypeAdapter
 
 from errata.agents.errors import StepFailed
-from errata.training.jobs import FROM_STUDENT, AskRequest, Record, Reply
+from errata.agents.jsonl import Log
+from errata.training.jobs import FROM_STUDENT, AskRequest, Machine, Record, Reply
 from errata.training.wire import read_messages, write_message
 
 T = TypeVar("T")
@@ -86,10 +87,19 @@ class Child:
         """
         self.send(request)
         for message in self.messages(FROM_STUDENT):
-            if not isinstance(message, Reply):
+            if isinstance(message, Machine):
+                self.note(message)
+            elif isinstance(message, Reply):
+                yield message
+            else:
                 return
-            yield message
         raise self.failure()
+
+    def note(self, machine: Machine) -> None:
+        """A line in machines.jsonl for each machine that computed answers."""
+        log = Log(self.log.with_name("machines.jsonl"), Machine)
+        if machine not in log.read():
+            log.add(machine)
 
     def failure(self) -> StepFailed:
         code = self.process.wait()

@@ -43,6 +43,8 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         f"target {report.target_accuracy:.0%} on dev",
         "dim",
     )
+    if why := why_stopped(report):
+        out.print(why)
     out.heading(f"Sealed test, {test.final.n} questions that nothing was learnt from")
     width = max(20, min(44, console.width - 46))
     table = grid("left", "right", "right", "plot")
@@ -140,6 +142,17 @@ def on_target(report: Report) -> str:
     said = f"{dev.accuracy:.1%} on dev reaches the target of {target:.0%}, "
     said += f"{'and so does' if low >= target else 'but not'} the whole interval "
     return said + f"({100 * low:.1f} to {100 * high:.1f})"
+
+
+def why_stopped(report: Report) -> str:
+    """Which stop rule ended the run; empty where the status says all."""
+    if report.status == "no promotion" and report.patience is not None:
+        rounds = count(report.patience, "round")
+        return f"No candidate was promoted in {rounds}; stop.patience allows no more."
+    if report.status == "out of time" and report.hours is not None:
+        worked, allowed = duration(report.seconds), duration(3600 * report.hours)
+        return f"No new round was begun: {worked} of work by the end, stop.hours allows {allowed}."
+    return ""
 
 
 def show_exams(report: Report, out: Printer) -> None:
