@@ -298,6 +298,33 @@ def test_a_changed_run_is_refused(folder: RunFolder) -> None:
         forecast(folder, student=CurveStudent(log_linear(0.5, 0.08)), trainer=CountingTrainer())
 
 
+class AloneInMemory(CountingTrainer):
+    student: CurveStudent
+
+    def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
+        assert not self.student.open
+        return super().train(job, on_step)
+
+
+def test_a_training_has_the_memory_for_itself(folder: RunFolder) -> None:
+    trainer = AloneInMemory()
+    trainer.student = CurveStudent(log_linear(0.5, 0.08))
+    forecast(folder, student=trainer.student, trainer=trainer)
+    assert len(trainer.jobs) == 3
+
+
+def test_parts_are_not_trained_with_other_versions_than_the_round_was(folder: RunFolder) -> None:
+    config_file = folder.path / "config.json"
+    given = json.loads(config_file.read_text())
+    given["versions"]["torch"] = "1.0"
+    config_file.write_text(json.dumps(given))
+    (folder.path / "manifest.jsonl").unlink()
+    trainer = CountingTrainer()
+    with pytest.raises(RunError, match=r"began with torch 1\.0"):
+        forecast(folder, student=CurveStudent(log_linear(0.5, 0.08)), trainer=trainer)
+    assert trainer.jobs == []
+
+
 @pytest.mark.process
 def test_the_command_takes_a_run_or_its_configuration(folder: RunFolder) -> None:
     curve = log_linear(0.5, 0.08)
@@ -370,5 +397,8 @@ def test_an_accuracy_is_never_forecast_beyond_what_there_can_be() -> None:
     assert found.value == found.ci95[1] == 1
     nothing = LearningCurve([10, 20, 40, 80], np.zeros((4, n), dtype=bool))
     assert nothing.at(2).value == nothing.at(2).ci95[0] == 0
+    many = LearningCurve([10, 20, 40, 80], np.zeros((4, 100_000), dtype=bool))
+    noise = 1.96 * TRAINING_NOISE * (1.5 + 1) ** 0.5  # of the four trainings and the next one
+    assert many.at(2).ci95[1] == pytest.approx(noise, rel=0.02)
     few = LearningCurve([10, 20, 40, 80], np.zeros((4, 18), dtype=bool))
     assert 0.1 < few.at(2).ci95[1] < 0.25
