@@ -215,7 +215,7 @@ class Mind:
             words = ("explanation", "cause", "missing_skill", "advice")
             return json.dumps({word: f"{word} of {KEY}" for word in words})
         self.written += 4
-        return json.dumps({"examples": [example(self.written + n) for n in range(4)]})
+        return json.dumps({"examples": [example(1000 + self.written + n) for n in range(4)]})
 
 
 def example(n: int) -> dict[str, str]:
