@@ -21,6 +21,8 @@ from errata.agents.records import (
     TextAnswer,
 )
 
+TOO_NEAR = "too near to a dev or test question"
+
 
 class Checker:
     """Refuses what nobody should learn from. Remembers what it accepted."""
@@ -41,7 +43,7 @@ class Checker:
         if plain(asked) in self.written:
             return "written before"
         if self.held_out.nearest(asked) is not None:
-            return "too near to a dev or test question"
+            return TOO_NEAR
         reason = wrong(draft)
         if reason is None:
             self.written.add(plain(asked))

@@ -1,4 +1,4 @@
-"""The Data-Writer turns diagnoses into checked training examples."""
+"""The Data-Writer turns diagnoses, or practice questions, into checked training examples."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from errata.agents.records import (
     Draft,
     Example,
     Mistake,
+    Picked,
+    Question,
     Refusal,
     Unusable,
 )
@@ -23,11 +25,34 @@ TRIES = 4  # turns without a single accepted draft before a cause is given up
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request to a writer."""
+class Diagnosed:
+    """A mistake, and what the instructor says of it."""
 
     mistake: Mistake
     diagnosis: Diagnosis
+
+    @property
+    def id(self) -> str:
+        return self.diagnosis.id
+
+    @property
+    def question(self) -> Question:
+        return self.mistake.question
+
+    @property
+    def cause(self) -> str:
+        return self.diagnosis.cause
+
+
+Lesson = Diagnosed | Picked
+"""What examples are written from."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request to a writer."""
+
+    lesson: Lesson
     count: int
     """Drafts that are wanted."""
     seed: int
@@ -39,7 +64,7 @@ class Writer(Protocol):
     def examples_per_ask(self) -> int:
         """Drafts that one ask is for at least, where as many are wanted.
 
-        1 spreads them over the most diagnoses.
+        1 spreads them over the most lessons.
         """
         ...
 
@@ -52,7 +77,8 @@ class Writer(Protocol):
         """For each ask at most `count` new examples, not yet checked; in any order.
 
         Args:
-            asks: Each of another diagnosis.
+            asks: Each of another lesson; in a run whose way is blind to errors each is `Picked`,
+                in any other each is `Diagnosed`.
 
         Raises:
             InstructorError: The writer cannot be reached or refuses to work.
@@ -61,11 +87,8 @@ class Writer(Protocol):
         ...
 
 
-Lesson = tuple[Mistake, Diagnosis]
-
-
 def write_for_exams(
-    lessons: Sequence[Lesson],
+    parts: Sequence[Sequence[Lesson]],
     writer: Writer,
     checker: Checker,
     quotas: Mapping[str, int],
@@ -74,12 +97,19 @@ def write_for_exams(
 ) -> Iterator[Example | Refusal | Unusable]:
     """Checked examples for each exam up to its quota, with every refusal, as they come.
 
+    Args:
+        parts: Each gets an equal part of every quota; what one cannot fill goes to the next.
+
     Raises:
         InstructorError: The writer cannot be reached.
     """
-    for exam, quota in quotas.items():
-        of_exam = [lesson for lesson in lessons if (lesson[0].question.exam or "") == exam]
-        yield from write_examples(of_exam, writer, checker, quota, round_index, seed)
+    for exam, left in quotas.items():
+        for at, lessons in enumerate(parts):
+            of_exam = [lesson for lesson in lessons if (lesson.question.exam or "") == exam]
+            share = left // (len(parts) - at)
+            for result in write_examples(of_exam, writer, checker, share, round_index, seed):
+                left -= isinstance(result, Example)
+                yield result
 
 
 def write_examples(
@@ -92,9 +122,9 @@ def write_examples(
 ) -> Iterator[Example | Refusal | Unusable]:
     """Checked examples up to `quota`, with every refusal, in the order of the asks.
 
-    The quota is spread over the causes by how often they occur; within a cause the diagnoses
+    The quota is spread over the causes by how often they occur; within a cause the lessons
     take turns. Asks go out together, as many as the writer takes, but for no more drafts than are
-    still wanted; what was refused is asked of the diagnoses that follow. What a cause cannot fill
+    still wanted; what was refused is asked of the lessons that follow. What a cause cannot fill
     goes to the others.
 
     Raises:
@@ -102,11 +132,11 @@ def write_examples(
     """
     by_cause: dict[str, list[Lesson]] = {}
     for lesson in lessons:
-        by_cause.setdefault(lesson[1].cause, []).append(lesson)
+        by_cause.setdefault(lesson.cause, []).append(lesson)
     causes = {cause: len(found) for cause, found in by_cause.items()}
     fruitless = Counter[str]()  # turns in a row that brought nothing
     accepted = Counter[str]()
-    hopeless: set[str] = set()  # diagnoses that the writer cannot write for
+    hopeless: set[str] = set()  # lessons that the writer cannot write from
     turn = 0
     while sum(accepted.values()) < quota:
         open_causes = {cause: n for cause, n in causes.items() if fruitless[cause] < TRIES}
@@ -121,7 +151,7 @@ def write_examples(
         while asks := next_asks(turns, accepted - before, writer, new_seed):
             for ask, results in in_order(asks, writer):
                 if not any(isinstance(result, Draft) for result in results):
-                    hopeless.add(ask.diagnosis.id)
+                    hopeless.add(ask.lesson.id)
                 for result in results:
                     if isinstance(result, Unusable):
                         yield result
@@ -130,12 +160,13 @@ def write_examples(
                     if reason is not None:
                         yield Refusal(reason=reason, draft=result)
                         continue
-                    accepted[ask.diagnosis.cause] += 1
+                    accepted[ask.lesson.cause] += 1
                     yield Example(
                         id=f"e{round_index:02d}-{checker.accepted:05d}",
-                        diagnosis_id=ask.diagnosis.id,
-                        question_id=ask.mistake.question.id,
-                        cause=ask.diagnosis.cause,
+                        made_from="question" if isinstance(ask.lesson, Picked) else "diagnosis",
+                        diagnosis_id=ask.lesson.id,
+                        question_id=ask.lesson.question.id,
+                        cause=ask.lesson.cause,
                         prompt=result.prompt,
                         completion=result.completion,
                         target=result.target,
@@ -152,14 +183,14 @@ def write_examples(
 
 
 class Turn:
-    """One turn of a cause: each of its diagnoses may be asked for once."""
+    """One turn of a cause: each of its lessons may be asked for once."""
 
     def __init__(
         self, cause: str, share: int, lessons: Sequence[Lesson], hopeless: Collection[str]
     ) -> None:
         self.cause = cause
         self.share = share
-        self.lessons = [lesson for lesson in lessons if lesson[1].id not in hopeless]
+        self.lessons = [lesson for lesson in lessons if lesson.id not in hopeless]
         self.waiting = deque(self.lessons)
 
 
@@ -174,10 +205,10 @@ def next_asks(
         while wanted > 0 and turn.waiting:
             if len(asks) == writer.asks_per_batch:
                 return asks
-            mistake, diagnosis = turn.waiting.popleft()
+            lesson = turn.waiting.popleft()
             count = min(LARGEST_ASK, wanted, max(even, writer.examples_per_ask))
             wanted -= count
-            asks.append(Ask(mistake, diagnosis, count, seed))
+            asks.append(Ask(lesson, count, seed))
     return asks
 
 
@@ -196,15 +227,15 @@ def in_order(
         for ask, results in writer.draft(asks):
             drafts = [result for result in results if isinstance(result, Draft)]
             others = [result for result in results if isinstance(result, Unusable)]
-            come[ask.diagnosis.id] = [*drafts[: ask.count], *others]
-            while waiting and waiting[0].diagnosis.id in come:
+            come[ask.lesson.id] = [*drafts[: ask.count], *others]
+            while waiting and waiting[0].lesson.id in come:
                 first = waiting.popleft()
-                yield first, come[first.diagnosis.id]
+                yield first, come[first.lesson.id]
     except ErrataError as error:
         failure = error
     for ask in waiting:
-        if ask.diagnosis.id in come:
-            yield ask, come[ask.diagnosis.id]
+        if ask.lesson.id in come:
+            yield ask, come[ask.lesson.id]
     if failure is not None:
         raise failure
 

@@ -138,6 +138,21 @@ class Mistake(Record):
     """The nearest questions answered correctly, nearest first. Empty under Learning from Error."""
 
 
+class Picked(Record):
+    """A practice question to write from, blind to how the student answered it."""
+
+    id: str
+    question: Question
+
+    @property
+    def cause(self) -> str:
+        """What the examples written from it are for."""
+        return BLIND
+
+
+BLIND = "blind to errors"
+
+
 class Diagnosis(Record):
     """What went wrong in one mistake, as an instructor sees it."""
 
@@ -157,7 +172,7 @@ class Unusable(Record):
     """A diagnosis or draft that could not be had, and why. Data, not an error."""
 
     source_id: str
-    """Id of the mistake or diagnosis that it was to come from."""
+    """Id of the mistake, diagnosis or question that it was to come from."""
     reason: str
     budget_spent: bool = False
     """It was not asked for: what is left of the budget may not hold another call."""
@@ -167,6 +182,8 @@ class Draft(Record):
     """An example as a writer proposes it, not yet checked."""
 
     diagnosis_id: str
+    """Id of the diagnosis that it was written from; of the `Picked` question, where the way is
+    blind to errors."""
     prompt: str
     completion: str
     target: str
@@ -184,8 +201,13 @@ class Example(Record):
     """A checked training example."""
 
     id: str
-    diagnosis_id: str
+    made_from: Literal["diagnosis", "question", "solution"] = "diagnosis"
+    """`diagnosis`: written against a mistake. `question`: written from a practice question, blind
+    to errors. `solution`: a practice question itself, with its own solution."""
+    diagnosis_id: str | None
+    """Id of the diagnosis or the `Picked` question that it was written from; None of a solution."""
     question_id: str
+    """Of the practice question that it goes back to."""
     cause: str
     prompt: str
     completion: str

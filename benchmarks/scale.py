@@ -111,14 +111,14 @@ class InstantWriter:
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         for ask in asks:
-            rng = random.Random(f"{ask.seed}/{ask.diagnosis.id}")
-            answer = ask.mistake.question.answer
+            rng = random.Random(f"{ask.seed}/{ask.lesson.id}")
+            answer = ask.lesson.question.answer
             drafts = []
             for _ in range(ask.count):
                 made = problem(rng, answer.type == "text")
                 drafts.append(
                     Draft(
-                        diagnosis_id=ask.diagnosis.id,
+                        diagnosis_id=ask.lesson.id,
                         prompt=made["prompt"],
                         completion=made["solution"],
                         target=made["target"],

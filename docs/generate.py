@@ -32,8 +32,10 @@ from errata.agents.records import (
     DiagnosisLine,
     Example,
     Mistake,
+    Picked,
     Question,
     RefusalLine,
+    Unusable,
 )
 from errata.agents.trainer import Trained
 from errata.graph.asks import Asked
@@ -54,6 +56,9 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/mistakes.jsonl": Mistake,
     "round-*/contrasts.jsonl": Mistake,
     "round-*/diagnoses.jsonl": DiagnosisLine,
+    "round-*/picked.jsonl": Picked,
+    "round-*/solutions.jsonl": Example,
+    "round-*/left-out.jsonl": Unusable,
     "round-*/asks.jsonl": Asked,
     "round-*/examples.jsonl": Example,
     "round-*/refusals.jsonl": RefusalLine,

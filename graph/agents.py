@@ -78,7 +78,10 @@ def open_agents(
         trainer=given.trainer or LocalTrainer(),
         instructor=llms.instructor,
         writer=llms.writer,
-        embeddings=given.embeddings or open_embeddings(config.contrast.embeddings, cache, ledger),
+        embeddings=given.embeddings
+        or open_embeddings(
+            config.contrast.embeddings if "contrast" in config.way.steps else "words", cache, ledger
+        ),
         llms=llms,
     )
 
@@ -126,11 +129,12 @@ def open_instructor_and_writer(
         InstructorError: A provider's package, a key, or a function is missing.
     """
     from errata.agents.chat_models.client import ChatClient
-    from errata.agents.llm import LlmInstructor, LlmWriter
+    from errata.agents.llm import LlmInstructor, LlmRewriter, LlmWriter
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
     from errata.agents.variations import VariationsInstructor, VariationsWriter
 
     first, second = config.instructor, config.writer or config.instructor
+    steps = config.way.steps
     clients: dict[LlmSettings, ChatClient] = {}
 
     def client_for(settings: LlmSettings) -> ChatClient:
@@ -145,11 +149,12 @@ def open_instructor_and_writer(
         count = min(LARGEST_ASK, config.examples.per_mistake)
         instructor = instructor or PaperInstructor(client_for(first), count, first.prompt)
         writer = writer or PaperWriter()
-    if instructor is None and isinstance(first, LlmSettings):
+    if instructor is None and "diagnose" in steps and isinstance(first, LlmSettings):
         instructor = LlmInstructor(client_for(first), first.prompt)
-    if writer is None and isinstance(second, LlmSettings):
+    if writer is None and "write" in steps and isinstance(second, LlmSettings):
         prompt = second.prompt if config.writer else None  # an instructor's does not write
-        writer = LlmWriter(client_for(second), prompt)
+        kind = LlmWriter if "diagnose" in steps else LlmRewriter
+        writer = kind(client_for(second), prompt)
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,

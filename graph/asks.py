@@ -13,6 +13,7 @@ class Asked(Record):
     """One finished request to the writer."""
 
     diagnosis_id: str
+    """Or, where the way is blind to errors, the id of the `Picked` question."""
     count: int
     seed: int
     results: tuple[Draft | Unusable, ...]
@@ -38,7 +39,7 @@ class RememberingWriter:
         """See `Writer.draft`. What comes is in the journal before it is handed on."""
         new = []
         for ask in asks:
-            key = (ask.diagnosis.id, ask.count, ask.seed)
+            key = (ask.lesson.id, ask.count, ask.seed)
             if key in self.known:
                 yield ask, self.known[key]
             else:
@@ -46,11 +47,11 @@ class RememberingWriter:
         if not new:
             return
         for ask, results in self.writer.draft(new):
-            key = (ask.diagnosis.id, ask.count, ask.seed)
+            key = (ask.lesson.id, ask.count, ask.seed)
             self.known[key] = tuple(results)
             self.journal.add(
                 Asked(
-                    diagnosis_id=ask.diagnosis.id,
+                    diagnosis_id=ask.lesson.id,
                     count=ask.count,
                     seed=ask.seed,
                     results=self.known[key],

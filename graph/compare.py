@@ -205,6 +205,8 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
         for arm in dict.fromkeys(arms)
         if arm != "base"
     ]
+    for run_ahead in planned:
+        run_ahead.config.way.check(exams.practice)
     return Opened(folder, config, begun, exams, tokens, planned)
 
 
@@ -245,7 +247,7 @@ def planned_run(
 ) -> PlannedRun:
     """An arm's configuration: another seed, its share of the tokens a round, and no target, which
     would stop one arm sooner than another."""
-    rounds = config.stop.rounds
+    rounds = min(config.stop.rounds, WAYS[arm].rounds or config.stop.rounds)
     moved = (seed - 1) * SEED_STEP
     changed = config.model_copy(
         update={

@@ -26,6 +26,7 @@ from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.records import Record, TrainingSettings
 from errata.agents.student import StudentSettings
+from errata.agents.ways import WAYS, Way
 
 
 class Variations(Record):
@@ -109,10 +110,11 @@ class RunConfig(Record):
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the run's folder."""
-    strategy: Literal["le", "lec"] = "lec"
-    """Learning from Error, or Learning from Error by Contrast."""
+    strategy: Literal["sft", "augment", "sft+augment", "le", "lec", "le+lec"] = "lec"
+    """The way to learn (docs/ways.md): the practice questions' own solutions, new questions blind
+    to errors, or both; Learning from Error, Learning from Error by Contrast, or both."""
     seed: int = 0
-    """Of the writing; the exam and the training have their own."""
+    """Of the writing, and of what is picked blindly; the exam and the training have their own."""
     exam: OneOrMore = Field(min_length=1)
     """What is practised and sealed: one exam or several."""
     out_of_domain: OneOrMore = ()
@@ -130,6 +132,19 @@ class RunConfig(Record):
     review: bool = False
     """Pause before each training, so that a person can look at the examples."""
 
+    @field_validator("instructor")
+    @classmethod
+    def the_paper_needs_mistakes(
+        cls, instructor: InstructorSettings, others: ValidationInfo
+    ) -> InstructorSettings:
+        strategy = others.data.get("strategy", "lec")
+        paper = isinstance(instructor, LlmSettings) and instructor.preset == "paper"
+        if paper and "diagnose" not in WAYS[strategy].steps:
+            raise ValueError(
+                f"the preset analyses mistakes, and {strategy} looks at none; take it out"
+            )
+        return instructor
+
     @field_validator("examples")
     @classmethod
     def quotas_are_of_exams(
@@ -140,6 +155,11 @@ class RunConfig(Record):
         if names and unknown:
             raise ValueError(f"per_exam names {unknown[0]!r}, and the exams are {', '.join(names)}")
         return examples
+
+    @property
+    def way(self) -> Way:
+        """What `strategy` names."""
+        return WAYS[self.strategy]
 
     @field_validator("writer")
     @classmethod

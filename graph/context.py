@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from errata.agents.jsonl import read_records
-from errata.agents.records import Attempt, Example, ModelRef, Question
+from errata.agents.records import Attempt, Example, ModelRef, Question, Record
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 from errata.graph.watcher import Watcher
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -44,5 +47,10 @@ class Context:
         return [
             example
             for index in range(1, round_index)
-            for example in read_records(self.folder.round(index) / "examples.jsonl", Example)
+            for example in self.collected(index, "examples", Example)
         ]
+
+    def collected(self, round_index: int, name: str, of: type[R]) -> list[R]:
+        """The lines of one of a round's files; none where its way does not write it."""
+        path = self.folder.round(round_index) / f"{name}.jsonl"
+        return read_records(path, of) if path.exists() else []

@@ -85,8 +85,14 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
     Raises:
         ConfigError: The budget or the sums make no sense with these prices.
     """
+    steps = config.way.steps
     llms = {INSTRUCTOR: config.instructor, WRITER: config.writer or config.instructor}
-    settings = {name: t for name, t in llms.items() if isinstance(t, LlmSettings)}
+    asked = {"diagnose": INSTRUCTOR, "write": WRITER}
+    settings = {
+        name: llm
+        for step, name in asked.items()
+        if step in steps and isinstance(llm := llms[name], LlmSettings)
+    }
     prices = {name: llm.prices for name, llm in settings.items()}
     if config.budget.money is not None:
         for llm in settings.values():
@@ -96,7 +102,7 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
                     "give input and output under [instructor.prices] or [writer.prices] (0 for a "
                     "server of your own), or a budget in tokens"
                 )
-        if config.strategy == "lec" and config.contrast.embeddings != "words":
+        if "contrast" in steps and config.contrast.embeddings != "words":
             raise ConfigError(
                 f"the budget is in money and the prices of {config.contrast.embeddings} are not "
                 'known: take embeddings = "words" under [contrast], or a budget in tokens'

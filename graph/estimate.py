@@ -8,13 +8,12 @@ from statistics import fmean
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Prices, Usage, estimate
 from errata.agents.contrast_analyst import BLOCK
-from errata.agents.data_writer import LARGEST_ASK, Ask
+from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed, Lesson
 from errata.agents.embeddings import StoredEmbeddings
 from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
-from errata.agents.records import Attempt, Diagnosis, Mistake, Question, Solved
+from errata.agents.records import Attempt, Diagnosis, Mistake, Picked, Question, Solved
 from errata.agents.scores import tally
-from errata.agents.ways import WAYS
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
 from errata.graph.costs import CONTRAST, INSTRUCTOR, WRITER, Estimate, EstimateRow
@@ -30,10 +29,12 @@ def estimate_run(
 ) -> Estimate | None:
     """An estimate that takes every practice question to be missed in every round, and every
     example to be accepted at once; None where no LLM is asked."""
-    mistakes = sample_mistakes(config, practice)
-    rounds = config.stop.rounds
+    way = config.way
+    sample = practice[:: -(-len(practice) // SAMPLE)]
+    mistakes = mistakes_at(config, sample)
+    rounds = min(config.stop.rounds, way.rounds or config.stop.rounds)
     rows: list[EstimateRow] = []
-    if config.strategy == "lec" and isinstance(agents.embeddings, StoredEmbeddings):
+    if "contrast" in way.steps and isinstance(agents.embeddings, StoredEmbeddings):
         tokens = sum(estimate(question.prompt) for question in practice)  # each text once
         rows.append(
             EstimateRow(
@@ -47,10 +48,12 @@ def estimate_run(
         )
     if isinstance(agents.instructor, LlmInstructor) and isinstance(config.instructor, LlmSettings):
         prompts = [size(agents.instructor.messages(mistake)) for mistake in mistakes]
+        looks = len(mistakes) // len(sample)  # at each mistake
         reply = DIAGNOSIS_TOKENS
         if isinstance(agents.instructor, PaperInstructor):  # it writes in the same call
             reply += agents.instructor.count * EXAMPLE_TOKENS
-        rows.append(row(INSTRUCTOR, config.instructor, rounds * len(practice), prompts, reply))
+        calls = rounds * looks * len(practice)
+        rows.append(row(INSTRUCTOR, config.instructor, calls, prompts, reply))
     llm = config.writer or config.instructor
     if isinstance(agents.writer, LlmWriter) and isinstance(llm, LlmSettings):
         quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
@@ -58,9 +61,11 @@ def estimate_run(
         even = -(-quota // len(practice))
         most = max(1, min(LARGEST_ASK, quota))
         each = min(most, max(even, agents.writer.examples_per_ask))  # examples in a call
+        lessons: list[Lesson] = [Picked(id=question.id, question=question) for question in sample]
+        if "diagnose" in way.steps:
+            lessons = [Diagnosed(mistake, diagnosis_of(mistake)) for mistake in mistakes]
         prompts = [
-            size(agents.writer.messages([Ask(mistake, diagnosis_of(mistake), each, config.seed)]))
-            for mistake in mistakes
+            size(agents.writer.messages([Ask(lesson, each, config.seed)])) for lesson in lessons
         ]
         calls = rounds * -(-quota // each)
         rows.append(row(WRITER, llm, calls, prompts, each * EXAMPLE_TOKENS))
@@ -94,20 +99,20 @@ def size(messages: Sequence[tuple[str, str]]) -> int:
     return sum(estimate(text) for _, text in messages)
 
 
-def sample_mistakes(config: RunConfig, practice: Sequence[Question]) -> list[Mistake]:
-    """Practice questions from the whole exam, as if each were missed beside some that were not."""
-    chosen = practice[:: -(-len(practice) // SAMPLE)]
-    k = config.contrast.k if WAYS[config.strategy].contrasts else 0
-    near = [Solved(question=q, attempt=attempt_at(q), similarity=0) for q in chosen]
-    return [
-        Mistake(
-            id=question.id,
-            question=question,
-            attempt=attempt_at(question),
-            contrast=tuple((near[at:] + near[:at])[:k]),
-        )
-        for at, question in enumerate(chosen)
+def mistakes_at(config: RunConfig, questions: Sequence[Question]) -> list[Mistake]:
+    """What the instructor would see if each were missed beside some that were not."""
+    near = [Solved(question=q, attempt=attempt_at(q), similarity=0) for q in questions]
+    alone = [
+        Mistake(id=question.id, question=question, attempt=attempt_at(question))
+        for question in questions
     ]
+    if "contrast" not in config.way.steps:
+        return alone
+    beside = [
+        mistake.model_copy(update={"contrast": tuple((near[at:] + near[:at])[: config.contrast.k])})
+        for at, mistake in enumerate(alone)
+    ]
+    return config.way.shown(alone, beside)
 
 
 def attempt_at(question: Question) -> Attempt:

@@ -71,6 +71,7 @@ def served(node: Node, context: Context) -> Callable[[State], State]:
         folder, config = context.folder, context.config
         if not folder.exists:
             exams = load_exams(config.exam, config.out_of_domain)
+            config.way.check(exams.practice)
             folder.create(lambda scratch: write_start(scratch, config, exams, None))
         with folder.locked():
             update = cast(State, step(state))

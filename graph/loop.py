@@ -2,7 +2,8 @@
 
     examine → collect → contrast → diagnose → write → review → train → examine … → final_exam
 
-What each node does stands in `errata.graph.nodes`.
+What each node does stands in `errata.graph.nodes`. Which of contrast, diagnose and write there are
+is the way's to say (`errata.agents.ways`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
-from errata.agents.ways import WAYS
 from errata.graph import nodes
 from errata.graph.context import Context
 from errata.graph.run_folder import StepTime
@@ -32,18 +33,10 @@ def build_graph(
         bound: Binds each node to the run; `recorded`, when not said.
     """
     bound = bound or recorded
-    way = WAYS[context.config.strategy]
+    steps = {"contrast": nodes.contrast, "diagnose": nodes.diagnose, "write": nodes.write}
+    learning = [nodes.collect, *(steps[step] for step in context.config.way.steps)]
     graph = StateGraph(State)
-    for node in (
-        nodes.examine,
-        nodes.collect,
-        nodes.contrast,
-        nodes.diagnose,
-        nodes.write,
-        nodes.review,
-        nodes.train,
-        nodes.final_exam,
-    ):
+    for node in (nodes.examine, *learning, nodes.review, nodes.train, nodes.final_exam):
         graph.add_node(node.__name__, bound(node, context))
 
     graph.add_edge(START, "examine")
@@ -52,15 +45,10 @@ def build_graph(
         lambda state: "stop" if state["status"] else "go on",
         {"stop": "final_exam", "go on": "collect"},
     )
+    for node, following in pairwise(learning):
+        graph.add_edge(node.__name__, following.__name__)
     graph.add_conditional_edges(
-        "collect",
-        lambda state: "lec" if way.contrasts else "le",
-        {"lec": "contrast", "le": "diagnose"},
-    )
-    graph.add_edge("contrast", "diagnose")
-    graph.add_edge("diagnose", "write")
-    graph.add_conditional_edges(
-        "write",
+        learning[-1].__name__,
         lambda state: "nothing to learn" if state["status"] else "examples",
         {"examples": "review", "nothing to learn": "final_exam"},
     )

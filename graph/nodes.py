@@ -9,13 +9,14 @@ from pathlib import Path
 
 from langgraph.types import interrupt
 
-from errata.agents.checks import Checker
+from errata.agents.checks import TOO_NEAR, Checker
 from errata.agents.contrast_analyst import contrast_mistakes
-from errata.agents.data_writer import Lesson, write_for_exams
+from errata.agents.data_writer import Diagnosed, Lesson, write_for_exams
 from errata.agents.errors import BudgetSpent, ErrataError, ExamError
 from errata.agents.examiner import NotCounted
 from errata.agents.examiner import examine as examine_student
 from errata.agents.exams import HeldOut
+from errata.agents.exams.layouts import stem
 from errata.agents.jsonl import Journal, read_records, write_record, write_records
 from errata.agents.promotion import judge
 from errata.agents.records import (
@@ -25,6 +26,7 @@ from errata.agents.records import (
     DiagnosisLine,
     Example,
     Mistake,
+    Picked,
     Question,
     Refusal,
     RefusalLine,
@@ -32,7 +34,6 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy, tally
 from errata.agents.trainer import TrainingJob
-from errata.agents.ways import WAYS
 from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context
 from errata.graph.run_folder import NotCountedQuestion
@@ -57,8 +58,11 @@ def examine(state: State, context: Context) -> State:
         broken=promotion.broken,
     )
     status: Status | None = None
+    way = context.config.way
     if is_budget_spent(index, context):
         status = "budget spent"
+    elif way.rounds is not None and index >= way.rounds:
+        status = "nothing new to learn"
     elif index >= context.config.stop.rounds:
         status = "round budget spent"
     if not promotion.promoted:
@@ -66,39 +70,59 @@ def examine(state: State, context: Context) -> State:
     practice = exam_of_round(index, "practice", context)
     if dev.accuracy >= context.config.stop.target_accuracy:
         status = "target reached"
-    elif practice.accuracy == 1 and status is None:
+    elif practice.accuracy == 1 and status is None and "diagnose" in way.steps:
         status = "no mistakes left"
     return {"round": index, "best_round": index, "status": status}
 
 
 def collect(state: State, context: Context) -> State:
-    """The best model's mistakes on practice questions open the next round."""
+    """What the way learns from opens the next round: mistakes, picked questions, solutions."""
     index = state["round"] + 1
-    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
-    mistakes = [
-        Mistake(id=f"m{index:02d}-{question.id}", question=question, attempt=attempts[question.id])
-        for question in context.questions("practice")
-        if not attempts[question.id].correct
+    folder = context.folder.round(index)
+    way = context.config.way
+    found = way.collect(practised(state, context), index, context.config.seed)
+    if found.mistakes is not None:
+        write_records(folder / "mistakes.jsonl", found.mistakes)
+        context.trace.tell("examiner", "mistakes collected", mistakes=len(found.mistakes))
+    if found.picked is not None:
+        write_records(folder / "picked.jsonl", found.picked)
+        context.trace.tell("examiner", "questions picked", picked=len(found.picked))
+        context.watcher.say(
+            f"round {index}: {len(found.picked)} practice questions in a random order, blind to "
+            "errors"
+        )
+    if found.solutions is None:
+        return {"round": index}
+    held_out = held_out_questions(context)
+    near = {s.question_id for s in found.solutions if held_out.nearest(stem(s)) is not None}
+    solutions = [s for s in found.solutions if s.question_id not in near]
+    left_out = [
+        *found.left_out,
+        *(Unusable(source_id=id, reason=TOO_NEAR) for id in sorted(near)),
     ]
-    write_records(context.folder.round(index) / "mistakes.jsonl", mistakes)
-    context.trace.tell("examiner", "mistakes collected", mistakes=len(mistakes))
-    return {"round": index}
+    write_records(folder / "solutions.jsonl", solutions)
+    write_records(folder / "left-out.jsonl", left_out)
+    reasons = tally(one.reason for one in left_out)
+    context.trace.tell(
+        "examiner", "solutions collected", solutions=len(solutions), left_out=reasons
+    )
+    says = "".join(f", {count} left out: {reason}" for reason, count in reasons.items())
+    context.watcher.say(f"round {index}: {len(solutions)} solutions of practice questions{says}")
+    if way.steps:
+        return {"round": index}
+    status: Status | None = None if solutions else "no examples accepted"
+    return {"round": index, "examples": len(solutions), "status": status}
 
 
 def contrast(state: State, context: Context) -> State:
     """Each mistake beside the nearest correct answers."""
     folder = context.folder.round(state["round"])
-    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
-    solved = [
-        (question, attempts[question.id])
-        for question in context.questions("practice")
-        if attempts[question.id].correct
-    ]
+    solved = [(question, a) for question, a in practised(state, context) if a.correct]
     mistakes = read_records(folder / "mistakes.jsonl", Mistake)
     contrasted = contrast_mistakes(
         mistakes, solved, context.agents.embeddings, context.config.contrast.k
     )
-    write_records(folder / "contrasts.jsonl", contrasted)
+    write_records(folder / "contrasts.jsonl", context.config.way.shown(mistakes, contrasted))
     context.trace.tell(
         "contrast analyst", "contrasts found", mistakes=len(mistakes), solved=len(solved)
     )
@@ -135,14 +159,17 @@ def diagnose(state: State, context: Context) -> State:
         unusable=len(results) - len(diagnoses),
         causes=tally(diagnosis.cause for diagnosis in diagnoses),
     )
-    context.watcher.say(f"{title}: {len(diagnoses)} of {len(mistakes)} mistakes named")
+    named = {diagnosis.question_id for diagnosis in diagnoses}  # some ways look at each twice
+    every = {mistake.question.id for mistake in mistakes}
+    context.watcher.say(f"{title}: {len(named)} of {len(every)} mistakes named")
     return {}
 
 
 def write(state: State, context: Context) -> State:
-    """New examples for each diagnosis, checked."""
+    """New examples from each lesson, checked."""
     index = state["round"]
     count = len(write_examples(index, context))
+    count += len(context.collected(index, "solutions", Example))
     status: Status | None = None
     if not count:
         status = "budget spent" if is_budget_spent(index, context) else "no examples accepted"
@@ -153,12 +180,14 @@ def review(state: State, context: Context) -> State:
     """A person may look at the examples first (`review = true`)."""
     if not context.config.review:
         return {}
+    folder = context.folder.round(state["round"])
+    files = [folder / f"{name}.jsonl" for name in ("solutions", "examples")]
     answer = interrupt(
         {
             "question": "Train on these examples? Resume with true or false.",
             "round": state["round"],
             "examples": state["examples"],
-            "file": str(context.folder.round(state["round"]) / "examples.jsonl"),
+            "file": " and ".join(str(file) for file in files if file.exists()),
         }
     )
     return {} if answer else {"status": "rejected"}
@@ -171,9 +200,10 @@ def train(state: State, context: Context) -> State:
     if (folder / "trained.json").exists():
         return {}
     settings = context.config.training
-    fresh = read_records(folder / "examples.jsonl", Example)
-    rows = WAYS[context.config.strategy].rows(
-        fresh, context.examples_before(index), settings, index
+    solutions = context.collected(index, "solutions", Example)
+    fresh = context.collected(index, "examples", Example)
+    rows = context.config.way.rows(
+        solutions, fresh, context.examples_before(index), settings, index
     )
     write_records(folder / "training.jsonl", rows)
     title = f"round {index}: training on {len(rows)} examples"
@@ -198,8 +228,9 @@ def train(state: State, context: Context) -> State:
     context.trace.tell(
         "trainer",
         "trained",
+        solutions=len(solutions),
         fresh=len(fresh),
-        replayed=len(rows) - len(fresh),
+        replayed=len(rows) - len(fresh) - len(solutions),
         tokens=trained.tokens,
         skipped=trained.skipped,
         loss=trained.loss,
@@ -291,10 +322,25 @@ class BadTests(NotCounted):
         )
 
 
+def practised(state: State, context: Context) -> list[tuple[Question, Attempt]]:
+    """The practice questions, each with the best model's answer."""
+    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
+    return [(question, attempts[question.id]) for question in context.questions("practice")]
+
+
+def held_out_questions(context: Context) -> HeldOut:
+    """What nothing may be learnt from."""
+    return HeldOut(
+        question
+        for name in ("dev", "test", "out-of-domain")
+        for question in context.questions(name)
+    )
+
+
 def shown_mistakes(index: int, context: Context) -> list[Mistake]:
     """What the instructor sees: the mistakes, with their contrast where the way asks for it."""
-    name = "contrasts" if WAYS[context.config.strategy].contrasts else "mistakes"
-    return read_records(context.folder.round(index) / f"{name}.jsonl", Mistake)
+    name = "contrasts" if "contrast" in context.config.way.steps else "mistakes"
+    return context.collected(index, name, Mistake)
 
 
 def write_examples(index: int, context: Context) -> list[Example]:
@@ -304,16 +350,11 @@ def write_examples(index: int, context: Context) -> list[Example]:
         return read_records(folder / "examples.jsonl", Example)
     lessons = lessons_of(index, context)
     checker = Checker(
-        HeldOut(
-            question
-            for name in ("dev", "test", "out-of-domain")
-            for question in context.questions(name)
-        ),
+        held_out_questions(context),
         [*context.questions("practice"), *context.examples_before(index)],
     )
-    quotas = context.config.examples.quotas(
-        tally(mistake.question.exam or "" for mistake, _ in lessons)
-    )
+    exam_of = {lesson.question.id: lesson.question.exam or "" for lesson in lessons}
+    quotas = context.config.examples.quotas(tally(exam_of.values()))
     quota = sum(quotas.values())
     title = f"round {index}: writing examples"
     examples: list[Example] = []
@@ -322,8 +363,9 @@ def write_examples(index: int, context: Context) -> list[Example]:
     with Journal(folder / "asks.jsonl", Asked) as journal:
         writer = RememberingWriter(context.agents.writer, journal)
         try:
+            parts = context.config.way.parts(lessons)
             for result in write_for_exams(
-                lessons, writer, checker, quotas, index, context.config.seed
+                parts, writer, checker, quotas, index, context.config.seed
             ):
                 if isinstance(result, Example):
                     examples.append(result)
@@ -348,13 +390,17 @@ def write_examples(index: int, context: Context) -> list[Example]:
 
 
 def lessons_of(index: int, context: Context) -> list[Lesson]:
-    """Mistakes with their diagnoses, in the order of the mistakes and not of the replies."""
+    """Picked questions in their order; mistakes with their diagnoses, in the order of the mistakes
+    and not of the replies."""
     mistakes = {mistake.id: mistake for mistake in shown_mistakes(index, context)}
-    lines = read_records(context.folder.round(index) / "diagnoses.jsonl", DiagnosisLine)
+    lines = context.collected(index, "diagnoses", DiagnosisLine)
     named = {
         line.result.mistake_id: line.result for line in lines if isinstance(line.result, Diagnosis)
     }
-    return [(mistake, named[id]) for id, mistake in mistakes.items() if id in named]
+    return [
+        *context.collected(index, "picked", Picked),
+        *(Diagnosed(mistake, named[id]) for id, mistake in mistakes.items() if id in named),
+    ]
 
 
 def cut_off_by_budget(source_id: str) -> Unusable:
@@ -363,13 +409,10 @@ def cut_off_by_budget(source_id: str) -> Unusable:
 
 def is_budget_spent(index: int, context: Context) -> bool:
     """Whether the round was cut short by the budget. Read from its records: a kill keeps it."""
-    folder = context.folder.round(index)
-    lines: list[DiagnosisLine | RefusalLine] = []
-    if (folder / "diagnoses.jsonl").exists():
-        lines += read_records(folder / "diagnoses.jsonl", DiagnosisLine)
-    if (folder / "refusals.jsonl").exists():
-        lines += read_records(folder / "refusals.jsonl", RefusalLine)
-    return any(isinstance(line.result, Unusable) and line.result.budget_spent for line in lines)
+    diagnoses = context.collected(index, "diagnoses", DiagnosisLine)
+    refusals = context.collected(index, "refusals", RefusalLine)
+    results = [*(line.result for line in diagnoses), *(line.result for line in refusals)]
+    return any(isinstance(result, Unusable) and result.budget_spent for result in results)
 
 
 def mistake_of(result: Diagnosis | Unusable) -> str:

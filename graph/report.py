@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 
 from errata.agents.jsonl import read_record, read_records, write_record
@@ -46,8 +47,14 @@ class RoundReport(Record):
     dev: Accuracy | None
     """None where the round ended before a candidate was examined."""
     promoted: bool
-    mistakes: int
-    """Practice mistakes that the round began with."""
+    mistakes: int | None
+    """Practice mistakes that the round began with; None where its way looks at none."""
+    picked: int | None
+    """Practice questions that were to be written from, blind to errors; None as above."""
+    solutions: int | None
+    """Practice questions whose own solutions were trained on; None as above."""
+    left_out: Mapping[str, int]
+    """Practice questions that gave no solution to train on, by reason."""
     causes: Mapping[str, int]
     """Diagnoses by cause."""
     examples: Written
@@ -127,7 +134,7 @@ class Report(Record):
     name: str
     status: str
     """Why the run stopped: `target reached`, `round budget spent`, `budget spent` (tokens or
-    money), `no mistakes left`, `no examples accepted` or `rejected`."""
+    money), `no mistakes left`, `nothing new to learn`, `no examples accepted` or `rejected`."""
     strategy: str
     target_accuracy: float
     """On dev; where it is reached, the run stops."""
@@ -247,9 +254,9 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
     examples: list[Example] = []
     refusals: list[RefusalLine] = []
     causes: dict[str, int] = {}
-    mistakes = 0
-    if (here / "mistakes.jsonl").exists():
-        mistakes = (here / "mistakes.jsonl").read_bytes().count(b"\n")
+    left_out: dict[str, int] = {}
+    if (here / "left-out.jsonl").exists():
+        left_out = tally(one.reason for one in read_records(here / "left-out.jsonl", Unusable))
     if (here / "diagnoses.jsonl").exists():
         lines = read_records(here / "diagnoses.jsonl", DiagnosisLine)
         causes = tally(getattr(line.result, "cause", "(not diagnosed)") for line in lines)
@@ -261,7 +268,10 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
         index=index,
         dev=dev,
         promoted=promoted,
-        mistakes=mistakes,
+        mistakes=lines_of(here / "mistakes.jsonl"),
+        picked=lines_of(here / "picked.jsonl"),
+        solutions=lines_of(here / "solutions.jsonl"),
+        left_out=left_out,
         causes=causes,
         examples=Written(
             written=len(examples) + sum(isinstance(r, Refusal) for r in results),
@@ -271,6 +281,11 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
         ),
         seconds={step: round(taken, 2) for step, taken in seconds.items()},
     )
+
+
+def lines_of(path: Path) -> int | None:
+    """None where there is no such file."""
+    return path.read_bytes().count(b"\n") if path.exists() else None
 
 
 def write_report(report: Report, folder: RunFolder) -> None:

@@ -81,6 +81,7 @@ def run(
         exams = load_exams(config.exam, config.out_of_domain, skipped)
     else:
         exams = exams_in(shared)
+    config.way.check(exams.practice)
     if student is None:
         check_model(config.student.model_ref)
     trace = Trace(folder.path / "trace.jsonl")
@@ -186,7 +187,7 @@ def drive(context: Context, approve: bool | None) -> Report:
         given: Any = {"round": 0} if not before.values else None
         if before.interrupts:
             if approve is None:
-                raise pending(folder, before.values["round"])
+                raise pending(folder, before.interrupts[0].value["file"])
             given = Command(resume=approve)
         # A kill between a node's writes and the next checkpoint leaves its task and no next node.
         if given is not None or before.tasks:
@@ -197,7 +198,7 @@ def drive(context: Context, approve: bool | None) -> Report:
                 context.agents.unload()
         after = graph.get_state(thread)
         if after.interrupts:
-            raise pending(folder, after.values["round"])
+            raise pending(folder, after.interrupts[0].value["file"])
         report = build_report(folder, context.config, cast(State, after.values))
     write_report(report, folder)
     return report
@@ -226,9 +227,8 @@ def open_checkpoints(context: Context) -> sqlite3.Connection:
     return sqlite3.connect(path, check_same_thread=False)
 
 
-def pending(folder: RunFolder, round_index: int) -> ReviewPending:
+def pending(folder: RunFolder, files: str) -> ReviewPending:
     return ReviewPending(
-        f"the run {folder.name} waits for your review: read "
-        f"{folder.round(round_index)}/examples.jsonl, then "
+        f"the run {folder.name} waits for your review: read {files}, then "
         f"`errata resume {folder.name} --approve` or `errata resume {folder.name} --reject`"
     )

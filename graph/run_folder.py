@@ -5,7 +5,8 @@
       manifest.jsonl    the SHA-256 of every finished file
       exam/             practice, dev, test, out-of-domain (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
-      round-01/         mistakes, contrasts, diagnoses, asks, examples, refusals, training (.jsonl),
+      round-01/         mistakes, contrasts, diagnoses, picked, solutions, left-out (.jsonl), as its
+                        way needs them; asks, examples, refusals, training (.jsonl),
                         adapter/, trained.json, then the candidate's dev.jsonl, promotion.json and
                         practice.jsonl
       final/            the sealed exams: test-base.jsonl, test-best.jsonl, out-of-domain-…

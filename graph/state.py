@@ -9,6 +9,7 @@ Status = Literal[
     "round budget spent",
     "budget spent",
     "no mistakes left",
+    "nothing new to learn",
     "no examples accepted",
     "rejected",
 ]
@@ -22,6 +23,6 @@ class State(TypedDict, total=False):
     best_round: int
     """Of the best model so far."""
     examples: int
-    """Accepted in this round."""
+    """New ones to train on in this round."""
     status: Status | None
     """Why the loop stopped; None while it goes on."""

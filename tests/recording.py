@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from errata.agents.data_writer import Ask
+from errata.agents.errors import StepFailed
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import (
@@ -73,6 +74,8 @@ class RecordingTrainer:
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         self.jobs.append(job)
         self.rows.append(read_records(job.examples, Example))
+        if not self.rows[-1]:  # as the real one
+            raise StepFailed(f"no example of {job.examples} is as short as training.max_tokens")
         self.loaded.append(self.student.loaded)
         self.asked.append(len(self.student.asked))
         on_step(1, 2, 0.5)
@@ -117,7 +120,8 @@ class RecordingWriter:
 
 
 def variations(ask: Ask) -> Sequence[Draft | Unusable]:
-    return VariationsWriter().draft_one(ask.mistake, ask.diagnosis, ask.count, ask.seed)
+    [(_, results)] = VariationsWriter().draft([ask])
+    return results
 
 
 class Sums:
@@ -132,7 +136,7 @@ class Sums:
     def next(self, ask: Ask) -> Draft:
         self.n += 1
         return Draft(
-            diagnosis_id=ask.diagnosis.id,
+            diagnosis_id=ask.lesson.id,
             prompt=f"What is {self.n} + 1?",
             completion=f"{self.n} + 1 = {self.n + 1}\n#### {self.n + 1}",
             target=str(self.n + 1),

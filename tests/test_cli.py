@@ -82,7 +82,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         (GOOD + "[training]\nrnak = 8", "unknown key 'training.rnak'; did you mean 'rank'?"),
         (GOOD + "[training]\nrank = 0", "'training.rank' is wrong: input should be greater"),
         (GOOD + "[training]\nepochs = 'two'", "'training.epochs' is wrong: input should be a"),
-        ("strategy = 'lee'\n" + GOOD, "'strategy' is wrong: input should be 'le' or 'lec'"),
+        ("strategy = 'lee'\n" + GOOD, "'strategy' is wrong: input should be 'sft'"),
         ("name = '../x'\n" + GOOD, "'name' is wrong"),
         ("[exam]\npractice = 'a.jsonl'\ndev = 'a.jsonl'\ntest = 'a.jsonl'", "a.jsonl cannot be"),
         (GOOD + "[student]\nmodel = './nothing'", "./nothing is no model folder"),

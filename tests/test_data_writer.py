@@ -12,6 +12,7 @@ from errata.agents.data_writer import (
     LARGEST_ASK,
     TRIES,
     Ask,
+    Diagnosed,
     spread,
     write_examples,
     write_for_exams,
@@ -35,7 +36,7 @@ PRACTICE = "Ben had 7 dogs and lost 3. How many dogs has he?"
 PRACTISED = [Question(id="practice-1", prompt=PRACTICE, target="4")]
 
 
-def lesson(name: str, cause: str) -> tuple[Mistake, Diagnosis]:
+def lesson(name: str, cause: str) -> Diagnosed:
     question = Question(id=f"q-{name}", prompt=f"{name}?", target="1")
     attempt = Attempt(
         id=f"{name}@x",
@@ -57,7 +58,7 @@ def lesson(name: str, cause: str) -> tuple[Mistake, Diagnosis]:
         missing_skill="s",
         advice="a",
     )
-    return mistake, diagnosis
+    return Diagnosed(mistake, diagnosis)
 
 
 def draft(prompt: str, completion: str, target: str, diagnosis_id: str = "d") -> Draft:
@@ -113,9 +114,9 @@ class Counting:
             yield ask, self.write(ask)
 
     def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
-        self.asked[ask.diagnosis.id] += ask.count
-        if ask.diagnosis.cause == self.dry:
-            return [Unusable(source_id=ask.diagnosis.id, reason="cannot")]
+        self.asked[ask.lesson.id] += ask.count
+        if ask.lesson.cause == self.dry:
+            return [Unusable(source_id=ask.lesson.id, reason="cannot")]
         drafts = []
         for _ in range(ask.count):
             self.n += 1
@@ -125,9 +126,7 @@ class Counting:
         return drafts
 
 
-def accepted(
-    lessons: list[tuple[Mistake, Diagnosis]], writer: Counting, quota: int
-) -> Counter[str]:
+def accepted(lessons: list[Diagnosed], writer: Counting, quota: int) -> Counter[str]:
     results = write_examples(lessons, writer, Checker(HeldOut([]), []), quota, 1, 0)
     return Counter(result.cause for result in results if isinstance(result, Example))
 
@@ -237,7 +236,7 @@ class Slow(Counting):
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         for ask in asks:
             sums = [result for result in self.write(ask) if isinstance(result, Draft)]
-            lost = Unusable(source_id=ask.diagnosis.id, reason="cannot")
+            lost = Unusable(source_id=ask.lesson.id, reason="cannot")
             yield ask, [*sums[:1], lost]
 
 
@@ -250,7 +249,7 @@ def test_a_cause_that_brings_a_little_in_each_turn_is_asked_until_the_quota_is_f
 def test_a_cause_that_brings_nothing_is_asked_as_often_as_is_said() -> None:
     class Liar(Counting):
         def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
-            self.asked[ask.diagnosis.id] += 1
+            self.asked[ask.lesson.id] += 1
             return [draft("x?", "1 + 1 = 3\n#### 3", "3")]
 
     writer = Liar()
@@ -262,7 +261,7 @@ def test_an_example_keeps_what_its_draft_and_its_diagnosis_say() -> None:
     class Texts(Counting):
         def write(self, ask: Ask) -> Sequence[Draft | Unusable]:
             answer = TextAnswer()
-            given = draft("Which?", "The answer is ash.", "ash", ask.diagnosis.id)
+            given = draft("Which?", "The answer is ash.", "ash", ask.lesson.id)
             return [given.model_copy(update={"answer": answer})]
 
     checker = Checker(HeldOut([]), [])
@@ -328,11 +327,12 @@ def test_shares_go_by_the_largest_remainders_the_frequent_first(
 def test_each_exam_has_its_own_lessons_and_its_own_quota() -> None:
     lessons = []
     for name, exam in (("a", "x"), ("b", "y"), ("c", None)):
-        mistake, diagnosis = lesson(name, name)
-        question = mistake.question.model_copy(update={"exam": exam})
-        lessons.append((mistake.model_copy(update={"question": question}), diagnosis))
+        made = lesson(name, name)
+        question = made.question.model_copy(update={"exam": exam})
+        mistake = made.mistake.model_copy(update={"question": question})
+        lessons.append(Diagnosed(mistake, made.diagnosis))
     quotas = {"y": 3, "x": 2, "": 1}
-    results = write_for_exams(lessons, Counting(), Checker(HeldOut([]), []), quotas, 1, 0)
+    results = write_for_exams([lessons], Counting(), Checker(HeldOut([]), []), quotas, 1, 0)
     causes = [result.cause for result in results if isinstance(result, Example)]
     assert causes == ["b", "b", "b", "a", "a", "c"]
 

@@ -149,14 +149,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, dict[
 
 
 def test_every_file_of_a_run_is_described_and_holds_what_its_page_says(
-    finished: tuple[RunFolder, dict[str, Any]],
+    finished: tuple[RunFolder, dict[str, Any]], tmp_path: Path
 ) -> None:
     folder, _ = finished
+    blind = config(strategy="sft+augment")
+    agents = table_agents(load_exams(blind.exam).practice, [ALL[:8], ALL[:12]], ALL[:3])
+    run(blind, tmp_path, **agents, cache=False)
     page = (ROOT / "docs" / "run-folder.md").read_text()
     # The first two need an LLM, the third an exam that is at fault.
     unseen = set(generate.RECORDS) - {"estimate.json", "costs.jsonl", "not-counted.jsonl"}
-    for path in folder.path.rglob("*"):
-        name = path.relative_to(folder.path).as_posix()
+    for path in [*folder.path.rglob("*"), *(tmp_path / "t").rglob("*")]:
+        whole = folder.path if folder.path in path.parents else tmp_path / "t"
+        name = path.relative_to(whole).as_posix()
         if path.is_dir() or "/adapter/" in name:
             continue
         patterns = [pattern for pattern in generate.RECORDS if fnmatch(name, pattern)]

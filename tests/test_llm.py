@@ -20,7 +20,7 @@ from errata.agents import llm
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
 from errata.agents.chat_models.ledger import Entry, Ledger, Prices
 from errata.agents.checks import Checker, wrong
-from errata.agents.data_writer import Ask
+from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.errors import InstructorError
 from errata.agents.exams import HeldOut
 from errata.agents.exams.layouts import choice_prompt
@@ -138,7 +138,7 @@ def drafted(*replies: Reply, count: int = 2) -> tuple[list[Draft | Unusable], li
     calls: list[LlmCall] = []
     with OpenAIServer(script(*replies)) as server:
         [(_, drafts)] = LlmWriter(client_for(server, calls.append)).draft(
-            [Ask(mistake(), diagnosis(), count, seed=0)]
+            [Ask(Diagnosed(mistake(), diagnosis()), count, seed=0)]
         )
     return list(drafts), calls
 
@@ -397,7 +397,7 @@ def test_a_dead_server_is_named_with_its_url() -> None:
         with pytest.raises(InstructorError, match=f"at {url}.* cannot be reached: start the"):
             list(instructor.diagnose([mistake()]))
         with pytest.raises(InstructorError, match="cannot be reached"):
-            list(LlmWriter(client).draft([Ask(mistake(), diagnosis(), 1, seed=0)]))
+            list(LlmWriter(client).draft([Ask(Diagnosed(mistake(), diagnosis()), 1, seed=0)]))
     assert [call.error is not None for call in calls] == [True, True]
 
 
@@ -548,7 +548,7 @@ def test_drafts_that_cannot_be_read_are_asked_for_again_and_then_are_data(
 def writer_prompt(seed: int = 0, count: int = 3, **changes: str) -> str:
     with OpenAIServer(script(GOOD)) as server:
         writer = LlmWriter(client_for(server))
-        return writer.messages([Ask(mistake(), diagnosis(**changes), count, seed)])[1][1]
+        return writer.messages([Ask(Diagnosed(mistake(), diagnosis(**changes)), count, seed)])[1][1]
 
 
 def test_the_writer_sees_question_solution_diagnosis_and_count_but_not_the_response() -> None:
@@ -564,14 +564,18 @@ def test_mistakes_of_one_cause_share_a_call_as_far_as_a_reply_holds() -> None:
     """Five asks of 4: two calls of 8 for one cause, one of 4 for the other."""
     causes = ["a: b", "c: d", "a: b", "a: b", "a: b"]
     asks = [
-        Ask(mistake(at), diagnosis(id=f"d-{at}", mistake_id=f"m-{at}", cause=cause), 4, seed=0)
+        Ask(
+            Diagnosed(mistake(at), diagnosis(id=f"d-{at}", mistake_id=f"m-{at}", cause=cause)),
+            4,
+            seed=0,
+        )
         for at, cause in enumerate(causes)
     ]
     reply = json.dumps({"examples": [EXAMPLE | {"prompt": f"Exercise {n}?"} for n in range(8)]})
     calls: list[LlmCall] = []
     with OpenAIServer(script(reply)) as server:
         brought = {
-            ask.diagnosis.id: [draft.prompt for draft in drafts if isinstance(draft, Draft)]
+            ask.lesson.id: [draft.prompt for draft in drafts if isinstance(draft, Draft)]
             for ask, drafts in LlmWriter(client_for(server, calls.append)).draft(asks)
         }
     assert sorted(call.source_id for call in calls) == ["d-0 d-2", "d-1", "d-3 d-4"]
@@ -726,8 +730,8 @@ def drafted_for(asked: Question, reply: dict[str, Any]) -> tuple[Draft | Unusabl
     """The draft that a reply becomes, and the system prompt that asked for it."""
     sent = json.dumps({"examples": [reply]})
     with OpenAIServer(script(sent)) as server:
-        writer = LlmWriter(client_for(server))
-        [(_, [draft])] = writer.draft([Ask(mistake(question=asked), diagnosis(), 1, seed=0)])
+        missed = Diagnosed(mistake(question=asked), diagnosis())
+        [(_, [draft])] = LlmWriter(client_for(server)).draft([Ask(missed, 1, seed=0)])
     return draft, server.requests[0].body["messages"][0]["content"]
 
 
@@ -775,7 +779,7 @@ def test_a_reply_that_is_no_python_is_asked_for_again() -> None:
     bad = json.dumps({"examples": [PROGRAM | {"completion": "def half(n) return"}]})
     good = json.dumps({"examples": [PROGRAM]})
     with OpenAIServer(script(bad, good)) as server:
-        writer = LlmWriter(client_for(server))
-        [(_, [draft])] = writer.draft([Ask(mistake(question=CODE), diagnosis(), 1, seed=0)])
+        missed = Diagnosed(mistake(question=CODE), diagnosis())
+        [(_, [draft])] = LlmWriter(client_for(server)).draft([Ask(missed, 1, seed=0)])
     assert isinstance(draft, Draft)
     assert "must be Python" in server.requests[1].body["messages"][-1]["content"]

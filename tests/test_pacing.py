@@ -18,7 +18,7 @@ from errata.agents.chat_models.cache import ReplyCache
 from errata.agents.chat_models.client import ChatClient, split_thinking
 from errata.agents.chat_models.ledger import Budget, Ledger
 from errata.agents.chat_models.pacing import Pacing, RateLimit, RetriesExhaustedError
-from errata.agents.data_writer import Ask
+from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.errors import BudgetSpent, InstructorError
 from errata.agents.llm import LlmInstructor, LlmWriter
 from errata.agents.records import Diagnosis, LlmCall, Unusable
@@ -359,8 +359,6 @@ def test_asks_go_out_together() -> None:
     )
     with OpenAIServer(lambda request: slow) as server:
         writer = LlmWriter(client_for(server, concurrency=6))
-        asks = [Ask(mistake(n), diagnosis(id=f"d-{n}"), 8, 0) for n in range(1, 13)]
-        assert {ask.diagnosis.id for ask, _ in writer.draft(asks)} == {
-            f"d-{n}" for n in range(1, 13)
-        }
+        asks = [Ask(Diagnosed(mistake(n), diagnosis(id=f"d-{n}")), 8, 0) for n in range(1, 13)]
+        assert {ask.lesson.id for ask, _ in writer.draft(asks)} == {f"d-{n}" for n in range(1, 13)}
     assert server.most_under_way == 6

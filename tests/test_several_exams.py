@@ -126,7 +126,7 @@ class Copier:
                 ask,
                 [
                     Draft(
-                        diagnosis_id=ask.diagnosis.id,
+                        diagnosis_id=ask.lesson.id,
                         prompt=question.prompt,
                         completion=question.solution or "",
                         target=question.target,

@@ -6,9 +6,9 @@ One definition for both sides, parsed where it comes in. Nothing here imports to
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 Precision = Literal["auto", "bfloat16", "float32"]
 """Number format of the weights; `auto` asks the hardware."""
@@ -84,8 +84,11 @@ class LoraSettings(Record):
     """Names of the layers that get an adapter, or `all-linear`."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """Of AdamW, at its highest."""
-    epochs: float = Field(default=2, gt=0)
+    epochs: float | None = Field(default=2, gt=0)
     """How often each example is trained on."""
+    tokens: int | None = Field(default=None, ge=1)
+    """In place of `epochs`: train on so many tokens, prompts and completions together, however many
+    examples there are. In a run that is for each round."""
     batch: int = Field(default=8, ge=1)
     """Examples in memory at once, on each GPU."""
     accumulate: int = Field(default=1, ge=1)
@@ -102,6 +105,22 @@ class LoraSettings(Record):
     """Of the new weights and the order of the examples; in a run each round adds its index."""
     precision: Precision = "auto"
     """Number format of the weights; `auto` asks the hardware."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def epochs_or_tokens(cls, given: Any) -> Any:
+        """`epochs` has its default only where `tokens` is not said."""
+        if isinstance(given, dict) and given.get("tokens") is not None:
+            if given.get("epochs") is not None:
+                raise ValueError("epochs and tokens both say how long to train; take one out")
+            return given | {"epochs": None}
+        return given
+
+    @model_validator(mode="after")
+    def one_of_them_is_said(self) -> LoraSettings:
+        if self.epochs is None and self.tokens is None:
+            raise ValueError("neither epochs nor tokens says how long to train; give one")
+        return self
 
 
 class TrainingJob(Record):
@@ -143,6 +162,8 @@ class FinishedTraining(Record):
     examples_sha256: str
     tokens: int
     """Tokens seen, all epochs together."""
+    epochs: float
+    """How often each example was seen, on average over their tokens."""
     skipped: int
     """Examples left out as longer than `max_tokens`."""
     loss: float

@@ -11,8 +11,10 @@ step's examples (DDP); errata itself starts one.
 from __future__ import annotations
 
 import math
+import random
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +56,19 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     if processes.is_main_process:
         shutil.rmtree(scratch, ignore_errors=True)
     processes.wait_for_everyone()
+    rows = Dataset.from_list(made.rows)
+    sizes = [len(row["input_ids"]) for row in made.rows]
+    order = None
+    if settings.tokens is not None:
+        order = order_for(settings.tokens, sizes, settings.seed)
     model = trainable(job.start, settings, choose_dtype(settings.precision))
     progress = Progress(wire)
     trainer = (SFTTrainer if torch.cuda.is_available() else AnswersOnlyTrainer)(
         model=model,
         args=training_arguments(
-            settings, len(made.rows), processes.num_processes, scratch / "trainer"
+            settings, len(order or made.rows), processes.num_processes, scratch / "trainer"
         ),
-        train_dataset=Dataset.from_list(made.rows),
+        train_dataset=rows if order is None else rows.select(order),
         processing_class=tokenizer,
         callbacks=[progress],
     )
@@ -73,10 +80,14 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return
+    tokens = round(made.tokens * (settings.epochs or 0))
+    if order is not None:
+        tokens = sum(sizes[at] for at in order)
     finished = FinishedTraining(
         job=job,
         examples_sha256=examples,
-        tokens=round(made.tokens * settings.epochs),
+        tokens=tokens,
+        epochs=tokens / made.tokens,
         skipped=made.skipped,
         loss=progress.loss,
     )
@@ -86,17 +97,39 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     wire.tell(finished)
 
 
+def order_for(tokens: int, sizes: Sequence[int], seed: int) -> list[int]:
+    """Which examples are seen, in their order, so that `tokens` are seen, give or take an example.
+
+    Each epoch has an order of its own, and the last one ends where the tokens are reached.
+
+    Args:
+        sizes: Tokens of each example.
+    """
+    rng = random.Random(seed)
+    order: list[int] = []
+    left = tokens
+    while True:
+        for at in rng.sample(range(len(sizes)), len(sizes)):
+            if order and left < sizes[at] / 2:
+                return order
+            order.append(at)
+            left -= sizes[at]
+
+
 def training_arguments(
     settings: LoraSettings, rows: int, processes: int, scratch: Path
 ) -> SFTConfig:
-    """How the trainer runs over `rows` examples, shared by `processes`."""
+    """How the trainer runs over `rows` examples, shared by `processes`; where the tokens are said,
+    once, in the order that they have."""
     on_gpu = torch.cuda.is_available()
-    steps = -(-rows // (settings.batch * settings.accumulate * processes)) * settings.epochs
+    epochs = 1 if settings.epochs is None else settings.epochs
+    steps = -(-rows // (settings.batch * settings.accumulate * processes)) * epochs
     return SFTConfig(
         output_dir=str(scratch),
         per_device_train_batch_size=settings.batch,
         gradient_accumulation_steps=settings.accumulate,
-        num_train_epochs=settings.epochs,
+        num_train_epochs=epochs,
+        train_sampling_strategy="random" if settings.tokens is None else "sequential",
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         warmup_steps=round(settings.warmup * steps),

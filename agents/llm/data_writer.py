@@ -1,4 +1,4 @@
-"""The writer behind which an LLM stands."""
+"""The writer behind which an LLM stands: against diagnosed mistakes, or blind to errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from errata.agents.chat_models.client import ChatClient, Messages
-from errata.agents.data_writer import LARGEST_ASK, Ask
+from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.instructor import worked_solution
 from errata.agents.llm.replies import REPLIES
@@ -21,6 +21,7 @@ from errata.agents.records import Draft, Unusable
 class LlmWriter:
     """An LLM that turns diagnoses into new worked examples, asks of one cause sharing a call."""
 
+    prompt_file = "data_writer.md"
     examples_per_ask = 4  # most of what a call costs is its long prompt
     asks_per_batch = (
         10_000  # a whole turn, whatever the concurrency: the same asks again on a resume
@@ -29,7 +30,7 @@ class LlmWriter:
     def __init__(self, client: ChatClient, custom: Path | None = None) -> None:
         """`custom`: a prompt in place of errata's own."""
         self.client = client
-        self.prompt = Prompt(Path(__file__).with_name("data_writer.md"), custom)
+        self.prompt = Prompt(Path(__file__).with_name(self.prompt_file), custom)
         self.chats: dict[str, TypedChat[Any]] = {
             form: TypedChat(self.client, "data writer", reply, self.prompt)
             for form, reply in REPLIES.items()
@@ -45,16 +46,16 @@ class LlmWriter:
         self, asks: Sequence[Ask]
     ) -> list[tuple[Ask, Sequence[Draft | Unusable]]]:
         """The examples for asks of one cause, from one call: each ask's in its turn."""
-        answer = asks[0].mistake.question.answer
-        sources = [ask.diagnosis.id for ask in asks]
+        answer = asks[0].lesson.question.answer
+        sources = [ask.lesson.id for ask in asks]
         read = await self.chats[answer.type].ask(self.messages(asks), " ".join(sources))
         if isinstance(read, Unusable):
-            return [(a, [Unusable(source_id=a.diagnosis.id, reason=read.reason)]) for a in asks]
+            return [(ask, [read.model_copy(update={"source_id": ask.lesson.id})]) for ask in asks]
         written = iter(read.reply.examples)
         results: list[tuple[Ask, list[Draft | Unusable]]] = []
         for ask in asks:
             own = islice(written, ask.count)
-            results.append((ask, [each.draft(ask.diagnosis.id, answer) for each in own]))
+            results.append((ask, [each.draft(ask.lesson.id, answer) for each in own]))
         hide = self.client.secrets.hide
         bad = [Unusable(source_id=sources[0], reason=hide(why)) for why in read.left_out]
         results[0][1].extend(bad)
@@ -64,31 +65,56 @@ class LlmWriter:
         """The conversation that asks for the examples. The seed chooses their settings."""
         settings = self.prompt.render("settings").splitlines()
         count = sum(ask.count for ask in asks)
-        rng = random.Random(f"{asks[0].seed}/{asks[0].diagnosis.id}")
-        missed = [
-            self.prompt.render(
-                "missed",
-                number=str(number),
-                question=fence(ask.mistake.question.prompt),
-                solution=worked_solution(ask.mistake),
-                target=fence(ask.mistake.question.target),
-                cause=fence(ask.diagnosis.cause),
-                explanation=fence(ask.diagnosis.explanation),
-                missing_skill=fence(ask.diagnosis.missing_skill),
-                advice=fence(ask.diagnosis.advice),
-                count=str(ask.count),
-            )
-            for number, ask in enumerate(asks, start=1)
-        ]
+        rng = random.Random(f"{asks[0].seed}/{asks[0].lesson.id}")
+        parts = [self.lesson_part(number, ask) for number, ask in enumerate(asks, start=1)]
         task = self.prompt.render(
             "task",
             settings="\n".join(rng.sample(settings, min(count, len(settings)))),
             batch=str(asks[0].seed),
             count=str(count),
         )
-        form = self.prompt.render(asks[0].mistake.question.answer.type)
+        form = self.prompt.render(asks[0].lesson.question.answer.type)
         system = self.prompt.render("system", form=form)
-        return (("system", system), ("user", "\n\n".join([*missed, task])))
+        return (("system", system), ("user", "\n\n".join([*parts, task])))
+
+    def lesson_part(self, number: int, ask: Ask) -> str:
+        """What the LLM is shown of one lesson."""
+        lesson = ask.lesson
+        assert isinstance(lesson, Diagnosed)  # `LlmRewriter` is the writer of the blind ways
+        return self.prompt.render(
+            "missed",
+            number=str(number),
+            question=fence(lesson.question.prompt),
+            solution=worked_solution(lesson.question),
+            target=fence(lesson.question.target),
+            cause=fence(lesson.diagnosis.cause),
+            explanation=fence(lesson.diagnosis.explanation),
+            missing_skill=fence(lesson.diagnosis.missing_skill),
+            advice=fence(lesson.diagnosis.advice),
+            count=str(ask.count),
+        )
+
+
+class LlmRewriter(LlmWriter):
+    """An LLM that says practice questions anew, blind to how the student answered them.
+
+    As the AugGPT row of LLMs-as-Instructors' table (arXiv 2407.00497, after arXiv 2302.13007); the
+    prompt is our own.
+    """
+
+    prompt_file = "rewriter.md"
+
+    def lesson_part(self, number: int, ask: Ask) -> str:
+        """The practice question alone: no answer of the student's, no diagnosis."""
+        question = ask.lesson.question
+        return self.prompt.render(
+            "question",
+            number=str(number),
+            question=fence(question.prompt),
+            solution=worked_solution(question),
+            target=fence(question.target),
+            count=str(ask.count),
+        )
 
 
 def shared(asks: Sequence[Ask]) -> list[list[Ask]]:
@@ -99,7 +125,7 @@ def shared(asks: Sequence[Ask]) -> list[list[Ask]]:
     calls: list[list[Ask]] = []
     open_calls: dict[tuple[str, str], list[Ask]] = {}
     for ask in asks:
-        kind = (ask.diagnosis.cause, ask.mistake.question.answer.type)
+        kind = (ask.lesson.cause, ask.lesson.question.answer.type)
         call = open_calls.get(kind)
         if call is None or sum(each.count for each in call) + ask.count > LARGEST_ASK:
             call = open_calls[kind] = []

@@ -10,7 +10,7 @@ from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.replies import DiagnosisReply
 from errata.agents.prompts import Prompt, fence
-from errata.agents.records import Diagnosis, Mistake, Unusable
+from errata.agents.records import Diagnosis, Mistake, Question, Unusable
 
 
 class LlmInstructor:
@@ -58,7 +58,7 @@ class LlmInstructor:
             self.prompt.render(
                 "mistake",
                 question=fence(mistake.question.prompt),
-                solution=worked_solution(mistake),
+                solution=worked_solution(mistake.question),
                 target=fence(mistake.question.target),
                 response=fence(attempt.response),
                 answer="There was none." if attempt.answer is None else fence(attempt.answer),
@@ -85,6 +85,5 @@ def contrast_part(prompt: Prompt, mistake: Mistake) -> list[str]:
     return [prompt.render("contrast", solved="\n\n".join(solved))] if solved else []
 
 
-def worked_solution(mistake: Mistake) -> str:
-    solution = mistake.question.solution
-    return "The exam gives none." if solution is None else fence(solution)
+def worked_solution(question: Question) -> str:
+    return "The exam gives none." if question.solution is None else fence(question.solution)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic
 from pydantic import AfterValidator
 
 from errata.agents.chat_models.client import ChatClient, Messages
-from errata.agents.data_writer import Ask
+from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.instructor import LlmInstructor, contrast_part
 from errata.agents.llm.replies import (
@@ -117,8 +117,8 @@ class PaperWriter:
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """The next `count` drafts; none when all are handed out. See `Writer.draft`."""
         for ask in asks:
-            diagnosis = ask.diagnosis
+            diagnosis = ask.lesson.diagnosis if isinstance(ask.lesson, Diagnosed) else None
             drafts = diagnosis.drafts if isinstance(diagnosis, DraftedDiagnosis) else ()
-            first = self.given[diagnosis.id]
-            self.given[diagnosis.id] += ask.count
+            first = self.given[ask.lesson.id]
+            self.given[ask.lesson.id] += ask.count
             yield ask, drafts[first : first + ask.count]

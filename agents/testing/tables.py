@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from errata.agents.errors import StepFailed
 from errata.agents.jsonl import read_records
 from errata.agents.records import Example, ModelRef, Question, Response
 from errata.agents.trainer import OnStep, Trained, TrainingJob
@@ -76,7 +77,10 @@ class TableTrainer:
         if self.log is not None:
             with self.log.open("a") as file:
                 file.write(f"train {index}\n")
-        taught = {self.kinds[row.question_id] for row in read_records(job.examples, Example)}
+        rows = read_records(job.examples, Example)
+        if not rows:  # as the real one
+            raise StepFailed(f"no example of {job.examples} is as short as training.max_tokens")
+        taught = {self.kinds[row.question_id] for row in rows}
         on_step(1, 1, 0.5)
         learnt = sorted(taught & set(self.learns[min(index, len(self.learns)) - 1]))
         scratch = job.adapter.with_name(job.adapter.name + ".part")
@@ -85,4 +89,4 @@ class TableTrainer:
         (scratch / "table.json").write_text(json.dumps(learnt))
         put_in_place(scratch, job.adapter)  # the real trainer's own last step
         model = ModelRef(base=job.start.base, adapter=str(job.adapter))
-        return Trained(model=model, tokens=10, skipped=0, loss=0.5)
+        return Trained(model=model, tokens=job.settings.tokens or 10, skipped=0, loss=0.5)

@@ -1,6 +1,7 @@
-"""The writer that needs no LLM: the missed question again with new numbers.
+"""The writer that needs no LLM: a practice question again with new numbers.
 
-Its working is recomputed, in small steps; for slips there are drills of the bare operation.
+Its working is recomputed, for a missed question in small steps; for slips there are drills of the
+bare operation.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from errata.agents.data_writer import Ask
+from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.marking.equations import (
     Number,
     Operation,
@@ -18,7 +19,7 @@ from errata.agents.marking.equations import (
     small_steps,
     value,
 )
-from errata.agents.records import Diagnosis, Draft, Mistake, Unusable
+from errata.agents.records import Diagnosis, Draft, Mistake, Question, Unusable
 from errata.agents.variations.faults import (
     FEATURES,
     Fault,
@@ -34,6 +35,9 @@ from errata.agents.variations.templates import TemplateError, final_line, read_t
 class VariationsWriter:
     """Asks the missed question again with new numbers, its working recomputed.
 
+    A question that was picked blindly keeps the exam's own way of working: small steps are an
+    answer to slips, and nobody looked for any.
+
     Args:
         small_steps: Whether the working splits operations that are not elementary:
             `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`.
@@ -48,7 +52,13 @@ class VariationsWriter:
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """See `Writer.draft`; in the order of the asks."""
         for ask in asks:
-            yield ask, self.draft_one(ask.mistake, ask.diagnosis, ask.count, ask.seed)
+            lesson = ask.lesson
+            if isinstance(lesson, Diagnosed):
+                drafts = self.draft_one(lesson.mistake, lesson.diagnosis, ask.count, ask.seed)
+            else:
+                rng = random.Random(f"{ask.seed}/{lesson.id}")
+                drafts = again(lesson.question, lesson.id, ask.count, rng, small_steps=False)
+            yield ask, drafts
 
     def draft_one(
         self, mistake: Mistake, diagnosis: Diagnosis, count: int, seed: int
@@ -61,47 +71,18 @@ class VariationsWriter:
         if slipped and final_line(mistake.question, 0) is not None:
             half = int(count / 2 + rng.random())  # also on average when asked for one at a time
             drills = self.drills(mistake, diagnosis, slipped, features, half, rng)
-        again = self.again(mistake, diagnosis, slipped, features, count - len(drills), rng)
-        mixed = [*again, *drills]
+        others = again(
+            mistake.question,
+            diagnosis.id,
+            count - len(drills),
+            rng,
+            self.small_steps,
+            slipped,
+            features,
+        )
+        mixed = [*others, *drills]
         rng.shuffle(mixed)
         return mixed
-
-    def again(
-        self,
-        mistake: Mistake,
-        diagnosis: Diagnosis,
-        slipped: Slipped | None,
-        features: list[Feature],
-        count: int,
-        rng: random.Random,
-    ) -> list[Draft | Unusable]:
-        """The missed question with new numbers, preferably such as bring the slip up again."""
-        if count < 1:
-            return []
-        try:
-            template = read_template(mistake.question)
-        except TemplateError as reason:
-            return [Unusable(source_id=diagnosis.id, reason=str(reason))]
-        drafts: dict[str, Draft | Unusable] = {}
-        for draw in range(6 * count):
-            new = template.draw(rng, self.small_steps)
-            if new is None:
-                break
-            if slipped and draw % 3 < 2 and not shows(new.completion, slipped.sign, features):
-                continue
-            if new.prompt != mistake.question.prompt:
-                drafts[new.prompt] = Draft(
-                    diagnosis_id=diagnosis.id,
-                    prompt=new.prompt,
-                    completion=new.completion,
-                    target=new.target,
-                )
-            if len(drafts) == count:
-                break
-        if not drafts:
-            nothing = "no other numbers keep the working exact and in proportion"
-            return [Unusable(source_id=diagnosis.id, reason=nothing)]
-        return list(drafts.values())
 
     def drills(
         self,
@@ -149,6 +130,48 @@ class VariationsWriter:
                 )
             )
         return drills
+
+
+def again(
+    question: Question,
+    source_id: str,
+    count: int,
+    rng: random.Random,
+    small_steps: bool,
+    slipped: Slipped | None = None,
+    features: Sequence[Feature] = (),
+) -> list[Draft | Unusable]:
+    """The question with new numbers, where something slipped preferably such as bring it up again.
+
+    Args:
+        source_id: Of what the drafts are written from.
+    """
+    if count < 1:
+        return []
+    try:
+        template = read_template(question)
+    except TemplateError as reason:
+        return [Unusable(source_id=source_id, reason=str(reason))]
+    drafts: dict[str, Draft | Unusable] = {}
+    for draw in range(6 * count):
+        new = template.draw(rng, small_steps)
+        if new is None:
+            break
+        if slipped and draw % 3 < 2 and not shows(new.completion, slipped.sign, features):
+            continue
+        if new.prompt != question.prompt:
+            drafts[new.prompt] = Draft(
+                diagnosis_id=source_id,
+                prompt=new.prompt,
+                completion=new.completion,
+                target=new.target,
+            )
+        if len(drafts) == count:
+            break
+    if not drafts:
+        nothing = "no other numbers keep the working exact and in proportion"
+        return [Unusable(source_id=source_id, reason=nothing)]
+    return list(drafts.values())
 
 
 SHEET = 4

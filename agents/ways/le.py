@@ -5,20 +5,21 @@ Section 3 of LLMs-as-Instructors (arXiv 2407.00497).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from errata.agents.records import Example, TrainingSettings
-from errata.agents.ways.way import with_replay
+from errata.agents.records import Mistake
+from errata.agents.ways.way import Collected, Practised, Way
 
 
-class LearningFromError:
-    contrasts = False
+class LearningFromError(Way):
+    steps = ("diagnose", "write")
 
-    def rows(
-        self,
-        fresh: Sequence[Example],
-        earlier: Sequence[Example],
-        settings: TrainingSettings,
-        round_index: int,
-    ) -> list[Example]:
-        return with_replay(fresh, earlier, settings, round_index)
+    def collect(self, practised: Practised, round_index: int, seed: int) -> Collected:
+        return Collected(mistakes=mistakes_of(practised, round_index))
+
+
+def mistakes_of(practised: Practised, round_index: int) -> list[Mistake]:
+    """The practice questions that the best model missed."""
+    return [
+        Mistake(id=f"m{round_index:02d}-{question.id}", question=question, attempt=attempt)
+        for question, attempt in practised
+        if not attempt.correct
+    ]

@@ -5,10 +5,12 @@ Section 3 of LLMs-as-Instructors (arXiv 2407.00497).
 
 from __future__ import annotations
 
-from errata.agents.ways.le import LearningFromError
+from errata.agents.ways.le import mistakes_of
+from errata.agents.ways.way import Collected, Practised, Way
 
 
-class LearningFromErrorByContrast(LearningFromError):
-    """What it is trained on is chosen as under Learning from Error."""
+class LearningFromErrorByContrast(Way):
+    steps = ("contrast", "diagnose", "write")
 
-    contrasts = True
+    def collect(self, practised: Practised, round_index: int, seed: int) -> Collected:
+        return Collected(mistakes=mistakes_of(practised, round_index))

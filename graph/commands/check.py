@@ -11,10 +11,19 @@ from typing import Literal
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.client import ChatClient
 from errata.agents.checks import wrong
-from errata.agents.data_writer import Ask, Writer
+from errata.agents.data_writer import Ask, Diagnosed, Lesson, Writer
 from errata.agents.errors import ErrataError
 from errata.agents.instructor import Instructor
-from errata.agents.records import Attempt, Diagnosis, Draft, LlmCall, Mistake, Question, Unusable
+from errata.agents.records import (
+    Attempt,
+    Diagnosis,
+    Draft,
+    LlmCall,
+    Mistake,
+    Picked,
+    Question,
+    Unusable,
+)
 from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
 from errata.graph.config import RunConfig
 
@@ -65,7 +74,8 @@ class Checked:
 
 
 def check(config: RunConfig) -> list[Checked]:
-    """Asks the instructor and the writer one small question each, with their own prompts.
+    """Asks the instructor and the writer one small question each, with their own prompts: those of
+    them that the configuration's way needs.
 
     Raises:
         ErrataError: One of them cannot be opened at all.
@@ -74,10 +84,16 @@ def check(config: RunConfig) -> list[Checked]:
     with tempfile.TemporaryDirectory(prefix="errata-check-") as scratch:
         opened = open_instructor_and_writer(without_retries(config), Path(scratch), calls.append)
         try:
-            first = check_instructor(opened, calls)
-            diagnosis = first.result if isinstance(first.result, Diagnosis) else DIAGNOSIS
-            calls.clear()
-            return [first, check_writer(opened, diagnosis, calls)]
+            checked: list[Checked] = []
+            lesson: Lesson = Picked(id="check", question=MISTAKE.question)
+            if "diagnose" in config.way.steps:
+                checked.append(check_instructor(opened, calls))
+                named = checked[0].result
+                lesson = Diagnosed(MISTAKE, named if isinstance(named, Diagnosis) else DIAGNOSIS)
+                calls.clear()
+            if "write" in config.way.steps:
+                checked.append(check_writer(opened, lesson, calls))
+            return checked
         finally:
             opened.close()
 
@@ -111,13 +127,11 @@ def check_instructor(opened: InstructorAndWriter, calls: list[LlmCall]) -> Check
     )
 
 
-def check_writer(
-    opened: InstructorAndWriter, diagnosis: Diagnosis, calls: list[LlmCall]
-) -> Checked:
+def check_writer(opened: InstructorAndWriter, lesson: Lesson, calls: list[LlmCall]) -> Checked:
     draft: Draft | None = None
     problem = None
     try:
-        [(_, results)] = opened.writer.draft([Ask(MISTAKE, diagnosis, 1, seed=0)])
+        [(_, results)] = opened.writer.draft([Ask(lesson, 1, seed=0)])
     except ErrataError as error:
         problem = str(error)
     else:

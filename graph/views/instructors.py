@@ -35,6 +35,8 @@ def print_available(found: Sequence[Available], console: Console) -> None:
 def print_checked(found: Sequence[Checked], console: Console) -> None:
     """The reply, its cost and its method; or what is wrong."""
     out = Printer(console)
+    if not found:
+        out.print("Nobody is asked: this strategy needs neither an instructor nor a writer.")
     for one in found:
         out.heading(f"{one.agent}: {one.model}")
         lines = [("reply", one.calls[-1].reply)] if one.calls else []
