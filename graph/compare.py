@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal
 from errata.agents.chat_models.ledger import Budget, estimate
 from errata.agents.data_writer import Writer
 from errata.agents.errors import ConfigError, RunError
+from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import read_record, write_record, write_records
@@ -46,7 +47,7 @@ from errata.graph.estimate import estimate_run
 from errata.graph.nodes import run_exam
 from errata.graph.provenance import check_same_versions, flat, versions_here
 from errata.graph.report import Report
-from errata.graph.run import exams_in, resume, run
+from errata.graph.run import exams_in, report_skipped, resume, run
 from errata.graph.run_folder import RunFolder, StepTime
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
@@ -179,6 +180,8 @@ class Opened:
     config: RunConfig
     begun: bool
     exams: RunExams
+    skipped: list[Skipped]
+    """Questions that were left out when the exams were loaded."""
     tokens: int
     """Of a run, all rounds together."""
     runs: list[PlannedRun]
@@ -192,11 +195,12 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
         raise ConfigError("a comparison waits for nobody's review: take `review` out")
     folder = RunFolder(runs / f"{config.name}.compare")
     begun = folder.path.exists()
+    skipped: list[Skipped] = []
     if begun:
         check_same_plan(folder, config)
         exams = exams_in(folder)
     else:
-        exams = load_exams(config.exam, config.out_of_domain)
+        exams = load_exams(config.exam, config.out_of_domain, skipped)
     tokens = config.training.tokens or tokens_like(config, exams.practice)
     tokens *= config.stop.rounds
     planned = [
@@ -207,7 +211,7 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
     ]
     for run_ahead in planned:
         run_ahead.config.way.check(exams.practice)
-    return Opened(folder, config, begun, exams, tokens, planned)
+    return Opened(folder, config, begun, exams, skipped, tokens, planned)
 
 
 def check_arms(arms: Sequence[str]) -> None:
@@ -331,6 +335,7 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
     trace = Trace(folder.path / "trace.jsonl")
     agents = open_agents(opened.runs[0].config, folder, trace, None, given)
     context = Context(opened.config, folder, trace, agents, watcher)
+    report_skipped(opened.skipped, context)
     try:
         sit_base(context)
         for at, planned in enumerate(opened.runs):

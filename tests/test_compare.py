@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from doubles import table_agents
 from rich.console import Console
+from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, RunError
 from errata.agents.exams.arithmetic import KINDS
@@ -21,10 +23,12 @@ from errata.agents.jsonl import read_records
 from errata.agents.records import Attempt, ModelRef, Question, Response
 from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.trainer import OnStep, Trained, TrainingJob
+from errata.graph.cli import app, working
 from errata.graph.commands.compare import ArmsAsked, RunsAsked, read_arguments
 from errata.graph.compare import compare, outlook
 from errata.graph.comparison import Comparison, build_comparison, read_finished
 from errata.graph.config import RunConfig, parse_config
+from errata.graph.flips import Flips
 from errata.graph.run import resume
 from errata.graph.run_folder import RunFolder, all_runs
 from errata.graph.views.compare import draw_comparison, print_comparison, print_outlook
@@ -297,6 +301,7 @@ class Stopping(TableStudent, TableTrainer):
         return TableTrainer.train(self, job, on_step)
 
 
+@pytest.mark.slow
 def test_a_comparison_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     tmp_path: Path,
 ) -> None:
@@ -431,9 +436,13 @@ def test_an_arm_is_an_ordinary_run_that_can_be_resumed_by_itself(tmp_path: Path)
 class Listening(NoWatcher):
     def __init__(self) -> None:
         self.steps: list[str] = []
+        self.said: list[str] = []
 
     def progress(self, step: str, done: int, total: int, note: str = "") -> None:
         self.steps.append(step)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
 
 def test_progress_says_which_run_is_under_way_and_what_is_left(tmp_path: Path) -> None:
@@ -443,6 +452,22 @@ def test_progress_says_which_run_is_under_way_and_what_is_left(tmp_path: Path) -
     assert "base model: dev exam" in watcher.steps
     assert "le-1 (1 of 2) round 1: diagnosing" in watcher.steps
     assert "lec-1 (2 of 2, about 1 min left) round 1: diagnosing" in watcher.steps
+
+
+def test_questions_that_are_left_out_are_told_once(tmp_path: Path) -> None:
+    files = {}
+    for name in ("practice", "dev", "test"):
+        files[name] = str(tmp_path / f"{name}.jsonl")
+        rows = [{"prompt": f"{name}: what is {n} + 1?", "target": n + 1} for n in range(4)]
+        lines = map(json.dumps, [*rows, {"prompt": f"{name}: without a target"}])
+        Path(files[name]).write_text("\n".join(lines))
+    settings = config(exam={"name": "own", "skip_bad": True, **files}, stop={"rounds": 1})
+    watcher = Listening()
+    given = table_agents(load_exams(settings.exam).practice, [[]])
+    compare(settings, ["le"], 1, tmp_path, **given, watcher=watcher)
+    told = [text for text in watcher.said if "left out" in text]
+    assert len(told) == 1
+    assert told[0].startswith("3 questions left out, the first: ")
 
 
 # The command line.
@@ -515,6 +540,34 @@ def test_what_is_asked_amiss_gets_one_sentence(
     assert sentence in str(error.value)
 
 
+def test_the_command_compares_two_runs_and_looks_ahead(finished: Finished, tmp_path: Path) -> None:
+    _, runs, _ = finished
+    arms = str(runs / "c.compare" / "arms")
+    done = CliRunner().invoke(app, ["compare", "le-1", "sft-1", "--runs", arms, "--json"])
+    assert done.exit_code == 0, done.output
+    assert Flips.model_validate_json(done.output).first == "le-1"
+    done = CliRunner().invoke(app, ["compare", "le-1", "sft-1", "--runs", arms, "--show"])
+    assert "le-1 and sft-1: 36 test questions" in done.output
+    path = tmp_path / "c.toml"
+    path.write_text(CONFIG)
+    here = str(tmp_path / "runs")
+    ahead = ["compare", str(path), "--runs", here, "--arms", "le,sft", "--dry-run"]
+    done = CliRunner().invoke(app, ahead)
+    assert "c.compare: 6 runs, 6 of them to do" in done.output
+    done = CliRunner().invoke(app, [*ahead, "--json", "--seeds", "1"])
+    assert [run["run"] for run in json.loads(done.output)["runs"]] == ["le-1", "sft-1"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_comparison_that_is_stopped_says_that_the_same_command_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as stopped, working(again=True):
+        raise KeyboardInterrupt
+    assert stopped.value.exit_code == 130
+    assert "stopped; the same command goes on where it was" in capsys.readouterr().err
+
+
 # What a person sees.
 
 
@@ -553,6 +606,7 @@ def test_an_arm_that_trained_on_fewer_tokens_is_named(finished: Finished) -> Non
     assert f"sft trained on {found.tokens / 2:,.0f} tokens a run, not on" in shown
 
 
+@pytest.mark.slow
 def test_the_picture_and_the_outlook_are_drawn_of_any_comparison(
     finished: Finished, tmp_path: Path
 ) -> None:
