@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import Attempt, ModelRef, Question, Response
+from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.graph.cli import app, working
@@ -45,7 +48,7 @@ def config(**changes: Any) -> RunConfig:
         "name": "c",
         "exam": {"name": "arithmetic", "practice": 36, "dev": 18, "test": 36},
         "examples": {"per_round": 40},
-        "stop": {"rounds": 2},
+        "stop": {"rounds": 2, "target_accuracy": 0.2},  # which would stop le before sft
     }
     return parse_config(given | changes, "test")
 
@@ -263,6 +266,57 @@ def test_a_finished_comparison_asks_nobody_and_says_the_same_again(tmp_path: Pat
     assert Comparison.model_validate_json(written) == before
 
 
+def scripted(request: dict[str, Any]) -> str:
+    """One diagnosis for all mistakes, and examples that no request asked for before."""
+    if "missing_skill" in json.dumps(request["response_format"]):
+        fields = ("explanation", "cause", "missing_skill", "advice")
+        return json.dumps(dict.fromkeys(fields, "no equation"))
+    n = next(NUMBERS)
+    drafts = [
+        {
+            "prompt": f"A hen lays {n} eggs, then {k} more. How many?",
+            "completion": f"{n} + {k} = {n + k}\n#### {n + k}",
+            "target": str(n + k),
+        }
+        for k in range(2, 8)
+    ]
+    return json.dumps({"examples": drafts})
+
+
+NUMBERS = itertools.count(10)
+
+
+@pytest.mark.slow
+def test_every_seed_pays_for_its_own_replies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the user's cache the second would get the first one's, and be no other draw."""
+    monkeypatch.setenv("ERRATA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ERRATA_TEST_KEY", "sk-marked-key-0123456789abcdef")
+    with OpenAIServer(scripted) as server:
+        llm = {
+            "model": "openai:scripted",
+            "base_url": server.base_url,
+            "api_key_env": "ERRATA_TEST_KEY",
+            "prices": {"input": 1000.0, "output": 1000.0, "currency": "EUR"},
+        }
+        settings = config(instructor=llm, stop={"rounds": 1}, examples={"per_round": 8})
+        found = compare(settings, ["le"], 2, tmp_path, **agents(settings))
+    taken = [
+        json.loads((arm(tmp_path, f"le-{n}").path / "report.json").read_text()) for n in (1, 2)
+    ]
+    totals = [report["cost"]["total"] for report in taken]
+    assert [total["cached"] for total in totals] == [0, 0]
+    assert sum(total["calls"] for total in totals) == server.calls
+    row = found.rows[1]
+    assert row.trained[0].gain is not None
+    money = sum(total["money"] for total in totals) / 2
+    assert (found.currency, row.money) == ("EUR", pytest.approx(money))
+    assert row.points_per_money == pytest.approx(100 * row.trained[0].gain.value / money)
+    shown = printed(lambda console: print_comparison(found, console, tmp_path))
+    assert re.search(r"points per 100 examples +points per EUR\n", shown)
+
+
 def test_an_arm_that_is_added_later_leaves_the_finished_ones_alone(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     given = agents(settings)
@@ -362,6 +416,20 @@ def test_base_answers_that_were_changed_are_found(tmp_path: Path) -> None:
         compare(settings, ["le", "lec"], 1, tmp_path, **agents(settings))
 
 
+def test_a_comparison_is_not_continued_with_versions_that_may_answer_otherwise(
+    tmp_path: Path,
+) -> None:
+    settings = config(stop={"rounds": 1})
+    compare(settings, ["le"], 1, tmp_path, **agents(settings))
+    path = folder_of(tmp_path).path / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["versions"]["peft"] = "0.0.1"
+    path.write_text(json.dumps(plan))
+    compare(settings, ["le"], 1, tmp_path, **agents(settings))  # nothing is left to be answered
+    with pytest.raises(RunError, match=r"began with peft 0\.0\.1"):
+        compare(settings, ["le", "lec"], 1, tmp_path, **agents(settings))
+
+
 def test_a_second_process_in_the_same_comparison_is_refused(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
@@ -413,6 +481,28 @@ def test_an_outlook_says_what_would_run_and_writes_nothing(tmp_path: Path) -> No
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
     standing = {run.run: run.standing for run in outlook(settings, ARMS, 1, tmp_path).runs}
     assert standing == {"sft-1": "to do", "le-1": "finished", "lec-1": "to do"}
+
+
+def test_the_estimate_is_of_all_runs_that_ask_an_llm_and_are_not_finished(tmp_path: Path) -> None:
+    llm = {
+        "model": "openai:x",
+        "base_url": "http://127.0.0.1:9/v1",
+        "prices": {"input": 1.0, "output": 2.0},
+    }
+    settings = config(instructor=llm, name="c")
+
+    def estimated(arms: list[str], seeds: int) -> dict[str, tuple[int, float]]:
+        found = outlook(settings, arms, seeds, tmp_path).estimate
+        rows = found.rows if found else ()
+        return {row.agent: (row.calls, row.money or 0) for row in rows}
+
+    assert estimated(["sft"], 2) == {}
+    once, six = estimated(["le"], 1), estimated(["sft", "le"], 6)
+    assert once["instructor"][0] == 2 * 36  # rounds, practice questions
+    assert six == {
+        who: (6 * calls, pytest.approx(6 * money, rel=0.01)) for who, (calls, money) in once.items()
+    }
+    assert once["data writer"][1] > 0
 
 
 def test_tokens_that_the_configuration_says_are_those_of_a_round(tmp_path: Path) -> None:

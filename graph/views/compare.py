@@ -111,31 +111,36 @@ def show_gains(found: Comparison, out: Printer) -> None:
 
 
 def show_work(found: Comparison, out: Printer) -> None:
-    paid = any(row.money is not None for row in found.rows)
-    money: list[Column] = ["right", "right"] if paid else []
-    table = grid("left", *(["right"] * 6), *money)  # type: ignore[arg-type]
-    names = ["", "rounds", "shipped", "examples", "points per 100", "tokens", "time"]
-    names += [found.currency or "money", f"points per {found.currency or 'unit'}"] if paid else []
+    money = found.currency or ("money" if any(row.money for row in found.rows) else "")
+    table = grid("left", "right", "right", "right", "right", "right", "right")
+    names = ("", "rounds", "shipped", "examples", "tokens", "time", money)
     table.add_row(*(out.text(name, "dim") for name in names))
     for row in found.rows:
-        rounds = [run.rounds for run in row.runs]
-        shipped = sum(run.shipped_round > 0 for run in row.runs)
-        cells = [row.arm, "", "", "", "", "", duration(row.seconds)]
+        cells = [row.arm, "", "", "", "", duration(row.seconds), ""]
         if row.runs:
-            cells[1] = spread(rounds)
-            cells[2] = f"{shipped} of {len(row.runs)}"
-            cells[3] = f"{row.examples:,.0f}"
-            cells[4] = rate(row.points_per_100_examples)
-            cells[5] = f"{row.tokens:,.0f}"
-        if paid:
-            cells += ["" if row.money is None else amount(row.money), rate(row.points_per_money)]
+            shipped = sum(run.shipped_round > 0 for run in row.runs)
+            cells[1:5] = [
+                spread([run.rounds for run in row.runs]),
+                f"{shipped} of {len(row.runs)}",
+                f"{row.examples:,.0f}",
+                f"{row.tokens:,.0f}",
+            ]
+            cells[6] = "" if row.money is None else amount(row.money)
         table.add_row(*map(out.text, cells))
     out.print(table)
     out.print(
-        "means of an arm's runs; shipped: runs whose gate let a trained model through; the base "
-        "model's exams were taken once for all",
+        "means of an arm's runs; shipped: runs whose gate let a trained model through; examples: "
+        "accepted; the base model's exams were taken once for all",
         "dim",
     )
+    out.print("")
+    table = grid("left", "right", "right")
+    per = ("points per 100 examples", f"points per {money}" if money else "")
+    table.add_row("", *(out.text(name, "dim") for name in per))
+    for row in found.rows[1:]:
+        rates = (rate(row.points_per_100_examples), rate(row.points_per_money))
+        table.add_row(out.text(row.arm), *map(out.text, rates))
+    out.print(table)
 
 
 def show_pairs(found: Comparison, out: Printer) -> None:
