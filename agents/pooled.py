@@ -7,13 +7,13 @@ exams and other seeds; with one seed it covers other questions only.
 
 For questions i = 1 … n and seeds s = 1 … S, the mean of a table of values v[i, s] has the variance
 
-    V = V_questions + max(0, V_seeds - V_rest)
+    V = V_questions + V_seeds
 
-where V_questions is that of the questions' means, clustered (Miller 2024, arXiv 2411.00640, section
-2.2), V_seeds is the variance of the seeds' means over S, and V_rest, which is in both, is
-the residual mean square over n S: a crossed analysis of variance with questions and seeds random.
-The interval takes Student's t with (S - 1) V² / V_seeds² degrees of freedom (Hillis 2007,
-Statistics in Medicine 26): few seeds that disagree make it wide.
+V_questions is that of the questions' means over the seeds, clustered (Miller 2024, arXiv
+2411.00640, section 2.2); V_seeds is the variance of the seeds' means, over S. What the answers
+scatter beyond questions and seeds is in both, so the interval errs on the wide side. It takes
+Student's t with (S - 1) V² / V_seeds² degrees of freedom (Satterthwaite, Biometrics Bulletin 2,
+1946): a few seeds that disagree make it wide.
 """
 
 from __future__ import annotations
@@ -59,12 +59,11 @@ class Variance:
 
     questions: float
     seeds: float
-    rest: float
     n_seeds: int
 
     @property
     def total(self) -> float:
-        return max(self.questions, self.questions + self.seeds - self.rest)
+        return self.questions + self.seeds
 
     @property
     def df(self) -> float:
@@ -123,37 +122,27 @@ def mean_of(exams: Sequence[Sittings], pseudo: int) -> tuple[float, Variance, tu
     Args:
         pseudo: Questions that are added, half of them worth 1/2, half -1/2, of variance 1/2 each.
     """
-    parts = [variance_of(exam, pseudo) for exam in exams]
     n_seeds = len(exams[0].values[0])
     seeds = tuple(
         fmean(fmean(row[at] for row in exam.values) for exam in exams) for at in range(n_seeds)
     )
+    centres, variances = zip(*(mean_over_questions(exam, pseudo) for exam in exams), strict=True)
     found = Variance(
-        questions=sum(questions for _, questions, _ in parts) / len(exams) ** 2,
+        questions=sum(variances) / len(exams) ** 2,
         seeds=variance(seeds) / n_seeds if n_seeds > 1 else 0.0,
-        rest=sum(rest for _, _, rest in parts) / len(exams) ** 2,
         n_seeds=n_seeds,
     )
-    return fmean(centre for centre, _, _ in parts), found, seeds
+    return fmean(centres), found, seeds
 
 
-def variance_of(exam: Sittings, pseudo: int) -> tuple[float, float, float]:
-    """One exam's mean, and its variance from questions and from what is left."""
-    n, n_seeds = len(exam.values), len(exam.values[0])
+def mean_over_questions(exam: Sittings, pseudo: int) -> tuple[float, float]:
+    """One exam's mean, and its variance from questions."""
+    n = len(exam.values)
     means = [fmean(row) for row in exam.values]
     centre = sum(means) / (n + pseudo)
     squares = sum((total - count * centre) ** 2 for total, count in clusters(exam, means))
     squares += pseudo * (0.5 + centre**2)
-    rest = 0.0
-    if n > 1 and n_seeds > 1:
-        columns = [fmean(row[at] for row in exam.values) for at in range(n_seeds)]
-        level = fmean(means)
-        rest = sum(
-            (value - mean - column + level) ** 2
-            for row, mean in zip(exam.values, means, strict=True)
-            for value, column in zip(row, columns, strict=True)
-        ) / ((n - 1) * (n_seeds - 1) * n * n_seeds)
-    return centre, squares / (n + pseudo) ** 2, rest
+    return centre, squares / (n + pseudo) ** 2
 
 
 def clusters(exam: Sittings, means: Sequence[float]) -> Iterable[tuple[float, int]]:

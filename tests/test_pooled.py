@@ -133,6 +133,20 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         assert held / 400 > 0.93 - 2 * sqrt(0.05 * 0.95 / 400), spread
 
 
+@pytest.mark.parametrize("exams", [1, 3])
+def test_seeds_that_differ_by_chance_alone_widen_the_interval_less_than_twice(exams: int) -> None:
+    rng = random.Random(7)
+    widths, values = [], []
+    for _ in range(300):
+        first, second = (
+            [sat([coins(rng, [0.5] * 3) for _ in range(30)]) for _ in range(exams)] for _ in "ab"
+        )
+        found = pooled_difference(first, second)
+        widths.append(found.ci95[1] - found.ci95[0])
+        values.append(found.value)
+    assert 1 < fmean(widths) / (2 * 1.96 * pstdev(values)) < 2
+
+
 def test_p_and_the_interval_agree_on_what_may_be_chance() -> None:
     rng = random.Random(5)
     told = []
