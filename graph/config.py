@@ -85,7 +85,8 @@ class ExampleSettings(Record):
     per_exam: Mapping[str, int] = Field(default_factory=dict)
     """Exam → new examples in a round, in place of its equal part."""
     per_mistake: int = Field(default=20, ge=1)
-    """New examples for each diagnosed mistake, at most: a few mistakes do not fill a round."""
+    """New examples for each diagnosed mistake, or question picked blindly, at most: a few mistakes
+    do not fill a round."""
 
     def quotas(self, mistakes: Mapping[str, int]) -> dict[str, int]:
         """Exam → new examples to ask for, given its number of diagnosed mistakes."""

@@ -13,7 +13,7 @@ from errata.agents.prompts import Prompt, fence, neutralise
 
 OWN_FOLDER = Path(llm.__file__).parent
 
-OWN = ("instructor.md", "data_writer.md", "paper.md")
+OWN = ("instructor.md", "data_writer.md", "rewriter.md", "paper.md")
 
 
 def changed(file_name: str, old: str, new: str, folder: Path) -> Path:

@@ -11,10 +11,8 @@ step's examples (DDP); errata itself starts one.
 from __future__ import annotations
 
 import math
-import random
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from errata.training.jobs import FinishedTraining, LoraSettings, Step, TrainingJ
 from errata.training.jsonl import read_lines
 from errata.training.models import choose_dtype, load_tokenizer
 from errata.training.objectives.sft import AnswersOnlyTrainer, make_rows
+from errata.training.order import order_for
 from errata.training.wire import ChildWire
 
 
@@ -95,25 +94,6 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     put_in_place(scratch / "adapter", job.adapter)
     shutil.rmtree(scratch)
     wire.tell(finished)
-
-
-def order_for(tokens: int, sizes: Sequence[int], seed: int) -> list[int]:
-    """Which examples are seen, in their order, so that `tokens` are seen, give or take an example.
-
-    Each epoch has an order of its own, and the last one ends where the tokens are reached.
-
-    Args:
-        sizes: Tokens of each example.
-    """
-    rng = random.Random(seed)
-    order: list[int] = []
-    left = tokens
-    while True:
-        for at in rng.sample(range(len(sizes)), len(sizes)):
-            if order and left < sizes[at] / 2:
-                return order
-            order.append(at)
-            left -= sizes[at]
 
 
 def training_arguments(

@@ -98,8 +98,8 @@ class LlmWriter:
 class LlmRewriter(LlmWriter):
     """An LLM that says practice questions anew, blind to how the student answered them.
 
-    As the AugGPT row of LLMs-as-Instructors' table (arXiv 2407.00497, after arXiv 2302.13007); the
-    prompt is our own.
+    After AugGPT (arXiv 2302.13007), with which LLMs-as-Instructors (arXiv 2407.00497) compares
+    itself; the prompt is our own.
     """
 
     prompt_file = "rewriter.md"

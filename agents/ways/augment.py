@@ -1,7 +1,7 @@
 """Augmentation: new questions like random practice questions, blind to errors.
 
-The AugGPT row of LLMs-as-Instructors' table (arXiv 2407.00497; AugGPT: arXiv 2302.13007): as many
-examples as a way that learns from errors writes, from questions that nobody chose.
+What LLMs-as-Instructors (arXiv 2407.00497) compares itself with as AugGPT (arXiv 2302.13007): as
+many examples as a way that learns from errors writes, from questions that nobody chose.
 """
 
 from __future__ import annotations

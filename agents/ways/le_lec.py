@@ -1,6 +1,7 @@
 """Both ways of LLMs-as-Instructors: each mistake is diagnosed alone and beside correct answers.
 
-The last row of the paper's main results (arXiv 2407.00497). Half of the examples come of each.
+As the authors use their two strategies together (arXiv 2407.00497). Half of the examples come of
+each.
 """
 
 from __future__ import annotations

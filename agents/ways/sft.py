@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from errata.agents.errors import ConfigError
+from errata.agents.examiner import mark_all
 from errata.agents.marking import mark
 from errata.agents.marking.equations import unmark
 from errata.agents.records import Example, Question, Unusable
@@ -28,7 +29,7 @@ class FineTuning(Way):
 
 def check_solutions(practice: Sequence[Question]) -> None:
     """Raises: ConfigError: No practice question has a solution."""
-    if all(question.solution is None for question in practice):
+    if not any((question.solution or "").strip() for question in practice):
         raise ConfigError(
             "no practice question has a solution to train on: give them one, or choose a strategy "
             "that needs none, such as lec"
@@ -37,60 +38,48 @@ def check_solutions(practice: Sequence[Question]) -> None:
 
 def solutions_of(practice: Sequence[Question]) -> tuple[list[Example], list[Unusable]]:
     """The worked solutions as examples, and the questions that give none."""
+    said = [(question, completion_of(question)) for question in practice]
+    left_out = [
+        Unusable(source_id=question.id, reason="no solution")
+        for question, completion in said
+        if completion is None
+    ]
     examples: list[Example] = []
-    left_out: list[Unusable] = []
-    for question in practice:
-        completion = completion_of(question)
-        if completion is None:
-            left_out.append(Unusable(source_id=question.id, reason="no solution"))
-        elif not marked_right(question, completion):
+    worked = ((question, text) for question, text in said if text is not None)
+    for question, completion, verdict in mark_all(worked, str):
+        if not verdict.correct:
             reason = "its own marker calls the solution wrong"
             left_out.append(Unusable(source_id=question.id, reason=reason))
-        else:
-            examples.append(
-                Example(
-                    id=f"s-{question.id}",
-                    made_from="solution",
-                    diagnosis_id=None,
-                    question_id=question.id,
-                    cause="the exam's own solution",
-                    prompt=question.prompt,
-                    completion=completion,
-                    target=question.target,
-                    answer=question.answer,
-                )
+            continue
+        examples.append(
+            Example(
+                id=f"s-{question.id}",
+                made_from="solution",
+                diagnosis_id=None,
+                question_id=question.id,
+                cause="the exam's own solution",
+                prompt=question.prompt,
+                completion=completion,
+                target=question.target,
+                answer=question.answer,
             )
+        )
     return examples, left_out
 
 
-FINAL_LINES = {
-    "number": "#### {}",
-    "choice": "The answer is {}.",
-    "text": "So the answer is {}.",
-    "math": "The final answer is $\\boxed{{{}}}$.",
-}
-"""How an answer ends, by its type. Code needs no such line."""
+FINAL_LINES = {"number": "#### {}", "choice": "The answer is {}."}
+"""How an answer ends whose marker need not find one in what is said last."""
 
 
 def completion_of(question: Question) -> str | None:
     """The solution as a student should say it: without GSM8K's `<<4*2=8>>`, and with a last line
     that gives the answer where the exam's marker finds none; None where there is no solution."""
-    if question.solution is None or not question.solution.strip():
+    said = question.solution
+    if said is None or not said.strip():
         return None
-    if question.answer.type == "code":
-        return question.solution
-    said = unmark(question.solution) if question.answer.type == "number" else question.solution
-    try:
-        found = mark(question, said).answer
-    except ValueError:
-        return said
-    if found is None:
-        said = f"{said.rstrip()}\n{FINAL_LINES[question.answer.type].format(question.target)}"
+    if question.answer.type == "number":
+        said = unmark(said)
+    last = FINAL_LINES.get(question.answer.type)
+    if last is not None and mark(question, said).answer is None:
+        said = f"{said.rstrip()}\n{last.format(question.target)}"
     return said
-
-
-def marked_right(question: Question, completion: str) -> bool:
-    try:
-        return mark(question, completion).correct
-    except ValueError:  # a target or tests that cannot be marked
-        return False

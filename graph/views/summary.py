@@ -24,6 +24,7 @@ from errata.graph.views.printer import (
 )
 
 MOST_KINDS = 24
+LEARNT_FROM = ("mistakes", "picked", "solutions")
 STEPS = ("examine", "contrast", "diagnose", "write", "train")
 
 
@@ -148,16 +149,19 @@ def color_of(gain: Gain | None) -> str:
 
 
 def work_table(report: Report, out: Printer) -> Table:
-    """Mistakes, examples and seconds of each round."""
-    names = ("round", "mistakes", "examples", "refused", *STEPS)
+    """What each round learnt from, examples, and seconds."""
+    kinds = [k for k in LEARNT_FROM if any(getattr(r, k) is not None for r in report.rounds)]
+    names = ("round", *kinds, "examples", "refused", *STEPS)
     numbers: list[Column] = ["right"] * (len(names) - 1)
     table = grid("left", *numbers)
     table.add_row(*(out.text(name, "dim") for name in names))
     for model in report.rounds:
         written = model.examples
-        counts = (model.mistakes, written.accepted, sum(written.rejected.values()))
+        learnt_from = [getattr(model, kind) for kind in kinds]
+        counts = [*learnt_from, written.accepted, sum(written.rejected.values())]
         seconds = [model.seconds.get(step) for step in STEPS]
-        cells = ["base", "", "", ""] if model.index == 0 else [str(model.index), *map(str, counts)]
+        cells = ["base" if model.index == 0 else str(model.index)]
+        cells += ["" if n is None or model.index == 0 else str(n) for n in counts]
         cells += ["" if s is None else f"{s:.{int(s < 10)}f}" for s in seconds]
         table.add_row(*map(out.text, cells))
     return table

@@ -20,6 +20,7 @@ from errata.agents.records import (
     Draft,
     Example,
     Mistake,
+    Picked,
     Question,
     Record,
     Refusal,
@@ -54,8 +55,8 @@ def print_trace(
     story = Story(folder)
     if question is None:
         out.print(trace_tree(story, out))
-        if not full and story.mistakes(1):
-            first = shlex.quote(story.mistakes(1)[0].question.id)
+        if not full and (first := story.first_question()):
+            first = shlex.quote(first)
             name = shlex.quote(folder.name)
             out.print("")
             out.print(f"errata trace {name} --question {first}   follows one question", "dim")
@@ -84,6 +85,13 @@ class Story:
         """With their contrast, where there is one."""
         contrasted = self.of_round(index, "contrasts", Mistake)
         return contrasted or self.of_round(index, "mistakes", Mistake)
+
+    def first_question(self) -> str | None:
+        """A practice question that something was learnt from."""
+        ids = [mistake.question.id for mistake in self.mistakes(1)]
+        ids += [picked.question.id for picked in self.of_round(1, "picked", Picked)]
+        ids += [example.question_id for example in self.of_round(1, "solutions", Example)]
+        return ids[0] if ids else None
 
     def diagnoses(self, index: int) -> list[Diagnosis | Unusable]:
         return [line.result for line in self.of_round(index, "diagnoses", DiagnosisLine)]
@@ -131,6 +139,7 @@ def trace_tree(story: Story, out: Printer) -> Tree:
         round_ = tree.add(
             out.text(f"Round {index}{': ' if verdict else ''}{verdict}", f"bold {color}")
         )
+        add_blind(round_, story, out, index)
         add_analyst(round_, story, out, index)
         add_instructor(round_, story, out, index)
         add_writer(round_, story, out, index)
@@ -159,6 +168,24 @@ def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:
     if practice := story.attempts(index, "practice"):
         says.append(story.exam_line("practice", practice))
     branch.add(out.agent("Examiner", " · ".join(says) + story.seconds(index, "examine")))
+
+
+def add_blind(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    """What a round took from the practice questions without a look at the answers."""
+    if picked := story.of_round(index, "picked", Picked):
+        says = f"{count(len(picked), 'practice question')} in a random order, blind to errors"
+        branch.add(out.agent("Examiner", says + story.seconds(index, "collect")))
+    solutions = story.of_round(index, "solutions", Example)
+    left_out = story.of_round(index, "left-out", Unusable)
+    if solutions or left_out:
+        says = f"{count(len(solutions), 'solution')} of practice questions"
+        if left_out:
+            says += f", {len(left_out)} left out"
+        node = branch.add(out.agent("Examiner", says))
+        for example in out.some(solutions, 1):
+            out.leaf(node, example.question_id, written(example))
+        out.rest(node, solutions, 1, "solutions")
+        add_unusable(node, out, left_out)
 
 
 def add_analyst(branch: Tree, story: Story, out: Printer, index: int) -> None:
@@ -245,7 +272,12 @@ def add_trainer(branch: Tree, story: Story, out: Printer, index: int) -> None:
         return
     says: list[str] = []
     if ended:
-        says.append(f"{ended[-1]['fresh']} fresh and {ended[-1]['replayed']} replayed examples")
+        fresh, replayed = ended[-1]["fresh"], ended[-1]["replayed"]
+        solutions = ended[-1].get("solutions", 0)
+        if solutions:
+            says.append(count(solutions, "solution"))
+        if fresh or replayed or not solutions:
+            says.append(f"{fresh} fresh and {replayed} replayed examples")
         if ended[-1]["skipped"]:
             says.append(f"{ended[-1]['skipped']} left out as too long")
     if steps:
@@ -307,11 +339,15 @@ def question_tree(story: Story, out: Printer, id: str) -> Tree:
     for index in range(1, story.last_round + 1):
         verdict = story.verdict(index)
         node = tree.add(out.text(f"Round {index}{': ' if verdict else ''}{verdict}", "bold"))
-        mistake = next((m for m in story.mistakes(index) if m.question.id == id), None)
-        if mistake is None and story.mistakes(index):
+        mistakes = [m for m in story.mistakes(index) if m.question.id == id]
+        if not mistakes and story.mistakes(index):
             node.add(out.text("no mistake of the best model so far, so nothing was written for it"))
-        if mistake is not None:
-            add_mistake(node, story, out, index, mistake)
+        sources = {p.id for p in story.of_round(index, "picked", Picked) if p.question.id == id}
+        for mistake in mistakes:
+            sources |= add_mistake(node, story, out, index, mistake)
+        add_solution(node, story, out, index, id)
+        if sources:
+            add_written(node, story, out, index, id, sources)
         add_answer(node, story, out, index, id)
     return tree
 
@@ -321,9 +357,18 @@ def unpadded(id: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", id)
 
 
-def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mistake) -> None:
-    """From one mistake to the examples that were written from it."""
-    id = mistake.question.id
+def add_solution(node: Tree, story: Story, out: Printer, index: int, id: str) -> None:
+    for example in story.of_round(index, "solutions", Example):
+        if example.question_id == id:
+            branch = node.add(out.agent("Examiner", "its own solution is trained on"))
+            branch.add(out.lines([("answer", example.completion)]))
+    for left_out in story.of_round(index, "left-out", Unusable):
+        if left_out.source_id == id:
+            node.add(out.agent("Examiner", f"its solution is not trained on: {left_out.reason}"))
+
+
+def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mistake) -> set[str]:
+    """One mistake and its diagnosis; the ids that later records name it by."""
     node.add(out.agent("Examiner", f"a mistake, {mistake.id}"))
     if mistake.contrast:
         near = node.add(out.agent("Contrast Analyst", "nearest questions answered right"))
@@ -341,6 +386,17 @@ def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mis
             sources.add(result.id)
             branch = node.add(out.agent("Instructor", result.cause))
             branch.add(out.lines(said(result)))
+    return sources
+
+
+def add_written(
+    node: Tree, story: Story, out: Printer, index: int, id: str, sources: set[str]
+) -> None:
+    """The examples that were written from a practice question.
+
+    Args:
+        sources: Its ids as a mistake, a diagnosis, or a picked question.
+    """
     examples = [e for e in story.of_round(index, "examples", Example) if e.question_id == id]
     if examples:
         branch = node.add(
