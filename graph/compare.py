@@ -1,7 +1,8 @@
 """Runs several ways to learn on the same exams, from the same base model: `errata compare CONFIG`.
 
     runs/NAME.compare/
-      plan.json         the configuration and the versions that the comparison began with
+      provenance.json   the configuration and the versions that the comparison began with; arms
+                        and seeds may be added later
       exam/, round-00/, final/   the questions and the base model's answers, as in a run; in final/
                         also those of a candidate that its run's gate refused
       arms/ARM-SEED/    an ordinary run each
@@ -34,7 +35,6 @@ from errata.agents.ways import WAYS
 from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_agents
 from errata.graph.comparison import (
-    FORMAT,
     SEALED,
     Comparison,
     build_comparison,
@@ -45,7 +45,7 @@ from errata.graph.context import Context
 from errata.graph.costs import Estimate, EstimateRow, currency_of
 from errata.graph.estimate import estimate_run
 from errata.graph.nodes import run_exam
-from errata.graph.provenance import check_same_versions, flat, versions_here
+from errata.graph.provenance import Provenance, check_same_versions, flat, versions_here
 from errata.graph.report import Report
 from errata.graph.run import exams_in, report_skipped, resume, run
 from errata.graph.run_folder import RunFolder, StepTime
@@ -58,16 +58,11 @@ if TYPE_CHECKING:
 ARMS = ("base", *WAYS)
 """What can be compared: the untouched model, and every strategy of a run."""
 
+BEGAN = "provenance.json"
+"""As config.json of a run, which this folder is not."""
+
 SEED_STEP = 1000
 """Between two seeds: a run adds the number of its round to them, and no two shall meet."""
-
-
-class Plan(Record):
-    """plan.json: what the comparison was given when it began. Arms and seeds may be added later."""
-
-    format: int = FORMAT
-    config: RunConfig
-    versions: dict[str, str]
 
 
 class PlannedRun(Record):
@@ -133,8 +128,7 @@ def compare(
     if expected := estimate_of(opened, given):
         watcher.estimated(expected, Budget(), currency_of(config))
     if not opened.begun:
-        plan = Plan(config=config, versions=versions_here())
-        folder.create(lambda scratch: write_start(scratch, plan, opened.exams))
+        folder.create(lambda scratch: write_start(scratch, config, opened.exams))
     with folder.locked():
         work(opened, given, watcher)
         comparison = build_comparison(
@@ -197,7 +191,7 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
     begun = folder.path.exists()
     skipped: list[Skipped] = []
     if begun:
-        check_same_plan(folder, config)
+        check_same_configuration(folder, config)
         exams = exams_in(folder)
     else:
         exams = load_exams(config.exam, config.out_of_domain, skipped)
@@ -224,12 +218,12 @@ def check_arms(arms: Sequence[str]) -> None:
         )
 
 
-def check_same_plan(folder: RunFolder, config: RunConfig) -> None:
+def check_same_configuration(folder: RunFolder, config: RunConfig) -> None:
     """Raises: RunError: The folder is another comparison's, or none's."""
-    path = folder.path / "plan.json"
+    path = folder.path / BEGAN
     if not path.exists():
         raise RunError(f"{folder.path} is there already and is no comparison: choose another name")
-    then = flat(read_record(path, Plan).config.model_dump(mode="json"))
+    then = flat(read_record(path, Provenance).config.model_dump(mode="json"))
     now = flat(config.model_dump(mode="json"))
     for key in {**then, **now}:
         if then.get(key) != now.get(key):  # values are not shown: an address may hold a password
@@ -319,10 +313,10 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
     return Estimate(rows=tuple(rows)) if rows else None
 
 
-def write_start(folder: RunFolder, plan: Plan, exams: RunExams) -> None:
+def write_start(folder: RunFolder, config: RunConfig, exams: RunExams) -> None:
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
-    write_record(folder.path / "plan.json", plan)
+    write_record(folder.path / BEGAN, Provenance(config=config, versions=versions_here()))
 
 
 # The work.
@@ -362,7 +356,7 @@ def run_arm(planned: PlannedRun, folder: RunFolder, given: Given, watcher: Watch
     if is_finished(here):
         here.manifest.verify()
         return
-    check_plan_versions(folder)
+    check_versions_of(folder)
     if here.exists:
         resume(here, **vars(given), watcher=watcher, cache=False)
     else:
@@ -413,7 +407,7 @@ def sit(
     """An exam that is taken once."""
     if path.exists():
         return
-    check_plan_versions(context.folder)
+    check_versions_of(context.folder)
     began = time.monotonic()
     run_exam(model_round, name, path, exam_id, title, context)
     context.folder.step_times.add(
@@ -422,9 +416,9 @@ def sit(
     context.folder.manifest.record_finished()
 
 
-def check_plan_versions(folder: RunFolder) -> None:
-    plan = read_record(folder.path / "plan.json", Plan)
-    check_same_versions(plan.versions, f"the comparison {folder.path}")
+def check_versions_of(folder: RunFolder) -> None:
+    began = read_record(folder.path / BEGAN, Provenance)
+    check_same_versions(began.versions, f"the comparison {folder.path}")
 
 
 class ArmWatcher:

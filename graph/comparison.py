@@ -28,7 +28,7 @@ from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 
 FORMAT = 1
-"""Of compare.json and plan.json."""
+"""Of compare.json."""
 
 SEALED = ("test", "out-of-domain")
 

@@ -421,10 +421,10 @@ def test_a_comparison_is_not_continued_with_versions_that_may_answer_otherwise(
 ) -> None:
     settings = config(stop={"rounds": 1})
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
-    path = folder_of(tmp_path).path / "plan.json"
-    plan = json.loads(path.read_text())
-    plan["versions"]["peft"] = "0.0.1"
-    path.write_text(json.dumps(plan))
+    path = folder_of(tmp_path).path / "provenance.json"
+    began = json.loads(path.read_text())
+    began["versions"]["peft"] = "0.0.1"
+    path.write_text(json.dumps(began))
     compare(settings, ["le"], 1, tmp_path, **agents(settings))  # nothing is left to be answered
     with pytest.raises(RunError, match=r"began with peft 0\.0\.1"):
         compare(settings, ["le", "lec"], 1, tmp_path, **agents(settings))
