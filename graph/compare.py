@@ -39,6 +39,7 @@ from errata.graph.comparison import (
     Comparison,
     build_comparison,
     read_finished,
+    trainings_of,
 )
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.context import Context
@@ -373,7 +374,7 @@ def run_arm(planned: PlannedRun, folder: RunFolder, given: Given, watcher: Watch
 def sit_refused(planned: PlannedRun, context: Context, watcher: Watcher) -> None:
     """The last candidate of a run takes the sealed exams here where its gate refused it."""
     here = arm_folder(context.folder, planned)
-    last = max((n for n in here.rounds() if (here.round(n) / "trained.json").exists()), default=0)
+    last = max(trainings_of(here), default=0)
     if last == read_record(here.path / "report.json", Report).best_round:
         return
     candidate = CandidateContext(

@@ -13,7 +13,8 @@ from itertools import combinations
 from statistics import fmean
 from typing import Literal
 
-from errata.agents.jsonl import read_record
+from errata.agents.errors import ExamError
+from errata.agents.jsonl import read_record, read_records
 from errata.agents.pooled import (
     Difference,
     Pooled,
@@ -166,17 +167,23 @@ def build_comparison(
         folder: Holds the sealed questions and the base model's answers.
         exam: Name of the exam, where there is but one.
         tokens: That each run was to train on.
+
+    Raises:
+        ExamError: No sealed question can be counted.
     """
     base = answers_in(folder, "base")
     sat = [base, *(answers for one in finished for answers in (one.trained, one.shipped))]
     parts: dict[tuple[str, str], list[Question]] = {}
     left_out = 0
     for name in SEALED:
-        for question in folder.questions(name):
+        path = folder.exam(name)
+        for question in read_records(path, Question) if path.exists() else ():
             if all(question.id in answers for answers in sat):
                 parts.setdefault((name, question.exam or exam), []).append(question)
             else:
                 left_out += 1
+    if not any(sealed == "test" for sealed, _ in parts):
+        raise ExamError(f"{folder.exam('test')}: no question has a verdict from every model")
     columns = columns_of(parts)
     heads = headlines([column for column, _ in columns])
     arms = list(dict.fromkeys(one.arm for one in finished))
@@ -214,17 +221,13 @@ def build_comparison(
 def read_finished(arm: str, seed: int, run: RunFolder, folder: RunFolder) -> Finished:
     """What a finished run reached; the answers of a refused candidate lie in `folder`."""
     report = read_record(run.path / "report.json", Report)
-    tokens = {
-        index: read_record(path, Trained).tokens
-        for index in run.rounds()
-        if (path := run.round(index) / "trained.json").exists()
-    }
-    last = max(tokens, default=0)
+    trainings = trainings_of(run)
+    last = max(trainings, default=0)
     base = answers_in(run, "base")
     shipped = answers_in(run, "best") if report.best_round else base
-    trained = shipped
+    answers = shipped
     if last != report.best_round:
-        trained = answers_in(folder, run.name)
+        answers = answers_in(folder, run.name)
     cost = report.cost
     return Finished(
         arm=arm,
@@ -236,14 +239,23 @@ def read_finished(arm: str, seed: int, run: RunFolder, folder: RunFolder) -> Fin
             trained_round=last,
             shipped_round=report.best_round,
             examples=sum(model.examples.accepted for model in report.rounds),
-            tokens=sum(tokens.values()),
+            tokens=sum(trained.tokens for trained in trainings.values()),
             seconds=report.seconds,
             money=cost.total.money if cost else None,
         ),
         currency=cost.currency if cost else None,
-        trained=trained,
+        trained=answers,
         shipped=shipped,
     )
+
+
+def trainings_of(run: RunFolder) -> dict[int, Trained]:
+    """Round → what its finished training tells."""
+    return {
+        index: read_record(path, Trained)
+        for index in run.rounds()
+        if (path := run.round(index) / "trained.json").exists()
+    }
 
 
 def answers_in(folder: RunFolder, model: str) -> dict[str, bool]:

@@ -18,7 +18,7 @@ from doubles import table_agents
 from rich.console import Console
 from typer.testing import CliRunner
 
-from errata.agents.errors import ConfigError, ErrataError, RunError
+from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
@@ -33,7 +33,7 @@ from errata.graph.comparison import Comparison, build_comparison, read_finished
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.flips import Flips
 from errata.graph.run import resume
-from errata.graph.run_folder import RunFolder, all_runs
+from errata.graph.run_folder import NotCountedQuestion, RunFolder, all_runs
 from errata.graph.views.compare import draw_comparison, print_comparison, print_outlook
 from errata.graph.watcher import NoWatcher
 
@@ -711,6 +711,31 @@ def test_the_picture_and_the_outlook_are_drawn_of_any_comparison(
     shown = printed(lambda console: print_outlook(ahead, console, None), encoding="ascii")
     assert "c.compare: 4 runs, 4 of them to do" in shown
     assert "practice 36, dev 18, test 36" in shown
+
+
+def test_questions_without_a_verdict_from_every_model_are_in_no_figure(
+    finished: Finished, tmp_path: Path
+) -> None:
+    _, runs, _ = finished
+    shutil.copytree(runs / "c.compare", tmp_path / "c.compare")
+    copied, le = folder_of(tmp_path), arm(tmp_path, "le-1")
+    first, second, *_ = copied.questions("test")
+    copied.not_counted.add(NotCountedQuestion(question_id=first.id, why="its tests fail"))
+    le.not_counted.add(NotCountedQuestion(question_id=second.id, why="its tests fail"))
+    both = [read_finished(name, 1, arm(tmp_path, f"{name}-1"), copied) for name in ("sft", "le")]
+    found = build_comparison(copied, "m", "arithmetic", both, 1)
+    assert found.not_counted == 2
+    assert found.columns[0].n == 34
+    answers = copied.attempts(copied.final_exam("test", "base"))
+    right = sum(a.correct for a in answers if a.question_id != second.id)
+    assert found.rows[0].trained[0].accuracy.value == pytest.approx(right / 34)
+    shown = printed(lambda console: print_comparison(found, console, tmp_path))
+    assert "2 questions without a verdict, not counted" in shown
+    for question in copied.questions("test"):
+        le.not_counted.add(NotCountedQuestion(question_id=question.id, why="its tests fail"))
+    none = [read_finished("le", 1, le, copied)]
+    with pytest.raises(ExamError, match="no question has a verdict from every model"):
+        build_comparison(copied, "m", "arithmetic", none, 1)
 
 
 def test_a_comparison_that_was_copied_elsewhere_can_be_told_again(
