@@ -288,6 +288,74 @@ def mark(
 
 
 @app.command()
+def compare(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG | RUN RUN", help="A TOML file; or names or folders of two runs."
+        ),
+    ],
+    arms: Annotated[
+        str | None,
+        typer.Option(help="What is compared, commas between; all ways to learn, when not said."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each arm; 3.")] = None,
+    runs: Runs = HERE,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the comparison, instead of the file's.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and what it may take.")
+    ] = False,
+    questions: Annotated[
+        str | None, typer.Option("--set", help="Of two runs: dev, test (when not said), ...")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Of two runs: with the texts of some questions.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    no_tracing: NoTracing = False,
+) -> None:
+    """Compare ways to learn on the exams of CONFIG, or two finished runs question by question."""
+    from errata.graph.commands.compare import ArmsAsked, read_arguments
+    from errata.graph.compare import compare as compare_arms
+    from errata.graph.compare import outlook
+    from errata.graph.costs import currency_of
+    from errata.graph.flips import compare_runs
+    from errata.graph.views.compare import (
+        draw_comparison,
+        print_comparison,
+        print_flips,
+        print_outlook,
+    )
+
+    asked = read_arguments(what, arms, seeds, runs, name, dry_run, questions, show)
+    if not isinstance(asked, ArmsAsked):
+        flips = compare_runs(asked.first, asked.second, asked.set, show)
+        if as_json:
+            print(flips.model_dump_json(indent=2))
+        else:
+            print_flips(flips, console())
+        return
+    given = (asked.config, asked.arms, asked.seeds, runs)
+    if dry_run:
+        ahead = outlook(*given)
+        if as_json:
+            print(ahead.model_dump_json(indent=2))
+        else:
+            print_outlook(ahead, console(), currency_of(asked.config))
+        return
+    with working(to_stderr=as_json, again=True) as watcher, tracing_told(watcher, not no_tracing):
+        found = compare_arms(*given, watcher=watcher)
+    folder = runs / f"{asked.config.name}.compare"
+    draw_comparison(found, folder)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_comparison(found, console(), folder)
+
+
+@app.command()
 def instructors() -> None:
     """List what could teach here, and what is missing: packages, keys, servers."""
     from errata.graph.commands.instructors import available
@@ -359,18 +427,12 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing:
 
 def finish(folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool) -> None:
     """Works on a run and shows what came of it."""
-    from errata.agents.chat_models.tracing import tracing_target, without_tracing
     from errata.graph.run import ReviewPending
     from errata.graph.views.charts import draw_report
     from errata.graph.views.summary import print_summary
 
     try:
-        with working(folder) as watcher, nullcontext() if tracing else without_tracing():
-            if host := tracing_target():
-                watcher.say(
-                    f"tracing is on: questions, answers and prompts go to {host}; --no-tracing "
-                    "keeps them here"
-                )
+        with working(folder) as watcher, tracing_told(watcher, tracing):
             report = work(watcher, draw_report)
     except ReviewPending as waiting:
         printer().unwrapped(str(waiting))
@@ -379,8 +441,28 @@ def finish(folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool)
 
 
 @contextmanager
-def working(run: Path | None = None, to_stderr: bool = False) -> Iterator[Watcher]:
-    """Progress bars; Ctrl-C, or a scheduler's SIGTERM, says how to go on."""
+def tracing_told(watcher: Watcher, wanted: bool) -> Iterator[None]:
+    """Work that LangSmith may watch, which is said; or that it may not, unless `wanted`."""
+    from errata.agents.chat_models.tracing import tracing_target, without_tracing
+
+    with nullcontext() if wanted else without_tracing():
+        if host := tracing_target():
+            watcher.say(
+                f"tracing is on: questions, answers and prompts go to {host}; --no-tracing "
+                "keeps them here"
+            )
+        yield
+
+
+@contextmanager
+def working(
+    run: Path | None = None, to_stderr: bool = False, again: bool = False
+) -> Iterator[Watcher]:
+    """Progress bars; Ctrl-C, or a scheduler's SIGTERM, says how to go on.
+
+    Args:
+        again: The same command goes on.
+    """
     from errata.graph.views.progress import TerminalWatcher
 
     def stop(number: int, frame: object) -> None:
@@ -393,6 +475,7 @@ def working(run: Path | None = None, to_stderr: bool = False) -> Iterator[Watche
     except KeyboardInterrupt as stopped:
         begun = run is not None and (run / "config.json").exists()
         hint = f"; `errata resume {run.name}` goes on where it was" if run and begun else ""
+        hint = "; the same command goes on where it was" if again else hint
         print_error(f"stopped{hint}")
         raise typer.Exit(143 if isinstance(stopped, Stopped) else 130) from None
     finally:

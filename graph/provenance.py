@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 from errata.agents.errors import RunError
 from errata.agents.jsonl import read_record
@@ -60,12 +62,25 @@ def check_versions(folder: RunFolder) -> None:
     Raises:
         RunError: A package is not the one that the run began with.
     """
-    began = read_provenance(folder).versions
+    check_same_versions(read_provenance(folder).versions, f"the run {folder.path}")
+
+
+def check_same_versions(began: Mapping[str, str], what: str) -> None:
+    """As `check_versions`, of `what` began with these versions."""
     here = versions_here()
     for package in CHANGE_ANSWERS:
         if began.get(package) != here[package]:
             raise RunError(
-                f"the run {folder.path} began with {package} {began.get(package)}, and here is "
+                f"{what} began with {package} {began.get(package)}, and here is "
                 f"{here[package]}, with which answers may differ: install that version, or start "
-                "a new run"
+                "a new one"
             )
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = isinstance(value, Mapping)
+        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
+    return found

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,8 +21,9 @@ from errata.agents.errors import RunError
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
-from errata.agents.jsonl import read_record, write_record, write_records
+from errata.agents.jsonl import read_record, read_records, write_record, write_records
 from errata.agents.promotion import foresight
+from errata.agents.records import Question
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
 from errata.agents.weights import check_model
@@ -63,6 +65,7 @@ def run(
     cache: bool = True,
     draw: Draw | None = None,
     clock: Callable[[], float] = time.monotonic,
+    shared: RunFolder | None = None,
 ) -> Report:
     """Starts a new run in `runs/NAME` and works until it stops by itself.
 
@@ -72,6 +75,8 @@ def run(
         cache: Takes replies of LLMs that were asked the same before from the user's cache.
         draw: Draws report.svg and report.png into the run's folder, before it is sealed.
         clock: Seconds, for the time of each step.
+        shared: Holds the questions of the same exams and the base model's finished answers to
+            them; they are taken over, and nothing is loaded or asked twice.
 
     Raises:
         ErrataError: Bad input, or a step that failed; the run can be resumed.
@@ -83,7 +88,10 @@ def run(
     if folder.path.exists():
         raise taken(folder)
     skipped: list[Skipped] = []
-    exams = load_exams(config.exam, config.out_of_domain, skipped, config.guard)
+    if shared is None:
+        exams = load_exams(config.exam, config.out_of_domain, skipped, config.guard)
+    else:
+        exams = exams_in(shared)
     config.way.check(exams.practice)
     if student is None:
         check_model(config.student.model_ref)
@@ -93,7 +101,7 @@ def run(
         agents = open_agents(config, folder, trace, replies, given)
         if estimate := estimate_run(config, agents, exams.practice):
             watcher.estimated(estimate, config.budget, currency_of(config))
-        folder.create(lambda scratch: write_start(scratch, config, exams, estimate))
+        folder.create(lambda scratch: write_start(scratch, config, exams, estimate, shared))
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
@@ -148,12 +156,26 @@ def opened_cache(wanted: bool, watcher: Watcher) -> Iterator[ReplyCache | None]:
         yield cache
 
 
+def exams_in(folder: RunFolder) -> RunExams:
+    """The questions of a folder, those among them that are not counted too."""
+    paths = {field.name: folder.exam(field.name.replace("_", "-")) for field in fields(RunExams)}
+    return RunExams(
+        **{name: read_records(p, Question) if p.exists() else [] for name, p in paths.items()}
+    )
+
+
 def write_start(
-    folder: RunFolder, config: RunConfig, exams: RunExams, estimate: Estimate | None
+    folder: RunFolder,
+    config: RunConfig,
+    exams: RunExams,
+    estimate: Estimate | None,
+    shared: RunFolder | None = None,
 ) -> None:
     """The questions and the configuration: what a run is before its first step."""
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
+    if shared is not None:
+        shared.copy_base_answers(folder)
     if estimate is not None:
         write_record(folder.path / "estimate.json", estimate)
     write_record(folder.path / "config.json", Provenance(config=config, versions=versions_here()))

@@ -25,6 +25,7 @@ docs/run-folder.md describes each file.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -151,6 +152,15 @@ class RunFolder:
         """The answers in `path`, without those to questions that are not counted."""
         left_out = {line.question_id for line in self.not_counted.read()}
         return [a for a in read_records(path, Attempt) if a.question_id not in left_out]
+
+    def copy_base_answers(self, to: RunFolder) -> None:
+        """The base model's finished answers, and the questions not counted, into another folder."""
+        finished = (self.round(0).glob("*.jsonl"), self.path.glob("final/*-base.jsonl"))
+        for path in (*itertools.chain(*finished), self.not_counted.path):
+            if path.exists():
+                copy = to.path / path.relative_to(self.path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
 
     @property
     def at_work(self) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,6 +21,7 @@ from errata.agents.records import Accuracy, Attempt, Question, Record, Text
 from errata.agents.scores import accuracy
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import LocalStudent, check_model
+from errata.graph.provenance import flat
 from errata.graph.watcher import Watcher
 
 PACKAGES = ("errata", "torch", "transformers", "peft")
@@ -223,15 +223,6 @@ def same_conditions(journal: Journal[Answered], now: Conditions) -> None:
                 f"not {is_.get(name)!r}: set that as it was, name another file, or delete it to "
                 "begin anew"
             )
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` as `{"a.b": 1}`."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        inner = isinstance(value, Mapping)
-        found |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
-    return found
 
 
 def digest_of(folder: Path) -> str:

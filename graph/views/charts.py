@@ -45,11 +45,15 @@ def draw_report(report: Report, folder: Path) -> None:
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         # Kinds of questions in a script that the font lacks become boxes, not noise.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure = draw(report)
-        for name, metadata in (("report.svg", {"Date": None}), ("report.png", {})):
-            scratch = folder / f"{name}.part"
-            figure.savefig(scratch, format=name[-3:], dpi=150, metadata=metadata)
-            scratch.replace(folder / name)
+        save(draw(report), folder, "report")
+
+
+def save(figure: Figure, folder: Path, stem: str) -> None:
+    """As STEM.svg and STEM.png; the same figure gives the same files."""
+    for name, metadata in ((f"{stem}.svg", {"Date": None}), (f"{stem}.png", {})):
+        scratch = folder / f"{name}.part"
+        figure.savefig(scratch, format=name[-3:], dpi=150, metadata=metadata)
+        scratch.replace(folder / name)
 
 
 def draw(report: Report) -> Figure:
