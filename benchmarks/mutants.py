@@ -284,7 +284,7 @@ def put_into(old: Any, new: Any, module: str) -> bool:
     return True
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps plugins in sets
 class Tries:
     """A pytest plugin that runs the collected tests on mutants, in place of running them."""
 
