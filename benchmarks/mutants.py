@@ -49,7 +49,7 @@ TESTS = {
     "agents/ways/way.py": "honesty",
     "graph/loop.py": "honesty loop run_folder langgraph_dev",
     "graph/nodes.py": "honesty loop several_exams code_marking",
-    "graph/run_folder.py": "run_folder loop",
+    "graph/run_folder.py": "run_folder loop views",
 }
 """Module → the files of tests that are tried on it."""
 

@@ -1,4 +1,7 @@
-"""The real student and a real LoRA: a few questions, a few steps, and a kill."""
+"""The real student and a real LoRA: a few questions, a few steps, and a kill.
+
+Whatever needs no real answers is shown with a model of a few thousand weights.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tiny_models import write_tiny_model
 
 from errata.agents.records import ModelRef, Question
 from errata.agents.student import StudentSettings
@@ -46,18 +50,30 @@ else:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """An undisturbed run."""
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run of a tiny model: long enough answers and trainings to be killed in."""
+    model = write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+    return CONFIG | {
+        "student": {"model": model, "max_new_tokens": 100, "batch_size": 2},
+        "training": {"epochs": 15, "batch": 4},
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """An undisturbed run of the tiny model."""
     runs = tmp_path_factory.mktemp("runs")
-    run(parse_config(CONFIG, "test"), runs)
+    run(parse_config(tiny, "test"), runs)
     return RunFolder(runs / "real")
 
 
-def test_the_loop_trains_an_adapter_that_plain_peft_can_load(finished: RunFolder) -> None:
+def test_the_loop_trains_an_adapter_that_plain_peft_can_load(tmp_path: Path) -> None:
     from peft import PeftModel
 
     from errata.training.models import load_model
 
+    run(parse_config(CONFIG, "test"), tmp_path)
+    finished = RunFolder(tmp_path / "real")
     report = json.loads((finished.path / "report.json").read_text())
     assert report["status"] == "round budget spent"
     assert report["rounds"][1]["examples"]["accepted"] == 16
@@ -126,36 +142,45 @@ def test_a_resumed_exam_gives_the_answers_of_an_undisturbed_one(tmp_path: Path) 
 
 
 def test_kill_9_in_the_exam_and_in_the_training_changes_nothing(
-    finished: RunFolder, tmp_path: Path
+    finished: RunFolder, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    killed_in = []
-    # The practice questions are two batches: the file stays half done for the second one's time.
-    for waits_for in ("round-00/practice.jsonl.part", "round-01/training-job.json"):
-        process = start(tmp_path)
-        target = tmp_path / "real" / waits_for
-        while not (target.exists() and target.stat().st_size) and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(1 if "training" in waits_for else 0)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            killed_in.append(waits_for)
-        process.wait()
-    assert len(killed_in) == 2
-    assert start(tmp_path).wait() == 0
+    here = tmp_path / "real"
+    half_done = {
+        "round-00/practice.jsonl": lambda: size(here / "round-00/practice.jsonl.part") > 0,
+        "round-01/adapter": lambda: '"event": "step"' in text(here / "trace.jsonl"),
+    }
+    for unfinished, is_half_done in half_done.items():
+        process = start(tiny, tmp_path)
+        while not is_half_done() and process.poll() is None:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (here / unfinished).exists()
+    assert start(tiny, tmp_path).wait() == 0
     for name in ("round-00/dev", "round-00/practice", "round-01/training", "round-01/dev"):
-        ours = (tmp_path / "real" / f"{name}.jsonl").read_bytes()
+        ours = (here / f"{name}.jsonl").read_bytes()
         assert ours == (finished.path / f"{name}.jsonl").read_bytes(), name
     weights = "round-01/adapter/adapter_model.safetensors"
-    assert (tmp_path / "real" / weights).read_bytes() == (finished.path / weights).read_bytes()
+    assert (here / weights).read_bytes() == (finished.path / weights).read_bytes()
 
 
-def start(runs: Path) -> subprocess.Popen[bytes]:
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def start(config: dict[str, Any], runs: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(runs), json.dumps(CONFIG)], stderr=subprocess.DEVNULL
+        [sys.executable, "-c", RUN, str(runs), json.dumps(config)], stderr=subprocess.DEVNULL
     )
 
 
-def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Path) -> None:
+def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
     from errata.agents.errors import StepFailed
     from errata.agents.records import TrainingSettings
     from errata.agents.trainer import TrainingJob
@@ -164,7 +189,7 @@ def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Pa
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"prompt": "2 + 2?", "completion": "4"}\n' * 40)
     job = TrainingJob(
-        start=ModelRef(base="bundled"),
+        start=ModelRef(base=tiny["student"]["model"]),
         examples=rows,
         adapter=tmp_path / "adapter",
         settings=TrainingSettings(batch=1),
