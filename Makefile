@@ -14,10 +14,14 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(TWO_FILES) -m "not model"
+	$(BIN)/pytest -m model
 
 quick: .venv/ready
-	$(BIN)/pytest -m "not model and not sandbox and not process and not slow"
+	$(TWO_FILES) -m "not model and not sandbox and not process and not slow"
+
+# Two files at a time. A model has all cores to itself.
+TWO_FILES := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 setup: .venv/ready
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,20 +61,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def finished(tiny: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """An undisturbed run of the tiny model."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     runs = tmp_path_factory.mktemp("runs")
-    run(parse_config(tiny, "test"), runs)
+    run(parse_config(CONFIG, "test"), runs)
     return RunFolder(runs / "real")
 
 
-def test_the_loop_trains_an_adapter_that_plain_peft_can_load(tmp_path: Path) -> None:
+def test_the_loop_trains_an_adapter_that_plain_peft_can_load(finished: RunFolder) -> None:
     from peft import PeftModel
 
     from errata.training.models import load_model
 
-    run(parse_config(CONFIG, "test"), tmp_path)
-    finished = RunFolder(tmp_path / "real")
     report = json.loads((finished.path / "report.json").read_text())
     assert report["status"] == "round budget spent"
     assert report["rounds"][1]["examples"]["accepted"] == 16
@@ -142,26 +140,32 @@ def test_a_resumed_exam_gives_the_answers_of_an_undisturbed_one(tmp_path: Path) 
 
 
 def test_kill_9_in_the_exam_and_in_the_training_changes_nothing(
-    finished: RunFolder, tiny: dict[str, Any], tmp_path: Path
+    tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    here = tmp_path / "real"
-    half_done = {
-        "round-00/practice.jsonl": lambda: size(here / "round-00/practice.jsonl.part") > 0,
-        "round-01/adapter": lambda: '"event": "step"' in text(here / "trace.jsonl"),
-    }
-    for unfinished, is_half_done in half_done.items():
-        process = start(tiny, tmp_path)
-        while not is_half_done() and process.poll() is None:
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        assert not (here / unfinished).exists()
-    assert start(tiny, tmp_path).wait() == 0
+    here, undisturbed = tmp_path / "killed" / "real", tmp_path / "undisturbed" / "real"
+    kill_when(lambda: size(here / "round-00/practice.jsonl.part") > 0, tiny, here.parent)
+    assert not (here / "round-00/practice.jsonl").exists()
+    kill_when(lambda: '"event": "step"' in text(here / "trace.jsonl"), tiny, here.parent)
+    assert not (here / "round-01/adapter").exists()
+    for run_folder in (here, undisturbed):  # the final exam would show no more
+        kill_when((run_folder / "round-01/dev.jsonl").exists, tiny, run_folder.parent)
     for name in ("round-00/dev", "round-00/practice", "round-01/training", "round-01/dev"):
         ours = (here / f"{name}.jsonl").read_bytes()
-        assert ours == (finished.path / f"{name}.jsonl").read_bytes(), name
+        assert ours == (undisturbed / f"{name}.jsonl").read_bytes(), name
     weights = "round-01/adapter/adapter_model.safetensors"
-    assert (here / weights).read_bytes() == (finished.path / weights).read_bytes()
+    assert (here / weights).read_bytes() == (undisturbed / weights).read_bytes()
+
+
+def kill_when(reached: Callable[[], bool], config: dict[str, Any], runs: Path) -> None:
+    """Starts the run or goes on with it, and kills it there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(runs), json.dumps(config)], stderr=subprocess.DEVNULL
+    )
+    while not reached():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
 
 
 def size(path: Path) -> int:
@@ -170,12 +174,6 @@ def size(path: Path) -> int:
 
 def text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
-
-
-def start(config: dict[str, Any], runs: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(runs), json.dumps(config)], stderr=subprocess.DEVNULL
-    )
 
 
 def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(
