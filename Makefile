@@ -14,14 +14,15 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(TWO_FILES) -m "not model"
-	$(BIN)/pytest -m model
+	$(QUICK) -m "$(LIGHT)"
+	$(BIN)/pytest -m "not ($(LIGHT))"
 
 quick: .venv/ready
-	$(TWO_FILES) -m "not model and not sandbox and not process and not slow"
+	$(QUICK) -m "$(LIGHT)"
 
-# Two files at a time. A model has all cores to itself.
-TWO_FILES := $(BIN)/pytest --numprocesses 2 --dist loadfile
+LIGHT := not model and not sandbox and not process and not slow
+# Two files at a time; the others have the machine to themselves.
+QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 setup: .venv/ready
 

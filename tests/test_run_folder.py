@@ -197,10 +197,10 @@ def begun(path: Path) -> Path:
     return path
 
 
-def test_a_runs_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "of" / "this" / "week" / "t")
-    folder.create(lambda scratch: scratch.round(0).mkdir(parents=True))
-    assert folder.round(0).is_dir()
+def test_whether_a_run_is_at_work_is_seen_without_a_trace(tmp_path: Path) -> None:
+    folder = RunFolder(begun(tmp_path / "t"))
+    assert not folder.at_work
+    assert [path.name for path in folder.path.iterdir()] == ["config.json"]
 
 
 def test_of_two_that_begin_a_run_of_one_name_the_later_is_told(tmp_path: Path) -> None:
