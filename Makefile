@@ -14,10 +14,15 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(QUICK) -m "$(LIGHT)"
+	$(BIN)/pytest -m "not ($(LIGHT))"
 
 quick: .venv/ready
-	$(BIN)/pytest -m "not model and not sandbox and not process and not slow"
+	$(QUICK) -m "$(LIGHT)"
+
+LIGHT := not model and not sandbox and not process and not slow
+# Two files at a time; the others have the machine to themselves.
+QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 setup: .venv/ready
 

@@ -113,7 +113,6 @@ class RunFolder:
         Raises:
             RunError: There is a folder of that name already.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         shutil.rmtree(scratch, ignore_errors=True)
         try:

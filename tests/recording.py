@@ -108,7 +108,7 @@ class RecordingWriter:
         examples_per_ask: int = 1,
         asks_per_batch: int = 1,
     ) -> None:
-        self.write = write or variations
+        self.write = write or Sums()
         self.examples_per_ask = examples_per_ask
         self.asks_per_batch = asks_per_batch
         self.asks: list[Ask] = []

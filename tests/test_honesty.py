@@ -238,7 +238,8 @@ def test_each_training_has_a_seed_of_its_own_and_the_configured_settings(tmp_pat
 
 def test_the_seed_of_the_writing_decides_what_is_written(tmp_path: Path) -> None:
     def written(name: str, seed: int) -> bytes:
-        played = play(config(name=name, seed=seed), tmp_path, knows(9))
+        writer = RecordingWriter(variations)
+        played = play(config(name=name, seed=seed), tmp_path, knows(9), writer=writer)
         return (played.folder.round(1) / "examples.jsonl").read_bytes()
 
     first = written("first", 0)
@@ -380,14 +381,14 @@ def test_dev_is_asked_once_of_each_model_and_practice_once_of_each_best(tmp_path
 
 
 def test_a_round_writes_its_quota_and_asks_for_no_more(tmp_path: Path) -> None:
-    played = play(config(), tmp_path, knows(9), writer=RecordingWriter(Sums()))
+    played = play(config(), tmp_path, knows(9))
     assert sum(ask.count for ask in played.writer.asks) == 20
     assert len(played.examples(1)) == 20
 
 
 def test_few_mistakes_do_not_fill_a_round(tmp_path: Path) -> None:
     settings = config(examples={"per_round": 100, "per_mistake": 3})
-    played = play(settings, tmp_path, knows(14), writer=RecordingWriter(Sums()))
+    played = play(settings, tmp_path, knows(14))
     assert len(played.examples(1)) == 3 * 4
     assert sum(ask.count for ask in played.writer.asks) == 3 * 4
 

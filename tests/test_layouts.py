@@ -470,7 +470,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path) -> None:
         NamedExam(name="mmlu", prompts=tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # opens with `datasets`
 @pytest.mark.usefixtures("hub_cache")
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "bbh"])
 @pytest.mark.parametrize("format", ["jsonl", "parquet"])
@@ -494,6 +494,7 @@ def test_a_folder_in_the_hubs_layout_is_opened_by_datasets(
     assert load_exam(NamedExam(name=name, path=tmp_path / "hub")) == exam
 
 
+@pytest.mark.slow  # opens with `datasets`
 @pytest.mark.usefixtures("hub_cache")
 @pytest.mark.parametrize("layout", ["{task}/test.jsonl", "{task}.jsonl"])
 def test_big_bench_hard_in_the_hubs_layout_keeps_its_tasks(layout: str, tmp_path: Path) -> None:
@@ -505,6 +506,7 @@ def test_big_bench_hard_in_the_hubs_layout_keeps_its_tasks(layout: str, tmp_path
     assert len({q.id for q in found}) == 60
 
 
+@pytest.mark.slow  # opens with `datasets`
 @pytest.mark.usefixtures("hub_cache")
 def test_mmlus_auxiliary_questions_are_left_alone_and_its_two_small_splits_are_joined(
     tmp_path: Path,
@@ -525,6 +527,7 @@ def test_mmlus_auxiliary_questions_are_left_alone_and_its_two_small_splits_are_j
     assert len(exam.read_split("auxiliary_train")) == 5
 
 
+@pytest.mark.slow  # opens with `datasets`
 @pytest.mark.usefixtures("hub_cache")
 def test_a_dataset_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from errata.agents.records import (
     Response,
     Unusable,
 )
-from errata.agents.testing.tables import TableStudent
+from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.variations import VariationsWriter
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.report import Report
@@ -41,8 +42,8 @@ ALL = [kind.name for kind in KINDS]
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
-        "exam": {"name": "arithmetic", "seed": 3, "practice": 90, "dev": 36, "test": 36},
-        "examples": {"per_round": 100},
+        "exam": {"name": "arithmetic", "seed": 3, "practice": 36, "dev": 36, "test": 36},
+        "examples": {"per_round": 40},
     }
     return parse_config(given | changes, "test")
 
@@ -57,12 +58,41 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "t")
 
 
-def accuracies(report: Report) -> list[float]:
-    return [round(r.dev.accuracy, 3) for r in report.rounds if r.dev]
+class Listening(NoWatcher):
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int, int, str]] = []
+        self.said: list[str] = []
+
+    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
+        self.steps.append((step, done, total, note))
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@dataclass(frozen=True)
+class Finished:
+    settings: RunConfig
+    folder: RunFolder
+    report: Report
+    trainer: TableTrainer
+    watcher: Listening
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A run of one round, in which six kinds of question are learnt."""
+    runs = tmp_path_factory.mktemp("runs")
+    settings = config(stop={"rounds": 1}, student={"system": "Solve."})
+    table = agents(settings, [ALL[:8]])
+    watcher = Listening()
+    report = run(settings, runs, **table, watcher=watcher)
+    return Finished(settings, folder(runs), report, table["trainer"], watcher)
 
 
 def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path: Path) -> None:
-    settings = config(stop={"target_accuracy": 0.9})
+    exam = {"name": "arithmetic", "seed": 3, "practice": 90, "dev": 36, "test": 36}
+    settings = config(exam=exam, examples={"per_round": 100}, stop={"target_accuracy": 0.9})
     report = run(settings, tmp_path, **agents(settings, [ALL]))
     assert report.status == "target reached"
     assert [r.promoted for r in report.rounds] == [True, True]
@@ -71,10 +101,8 @@ def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path:
     assert report.model.adapter == str((folder(tmp_path).round(1) / "adapter").resolve())
 
 
-def test_every_record_can_be_followed_back_to_its_question(tmp_path: Path) -> None:
-    settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
-    run_folder = folder(tmp_path)
+def test_every_record_can_be_followed_back_to_its_question(finished: Finished) -> None:
+    run_folder = finished.folder
     here = run_folder.round(1)
     practice = {q.id for q in read_records(run_folder.exam("practice"), Question)}
     mistakes = {m.id: m for m in read_records(here / "contrasts.jsonl", Mistake)}
@@ -112,47 +140,40 @@ def test_a_rejected_review_ends_the_run_without_training(tmp_path: Path) -> None
     assert table["trainer"].jobs == []
 
 
-def test_a_run_of_the_same_name_is_not_written_over(tmp_path: Path) -> None:
-    settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
-    before = (tmp_path / "t" / "report.json").read_bytes()
+def test_a_run_of_the_same_name_is_not_written_over(finished: Finished) -> None:
+    report = finished.folder.path / "report.json"
+    before = report.read_bytes()
+    table = agents(finished.settings, [ALL])
     with pytest.raises(RunError, match="errata resume t"):
-        run(settings, tmp_path, **agents(settings, [ALL]))
-    assert (tmp_path / "t" / "report.json").read_bytes() == before
+        run(finished.settings, finished.folder.path.parent, **table)
+    assert report.read_bytes() == before
+    assert table["student"].asked == []
 
 
-def test_a_second_process_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, **agents(settings, [ALL]))
+def test_a_second_process_in_the_same_folder_is_refused(finished: Finished) -> None:
     with (
-        folder(tmp_path).locked(),
+        finished.folder.locked(),
         pytest.raises(RunError, match="at work in another process"),
     ):
-        resume(folder(tmp_path), **agents(settings, [ALL]))
+        resume(finished.folder, **agents(finished.settings, [ALL]))
 
 
 def test_the_student_is_trained_with_the_system_prompt_that_it_is_asked_with(
-    tmp_path: Path,
+    finished: Finished,
 ) -> None:
-    settings = config(stop={"rounds": 1}, student={"system": "Solve."})
-    table = agents(settings, [ALL[:8]])
-    report = run(settings, tmp_path, **table)
-    assert [job.system for job in table["trainer"].jobs] == ["Solve."]
-    assert report.model.system == "Solve."
+    assert [job.system for job in finished.trainer.jobs] == ["Solve."]
+    assert finished.report.model.system == "Solve."
 
 
-def test_a_finished_run_gives_its_report_again_and_asks_nothing(tmp_path: Path) -> None:
-    settings = config(stop={"rounds": 1})
-    first = run(settings, tmp_path, **agents(settings, [ALL[:8]]))
-    again = agents(settings, [ALL[:8]])
-    assert resume(folder(tmp_path), **again) == first
+def test_a_finished_run_gives_its_report_again_and_asks_nothing(finished: Finished) -> None:
+    again = agents(finished.settings, [ALL[:8]])
+    assert resume(finished.folder, **again) == finished.report
     assert again["student"].asked == []
 
 
-def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
-    settings = config(stop={"rounds": 1})
-    run(settings, tmp_path, **agents(settings, [ALL[:8]]))
-    report = json.loads((tmp_path / "t" / "report.json").read_text())
+def test_the_report_holds_what_the_readme_promises(finished: Finished) -> None:
+    here = finished.folder.path
+    report = json.loads((here / "report.json").read_text())
     first = report["rounds"][1]
     assert first["dev"].keys() >= {"accuracy", "n", "ci95"}
     assert first["examples"].keys() >= {"written", "accepted", "rejected"}
@@ -163,7 +184,7 @@ def test_the_report_holds_what_the_readme_promises(tmp_path: Path) -> None:
     assert low < report["test"]["gain"]["accuracy"] < high
     assert report["model"].keys() >= {"base", "adapter"}
     for name in ("manifest.jsonl", "steps.jsonl", "trace.jsonl", "config.json"):
-        assert (tmp_path / "t" / name).stat().st_size > 0
+        assert (here / name).stat().st_size > 0
 
 
 def guarded(tmp_path: Path, **changes: Any) -> RunConfig:
@@ -299,23 +320,9 @@ def test_a_run_begins_by_saying_which_gain_it_can_see(tmp_path: Path) -> None:
     )
 
 
-class Listening(NoWatcher):
-    def __init__(self) -> None:
-        self.steps: list[tuple[str, int, int, str]] = []
-        self.said: list[str] = []
-
-    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
-        self.steps.append((step, done, total, note))
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
-def test_a_watcher_learns_how_far_each_step_is_and_what_came_of_it(tmp_path: Path) -> None:
-    settings = config(stop={"rounds": 1})
-    watcher = Listening()
-    report = run(settings, tmp_path, **agents(settings, [ALL[:8]]), watcher=watcher)
-    [_, first] = report.rounds
+def test_a_watcher_learns_how_far_each_step_is_and_what_came_of_it(finished: Finished) -> None:
+    watcher = finished.watcher
+    [_, first] = finished.report.rounds
 
     def told(step: str) -> list[tuple[int, int, str]]:
         return [(done, total, note) for name, done, total, note in watcher.steps if name == step]
@@ -330,14 +337,14 @@ def test_a_watcher_learns_how_far_each_step_is_and_what_came_of_it(tmp_path: Pat
     )
     refused = sum(first.examples.rejected.values()) + sum(first.examples.unwritable.values())
     accepted = first.examples.accepted
-    assert told("round 1: writing examples")[0] == (0, 100, "")
-    assert told("round 1: writing examples")[-1] == (accepted, 100, f"{refused} refused")
+    assert told("round 1: writing examples")[0] == (0, 40, "")
+    assert told("round 1: writing examples")[-1] == (accepted, 40, f"{refused} refused")
     assert f"round 1: writing examples: {accepted} accepted, {refused} refused" in watcher.said
     assert told(f"round 1: training on {accepted} examples") == [(0, 0, ""), (1, 1, "loss 0.50")]
     assert [said.partition(": ")[0] for said in watcher.said if "sealed" in said] == [
         "sealed test"
     ] * 2
-    events = read_trace(tmp_path / "t" / "trace.jsonl")
+    events = read_trace(finished.folder.path / "trace.jsonl")
     marked = [(e["exam"], e["exam_id"]) for e in events if e["event"] == "exam marked"]
     assert marked == [
         ("dev", "dev-0"),

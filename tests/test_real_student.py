@@ -1,4 +1,7 @@
-"""The real student and a real LoRA: a few questions, a few steps, and a kill."""
+"""The real student and a real LoRA: a few questions, a few steps, and a kill.
+
+Whatever needs no real answers is shown with a model of a few thousand weights.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from tiny_models import write_tiny_model
 
 from errata.agents.records import ModelRef, Question
 from errata.agents.student import StudentSettings
@@ -46,8 +51,17 @@ else:
 
 
 @pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run of a tiny model: long enough answers and trainings to be killed in."""
+    model = write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+    return CONFIG | {
+        "student": {"model": model, "max_new_tokens": 100, "batch_size": 2},
+        "training": {"epochs": 15, "batch": 4},
+    }
+
+
+@pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """An undisturbed run."""
     runs = tmp_path_factory.mktemp("runs")
     run(parse_config(CONFIG, "test"), runs)
     return RunFolder(runs / "real")
@@ -126,36 +140,45 @@ def test_a_resumed_exam_gives_the_answers_of_an_undisturbed_one(tmp_path: Path) 
 
 
 def test_kill_9_in_the_exam_and_in_the_training_changes_nothing(
-    finished: RunFolder, tmp_path: Path
+    tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    killed_in = []
-    # The practice questions are two batches: the file stays half done for the second one's time.
-    for waits_for in ("round-00/practice.jsonl.part", "round-01/training-job.json"):
-        process = start(tmp_path)
-        target = tmp_path / "real" / waits_for
-        while not (target.exists() and target.stat().st_size) and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(1 if "training" in waits_for else 0)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            killed_in.append(waits_for)
-        process.wait()
-    assert len(killed_in) == 2
-    assert start(tmp_path).wait() == 0
+    here, undisturbed = tmp_path / "killed" / "real", tmp_path / "undisturbed" / "real"
+    kill_when(lambda: size(here / "round-00/practice.jsonl.part") > 0, tiny, here.parent)
+    assert not (here / "round-00/practice.jsonl").exists()
+    kill_when(lambda: '"event": "step"' in text(here / "trace.jsonl"), tiny, here.parent)
+    assert not (here / "round-01/adapter").exists()
+    for run_folder in (here, undisturbed):  # the final exam would show no more
+        kill_when((run_folder / "round-01/dev.jsonl").exists, tiny, run_folder.parent)
     for name in ("round-00/dev", "round-00/practice", "round-01/training", "round-01/dev"):
-        ours = (tmp_path / "real" / f"{name}.jsonl").read_bytes()
-        assert ours == (finished.path / f"{name}.jsonl").read_bytes(), name
+        ours = (here / f"{name}.jsonl").read_bytes()
+        assert ours == (undisturbed / f"{name}.jsonl").read_bytes(), name
     weights = "round-01/adapter/adapter_model.safetensors"
-    assert (tmp_path / "real" / weights).read_bytes() == (finished.path / weights).read_bytes()
+    assert (here / weights).read_bytes() == (undisturbed / weights).read_bytes()
 
 
-def start(runs: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, str(runs), json.dumps(CONFIG)], stderr=subprocess.DEVNULL
+def kill_when(reached: Callable[[], bool], config: dict[str, Any], runs: Path) -> None:
+    """Starts the run or goes on with it, and kills it there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(runs), json.dumps(config)], stderr=subprocess.DEVNULL
     )
+    while not reached():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
 
 
-def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Path) -> None:
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
     from errata.agents.errors import StepFailed
     from errata.agents.records import TrainingSettings
     from errata.agents.trainer import TrainingJob
@@ -164,7 +187,7 @@ def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(tmp_path: Pa
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"prompt": "2 + 2?", "completion": "4"}\n' * 40)
     job = TrainingJob(
-        start=ModelRef(base="bundled"),
+        start=ModelRef(base=tiny["student"]["model"]),
         examples=rows,
         adapter=tmp_path / "adapter",
         settings=TrainingSettings(batch=1),

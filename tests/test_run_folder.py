@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
-from errata.graph.run_folder import RunFolder, free_name
+from errata.graph.run_folder import RunFolder, all_runs, find_run, free_name
 from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
@@ -188,3 +189,62 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is no run: choose another name"):
         run(config(), tmp_path, **tables(config()))
     assert [path.name for path in (tmp_path / "t").iterdir()] == ["mine.txt"]
+
+
+def begun(path: Path) -> Path:
+    """What is a run, as far as its folder goes."""
+    path.mkdir(parents=True)
+    (path / "config.json").write_text("{}")
+    return path
+
+
+def test_whether_a_run_is_at_work_is_seen_without_a_trace(tmp_path: Path) -> None:
+    folder = RunFolder(begun(tmp_path / "t"))
+    assert not folder.at_work
+    assert [path.name for path in folder.path.iterdir()] == ["config.json"]
+
+
+def test_of_two_that_begin_a_run_of_one_name_the_later_is_told(tmp_path: Path) -> None:
+    def fill(scratch: RunFolder) -> None:
+        scratch.path.mkdir()
+        begun(tmp_path / "t")
+
+    with pytest.raises(RunError, match="errata resume t"):
+        RunFolder(tmp_path / "t").create(fill)
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_a_folder_that_cannot_be_put_in_its_place_is_not_said_to_be_taken(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        RunFolder(tmp_path / "t").create(lambda scratch: None)
+
+
+def test_a_run_is_found_by_its_path_and_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(begun(tmp_path / "elsewhere").parent)
+    here = begun(tmp_path / "runs" / "here")
+    assert find_run(str(here), tmp_path / "none").path == here
+    assert find_run("here", tmp_path / "runs").path == here
+    assert find_run("elsewhere", tmp_path / "runs").path == Path("elsewhere")
+
+
+def test_a_run_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=rf"no run 'x' in {tmp_path}/ \(there: none\)"):
+        find_run("x", tmp_path)
+    for age, name in enumerate(("old", "new")):
+        os.utime(begun(tmp_path / name), (age, age))
+    begun(tmp_path / ".half-made.part")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(RunError, match=r"\(there: old, new\)"):
+        find_run("x", tmp_path)
+    assert [run.name for run in all_runs(tmp_path)] == ["old", "new"]
+
+
+def test_a_free_name_is_the_first_that_no_folder_has(tmp_path: Path) -> None:
+    assert free_name("t", tmp_path) == "t"
+    for name in ("t", "t-2", "t-4"):
+        (tmp_path / name).mkdir()
+    assert free_name("t", tmp_path) == "t-3"
+    (tmp_path / "t-3").mkdir()
+    assert free_name("t", tmp_path) == "t-5"
