@@ -39,6 +39,13 @@ from errata.graph.watcher import NoWatcher
 ALL = [kind.name for kind in KINDS]
 
 
+ALL_KINDS_WRITTEN: dict[str, Any] = {
+    "exam": {"name": "arithmetic", "seed": 3, "practice": 90, "dev": 36, "test": 36},
+    "examples": {"per_round": 100},
+}
+"""So many examples that each kind is among them."""
+
+
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
@@ -91,8 +98,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 def test_a_student_that_learns_everything_reaches_the_target_and_stops(tmp_path: Path) -> None:
-    exam = {"name": "arithmetic", "seed": 3, "practice": 90, "dev": 36, "test": 36}
-    settings = config(exam=exam, examples={"per_round": 100}, stop={"target_accuracy": 0.9})
+    settings = config(**ALL_KINDS_WRITTEN, stop={"target_accuracy": 0.9})
     report = run(settings, tmp_path, **agents(settings, [ALL]))
     assert report.status == "target reached"
     assert [r.promoted for r in report.rounds] == [True, True]
@@ -198,7 +204,7 @@ def guarded(tmp_path: Path, **changes: Any) -> RunConfig:
         ]
         files[name] = str(tmp_path / f"{name}.jsonl")
         Path(files[name]).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return config(guard={"name": "sums", **files}, **changes)
+    return config(**ALL_KINDS_WRITTEN, guard={"name": "sums", **files}, **changes)
 
 
 class Forgetful(TableStudent):
@@ -278,7 +284,7 @@ def test_nothing_of_a_guard_exam_is_learnt(tmp_path: Path) -> None:
                     ask,
                     [
                         Draft(
-                            diagnosis_id=ask.diagnosis.id,
+                            diagnosis_id=ask.lesson.id,
                             prompt=question.prompt,
                             completion=question.solution or "",
                             target=question.target,
@@ -302,7 +308,7 @@ def test_a_gain_that_may_be_chance_is_refused_unless_any_gain_will_do(
 
 
 def test_a_target_that_the_share_alone_reaches_ends_the_run_as_not_proven(tmp_path: Path) -> None:
-    settings = config(stop={"target_accuracy": 0.95})
+    settings = config(**ALL_KINDS_WRITTEN, stop={"target_accuracy": 0.95})
     report = run(settings, tmp_path, **agents(settings, [ALL]))
     [_, best] = report.rounds
     assert best.dev is not None
