@@ -32,7 +32,7 @@ def estimate_run(
     way = config.way
     sample = practice[:: -(-len(practice) // SAMPLE)]
     mistakes = mistakes_at(config, sample)
-    rounds = min(config.stop.rounds, way.rounds or config.stop.rounds)
+    rounds = config.stop.rounds
     rows: list[EstimateRow] = []
     if "contrast" in way.steps and isinstance(agents.embeddings, StoredEmbeddings):
         tokens = sum(estimate(question.prompt) for question in practice)  # each text once
