@@ -389,6 +389,23 @@ def test_a_comparison_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
         assert trained == len(undisturbed.jobs)
 
 
+def test_what_the_base_models_exam_could_not_count_no_run_counts(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    worker = Stopping(settings, 80)  # of the base model's 90 questions
+    with pytest.raises(KeyboardInterrupt):
+        compare(settings, ["le"], 1, tmp_path, student=worker, trainer=worker)
+    folder = folder_of(tmp_path)
+    out = [folder.questions(name)[0].id for name in ("dev", "test")]
+    for question in out:
+        folder.not_counted.add(NotCountedQuestion(question_id=question, why="its tests fail"))
+    given = agents(settings)
+    found = compare(settings, ["le"], 1, tmp_path, **given)
+    assert (found.columns[0].n, found.not_counted) == (35, 1)
+    report = json.loads((arm(tmp_path, "le-1").path / "report.json").read_text())
+    assert (report["rounds"][1]["dev"]["n"], report["test"]["final"]["n"]) == (17, 35)
+    assert not {question for _, question in given["student"].asked} & set(out)
+
+
 def test_another_configuration_under_the_same_name_is_refused_by_name(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
