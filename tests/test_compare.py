@@ -424,13 +424,16 @@ def test_what_is_no_comparison_is_not_written_over(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "c.compare").iterdir()] == ["mine.txt"]
 
 
-def test_base_answers_that_were_changed_are_found(tmp_path: Path) -> None:
+def test_answers_that_were_changed_are_found(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
-    path = folder_of(tmp_path).final_exam("test", "base")
-    path.write_text(path.read_text().replace('"correct":false', '"correct":true', 1))
-    with pytest.raises(RunError, match=r"test-base\.jsonl was changed"):
-        compare(settings, ["le", "lec"], 1, tmp_path, **agents(settings))
+    for folder, model in ((arm(tmp_path, "le-1"), "best"), (folder_of(tmp_path), "base")):
+        path = folder.final_exam("test", model)
+        before = path.read_text()
+        path.write_text(before.replace('"correct":false', '"correct":true', 1))
+        with pytest.raises(RunError, match=rf"test-{model}\.jsonl was changed"):
+            compare(settings, ["le"], 1, tmp_path, **agents(settings))
+        path.write_text(before)
 
 
 def test_a_comparison_is_not_continued_with_versions_that_may_answer_otherwise(
@@ -697,7 +700,8 @@ def test_the_table_shows_each_arm_with_its_gain_its_cost_and_its_rivals(
     assert gain is not None
     low, high = (f"{100 * bound:+.1f}" for bound in gain.ci95)
     told = next(line for line in lines if line[:1] == ["le"] and low in line)
-    assert told[1:5] == [f"{100 * gain.value:+.1f}", low, "to", high]
+    seeds = [f"{100 * seed:+.0f}" for seed in gain.seeds]
+    assert told[1:7] == [f"{100 * gain.value:+.1f}", low, "to", high, *seeds]
     assert ["lec", "-", "le"] in [line[:3] for line in lines]
     assert "the intervals cover other questions of these exams, and other seeds" in shown
     assert "tokens a run, not on" not in shown
