@@ -15,7 +15,7 @@ import re
 import textwrap
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ from errata.agents.records import (
 from errata.agents.trainer import Trained
 from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
+from errata.graph.comparison import Comparison
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
+from errata.graph.flips import Flips
 from errata.graph.manifest import FinishedFile, Seal
 from errata.graph.provenance import Provenance
 from errata.graph.readings import Readings
@@ -89,7 +91,13 @@ RECORDS: dict[str, type[BaseModel]] = {
 
 def renewed(text: str) -> str:
     """The text of a page with its generated parts made anew."""
-    makers = {"tree": tree, "configuration": configuration, "files": files, "records": records}
+    makers = {
+        "tree": tree,
+        "configuration": configuration,
+        "files": files,
+        "records": records,
+        "comparisons": lambda: fields_of([*models_in(Comparison), *models_in(Flips)]),
+    }
     return BLOCK.sub(lambda found: f"{found[1]}\n{makers[found[2]]()}\n{found[3]}", text)
 
 
@@ -229,8 +237,13 @@ def records() -> str:
     for model in RECORDS.values():
         wanted = [model] if model is Provenance else models_in(model)
         known += [found for found in wanted if found not in known]
+    return fields_of(sorted(known, key=lambda model: model.__name__))
+
+
+def fields_of(models: Iterable[type[BaseModel]]) -> str:
+    """A table of fields for each record."""
     parts = []
-    for model in sorted(known, key=lambda model: model.__name__):
+    for model in dict.fromkeys(models):
         parts += [f"### {model.__name__}\n", f"{first_line(model)}\n"]
         parts.append("| field | type | |\n| --- | --- | --- |")
         written, said = types_of(model), strings(model)

@@ -308,7 +308,8 @@ def compare(
         bool, typer.Option("--dry-run", help="Say what would run and what it may take.")
     ] = False,
     questions: Annotated[
-        str | None, typer.Option("--set", help="Of two runs: dev, test (when not said), ...")
+        str | None,
+        typer.Option("--set", help="Of two runs: test (when not said), dev, out-of-domain."),
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Of two runs: with the texts of some questions.")

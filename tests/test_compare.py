@@ -389,6 +389,23 @@ def test_a_comparison_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
         assert trained == len(undisturbed.jobs)
 
 
+def test_what_the_base_models_exam_could_not_count_no_run_counts(tmp_path: Path) -> None:
+    settings = config(stop={"rounds": 1})
+    worker = Stopping(settings, 80)  # of the base model's 90 questions
+    with pytest.raises(KeyboardInterrupt):
+        compare(settings, ["le"], 1, tmp_path, student=worker, trainer=worker)
+    folder = folder_of(tmp_path)
+    out = [folder.questions(name)[0].id for name in ("dev", "test")]
+    for question in out:
+        folder.not_counted.add(NotCountedQuestion(question_id=question, why="its tests fail"))
+    given = agents(settings)
+    found = compare(settings, ["le"], 1, tmp_path, **given)
+    assert (found.columns[0].n, found.not_counted) == (35, 1)
+    report = json.loads((arm(tmp_path, "le-1").path / "report.json").read_text())
+    assert (report["rounds"][1]["dev"]["n"], report["test"]["final"]["n"]) == (17, 35)
+    assert not {question for _, question in given["student"].asked} & set(out)
+
+
 def test_another_configuration_under_the_same_name_is_refused_by_name(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
@@ -407,13 +424,16 @@ def test_what_is_no_comparison_is_not_written_over(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "c.compare").iterdir()] == ["mine.txt"]
 
 
-def test_base_answers_that_were_changed_are_found(tmp_path: Path) -> None:
+def test_answers_that_were_changed_are_found(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     compare(settings, ["le"], 1, tmp_path, **agents(settings))
-    path = folder_of(tmp_path).final_exam("test", "base")
-    path.write_text(path.read_text().replace('"correct":false', '"correct":true', 1))
-    with pytest.raises(RunError, match=r"test-base\.jsonl was changed"):
-        compare(settings, ["le", "lec"], 1, tmp_path, **agents(settings))
+    for folder, model in ((arm(tmp_path, "le-1"), "best"), (folder_of(tmp_path), "base")):
+        path = folder.final_exam("test", model)
+        before = path.read_text()
+        path.write_text(before.replace('"correct":false', '"correct":true', 1))
+        with pytest.raises(RunError, match=rf"test-{model}\.jsonl was changed"):
+            compare(settings, ["le"], 1, tmp_path, **agents(settings))
+        path.write_text(before)
 
 
 def test_a_comparison_is_not_continued_with_versions_that_may_answer_otherwise(
@@ -680,7 +700,8 @@ def test_the_table_shows_each_arm_with_its_gain_its_cost_and_its_rivals(
     assert gain is not None
     low, high = (f"{100 * bound:+.1f}" for bound in gain.ci95)
     told = next(line for line in lines if line[:1] == ["le"] and low in line)
-    assert told[1:5] == [f"{100 * gain.value:+.1f}", low, "to", high]
+    seeds = [f"{100 * seed:+.0f}" for seed in gain.seeds]
+    assert told[1:7] == [f"{100 * gain.value:+.1f}", low, "to", high, *seeds]
     assert ["lec", "-", "le"] in [line[:3] for line in lines]
     assert "the intervals cover other questions of these exams, and other seeds" in shown
     assert "tokens a run, not on" not in shown

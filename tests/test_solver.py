@@ -58,7 +58,7 @@ MISSED = Mistake(
 
 
 def problem(prompt: str, number: int = 0, answer: Answer | None = None) -> Problem:
-    return Problem(MISSED, "d", prompt, answer or NumberAnswer(), number)
+    return Problem(MISSED.question, "d", prompt, answer or NumberAnswer(), number)
 
 
 def solver(server: OpenAIServer, calls: list[LlmCall] | None = None) -> LlmSolver:

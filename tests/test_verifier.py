@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from errata.agents.checks import Checker
-from errata.agents.data_writer import Ask, write_examples
+from errata.agents.data_writer import Ask, Diagnosed, write_examples
 from errata.agents.errors import BudgetSpent, InstructorError
 from errata.agents.exams import HeldOut
 from errata.agents.jsonl import Journal
@@ -81,7 +81,7 @@ class Scripted:
 
 def one(solutions: Sequence[str | None], votes: int, agreement: float) -> tuple[Verified, bool]:
     verifier = Verifier(Scripted({draft().prompt: solutions}), votes, agreement)
-    [found] = verifier.verify([(mistake(), draft())])
+    [found] = verifier.verify([(PENS, draft())])
     return found, verifier.confirms(found)
 
 
@@ -117,7 +117,7 @@ def test_what_can_change_nothing_is_not_asked_for() -> None:
         draft(4).prompt: ["#### 7", "#### 8", "#### 7"],
     }
     solver = Scripted(script)
-    found = list(Verifier(solver, 3, 2).verify([(mistake(), draft(n)) for n in (1, 2, 3, 4)]))
+    found = list(Verifier(solver, 3, 2).verify([(PENS, draft(n)) for n in (1, 2, 3, 4)]))
     assert [each.draft for each in found] == [draft(n) for n in (1, 2, 3, 4)]
     assert [each.asked for each in found] == [2, 2, 2, 3]
     assert solver.batches == [8, 1]
@@ -137,7 +137,7 @@ def test_a_solver_sees_neither_the_working_nor_the_answer() -> None:
             return super().solve(problems)
 
     given = draft(target="7654321")
-    list(Verifier(Watching({given.prompt: ["#### 1"]})).verify([(mistake(), given)]))
+    list(Verifier(Watching({given.prompt: ["#### 1"]})).verify([(PENS, given)]))
     assert seen
     assert "7654321" not in repr(seen)
 
@@ -147,7 +147,7 @@ def test_a_program_is_not_solved_again() -> None:
         update={"answer": CodeAnswer(tests="def check(c): pass", entry_point="f")}
     )
     verifier = Verifier(Scripted({}))
-    [found] = verifier.verify([(mistake(), program)])
+    [found] = verifier.verify([(PENS, program)])
     assert verifier.confirms(found)
     assert found.asked == 0
 
@@ -155,14 +155,14 @@ def test_a_program_is_not_solved_again() -> None:
 def test_what_was_decided_before_a_failure_is_handed_on() -> None:
     script = {draft(n).prompt: ["#### 7", "#### 7"] for n in range(4)}
     solver = Scripted(script, most=5)
-    verified = Verifier(solver, 2, 2).verify([(mistake(), draft(n)) for n in range(4)])
+    verified = Verifier(solver, 2, 2).verify([(PENS, draft(n)) for n in range(4)])
     assert [next(verified).draft for _ in range(2)] == [draft(2), draft(3)]
     with pytest.raises(BudgetSpent):
         next(verified)
 
 
 def test_solutions_are_journaled_and_not_asked_for_again(tmp_path: Path) -> None:
-    drafts = [(mistake(), draft(n)) for n in range(4)]
+    drafts = [(PENS, draft(n)) for n in range(4)]
     script = {draft(n).prompt: [*("#### 7", "#### 8", None)[n % 3 :], "x"] for n in range(4)}
     first, second = Scripted(script, most=3), Scripted(script)
     with Journal(tmp_path / "votes.jsonl", Vote) as journal, pytest.raises(BudgetSpent):
@@ -201,15 +201,18 @@ class Sums:
         )
 
 
-def lesson() -> tuple[Mistake, Diagnosis]:
-    return mistake(), Diagnosis(
-        id="d",
-        mistake_id="m",
-        question_id="pens",
-        cause="c",
-        explanation="e",
-        missing_skill="s",
-        advice="a",
+def lesson() -> Diagnosed:
+    return Diagnosed(
+        mistake(),
+        Diagnosis(
+            id="d",
+            mistake_id="m",
+            question_id="pens",
+            cause="c",
+            explanation="e",
+            missing_skill="s",
+            advice="a",
+        ),
     )
 
 
@@ -261,7 +264,7 @@ def test_what_was_verified_before_a_failure_of_the_writer_is_yielded() -> None:
 
 
 def solved(prompt: str) -> str | None:
-    problem = Problem(mistake(), "d", prompt, draft().answer, 0)
+    problem = Problem(PENS, "d", prompt, draft().answer, 0)
     [(_, response)] = VariationsSolver().solve([problem])
     return response
 
@@ -295,11 +298,11 @@ def test_the_answer_follows_from_the_missed_questions_own_working(
 def test_what_is_answered_in_words_is_not_for_the_solver_of_numbers(
     answer: TextAnswer | ChoiceAnswer,
 ) -> None:
-    problem = Problem(mistake(), "d", "What is 23 - 9?", answer, 0)
+    problem = Problem(PENS, "d", "What is 23 - 9?", answer, 0)
     assert list(VariationsSolver().solve([problem])) == [(problem, None)]
 
 
 def test_a_question_that_cannot_be_varied_is_abstained_from() -> None:
     no_working = PENS.model_copy(update={"solution": "She counts."})
-    problem = Problem(mistake(no_working), "d", PENS.prompt, draft().answer, 0)
+    problem = Problem(no_working, "d", PENS.prompt, draft().answer, 0)
     assert list(VariationsSolver().solve([problem])) == [(problem, None)]

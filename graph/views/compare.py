@@ -165,8 +165,8 @@ def show_pairs(found: Comparison, out: Printer) -> None:
 def tokens_said(found: Comparison) -> list[str]:
     """A line for each arm that did not train on what it was to."""
     return [
-        f"{row.arm} trained on {row.tokens:,.0f} tokens a run, not on {found.tokens:,}: "
-        f"{', '.join(dict.fromkeys(run.status for run in row.runs))}"
+        f"{row.arm} trained on {row.tokens:,.0f} tokens a run, not on {found.tokens:,} "
+        f"(ended with: {', '.join(dict.fromkeys(run.status for run in row.runs))})"
         for row in found.rows[1:]
         if abs(row.tokens - found.tokens) > SAME_TOKENS * found.tokens
     ]
