@@ -262,16 +262,17 @@ def check_not_counted(run: Run) -> Iterator[Finding]:
 
 def check_verdicts(run: Run) -> Iterator[Finding]:
     """Each answer, marked again, gets the verdict that is on record."""
-    exams = [(path, name) for path, name, _ in run.exams() if path.exists()]
     left = NotCounted(lambda text: None)
     programs = undecided = 0
-    for number, (path, name) in enumerate(exams, 1):
-        run.watcher.progress("marking again", number - 1, len(exams), run.name(path))
+    for path, name, _ in run.exams():
         questions = {question.id: question for question in run.sets[name]}
         asked: list[tuple[Question, Attempt]] = []
         marked: list[tuple[Question, Attempt, Verdict]] = []
         wrong = []
-        for attempt in run.attempts(path):
+        attempts = run.attempts(path)
+        title = f"marking {run.name(path)} again"
+        for attempt in attempts:
+            run.watcher.progress(title, len(marked), len(attempts))
             question = questions.get(attempt.question_id)
             if question is None:
                 continue  # an answer to no question is found by `check_attempts`
@@ -283,30 +284,37 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
             except ValueError as error:
                 wrong.append(f"{attempt.id} cannot be marked ({error})")
         if run.with_code:
-            marked += mark_all(asked, lambda attempt: attempt.response, left)
+            for each in mark_all(asked, lambda attempt: attempt.response, left):
+                marked.append(each)
+                run.watcher.progress(title, len(marked), len(attempts))
         else:
             programs += len(asked)
         run.counts["verdicts"] += len(marked)
         for question, attempt, verdict in marked:
-            late = any(why.startswith("not decided in ") for why in (attempt.why, verdict.why))
-            if late and isinstance(question.answer, MathAnswer):
+            if is_late(question, attempt.why) or is_late(question, verdict.why):
                 undecided += verdict.correct != attempt.correct
             elif (verdict.correct, verdict.answer) != (attempt.correct, attempt.answer):
                 said = "right" if attempt.correct else "wrong"
                 wrong.append(f"{attempt.id} is recorded as {said}, and {verdict.why}")
         means = "the figures that count them do not follow from what the student answered"
-        yield from some(
-            "verdicts", run.name(path), wrong, len(marked), "verdicts are not the marker's", means
-        )
-    run.watcher.progress("marking again", len(exams), len(exams))
+        what = "verdicts are not the marker's"
+        yield from some("verdicts", run.name(path), wrong, len(attempts), what, means)
     if programs:
         run.notes.append(f"{programs} programs were not run again; --with-code does")
     if left.answers:
         run.notes.append(f"{left.answers.total()} programs have no verdict here, which is no fault")
     if undecided:
-        run.notes.append(
-            f"{undecided} formulas could be decided in time at one marking, not at both"
-        )
+        run.notes.append(f"{undecided} answers were decided in time at one marking, not at both")
+
+
+def is_late(question: Question, why: str) -> bool:
+    """Whether a formula or a program took too long to be decided: it may not on another day."""
+    match question.answer:
+        case MathAnswer():
+            return why.startswith("not decided in ")
+        case CodeAnswer():
+            return why.startswith("time-out")
+    return False
 
 
 def check_promotions(run: Run) -> Iterator[Finding]:

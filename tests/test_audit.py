@@ -137,6 +137,22 @@ def test_a_resumed_finished_run_is_as_it_was(folder: RunFolder) -> None:
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("lost", [(), ("report.json",), ("report.json", "checkpoints.sqlite")])
+def test_what_was_put_into_a_finished_run_does_not_become_part_of_it_by_a_resume(
+    lost: tuple[str, ...], finished: RunFolder, folder: RunFolder
+) -> None:
+    for name in ("round-01/late.json", "notes.txt"):
+        (folder.path / name).write_text("{}")
+    (folder.path / "round-03").symlink_to(folder.path / "round-01")
+    for name in lost:
+        (folder.path / name).unlink()
+    practice = folder.questions("practice")
+    resume(folder, **table_agents(practice, [[]]), cache=False)
+    assert folder.manifest.sealing() == finished.manifest.sealing()
+    named = {finding.file for finding in audited(folder).findings}
+    assert named >= {"round-01/late.json", "notes.txt", "round-03"}
+
+
 def test_a_report_that_is_lost_is_written_again_as_it_was(finished: RunFolder) -> None:
     path = finished.path / "report.json"
     before = path.read_bytes()
@@ -336,7 +352,7 @@ def test_only_a_formula_may_have_been_undecided_in_time(answer: str, tmp_path: P
     folder = small_run(tmp_path, answer=answer)
     changed(folder.final_exam("test", "base"), Attempt, 0, correct=True, why="not decided in 5 s")
     found = audited(folder)
-    assert any("formulas" in note for note in found.notes) == (answer == "math")
+    assert any("decided in time" in note for note in found.notes) == (answer == "math")
     assert any(f.check == "verdicts" for f in found.findings) == (answer == "number")
 
 
