@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ from errata.agents.records import (
     Question,
     TextAnswer,
 )
+from errata.agents.weights.models import special_tokens
 
 NUMBER = NumberAnswer()
 TEXT = TextAnswer()
@@ -315,3 +318,20 @@ def test_what_no_exercise_needs_is_refused_in_question_and_answer(
     for prompt, completion in ((text, "#### 7"), ("How many?", f"{text}\n\n#### 7")):
         checker = Checker(HeldOut([]), [], special)
         assert checker.refuse(draft(completion, "7", NUMBER, prompt)) == reason
+
+
+def test_the_students_tokenizer_says_what_it_does_not_take_for_text(tmp_path: Path) -> None:
+    added = [
+        {"content": "<call>", "special": True},
+        {"content": "  ", "special": False},
+        {"content": "x", "special": True},
+    ]
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": added}))
+    special = special_tokens(str(tmp_path))
+    assert special == {"<call>"}
+    given = draft("A <call> is made.\n#### 7", "7", NUMBER)
+    assert Checker(HeldOut([]), [], special).refuse(given) == TOKENS
+    for said in ("{", "[]", '{"added_tokens": [3]}'):
+        (tmp_path / "tokenizer.json").write_text(said)
+        assert special_tokens(str(tmp_path)) == frozenset()
+    assert special_tokens("bundled") == frozenset()

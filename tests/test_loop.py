@@ -121,6 +121,7 @@ def test_every_record_can_be_followed_back_to_its_question(finished: Finished) -
         diagnosis = diagnoses[example.diagnosis_id]
         assert mistakes[diagnosis.mistake_id].question.id == example.question_id
         assert example.question_id in practice
+        assert example.votes == (1, 1)  # what variations write is solved again by variations
 
 
 def test_a_review_pauses_the_run_until_a_person_answers(tmp_path: Path) -> None:
