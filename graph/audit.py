@@ -589,6 +589,7 @@ def lineage_of_mistakes(run: Run, index: int) -> Generator[Finding, None, dict[s
         update = {"contrast": contrast.contrast, "id": contrast.id}
         if (
             mistake is None
+            or not contrast.id.startswith(mistake.id)
             or contrast != mistake.model_copy(update=update)
             or not all(
                 was_asked(run, answers, near.question, near.attempt, correct=True)

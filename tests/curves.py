@@ -65,6 +65,7 @@ class CountingTrainer:
             job=job,
             examples_sha256=sha256_of(job.examples),
             tokens=10,
+            epochs=1,
             skipped=self.skips,
             loss=0.5,
         )

@@ -530,8 +530,8 @@ def voted(
     drafts = [*planted.values(), *(item.right() for item in all_[wrong:])]
     rng.shuffle(drafts)
     solver = ErringSolver(all_, rate, planted, seed)
-    mistake = missed(all_[0].question("missed"))
-    pairs = [(mistake, draft) for draft in drafts]
+    source = all_[0].question("missed")
+    pairs = [(source, draft) for draft in drafts]
     is_wrong = {id(draft) for draft in planted.values()}
     found = told_apart(pairs, is_wrong, Verifier(solver, votes, agreement))
     found.solutions = solver.solved
@@ -541,7 +541,7 @@ def voted(
 def varied(questions: Sequence[Question], right: int, wrong: int, seed: int = 0) -> ToldApart:
     """What `variations` writes, wrong ones among them, solved again by `variations` alone."""
     rng = random.Random(seed)
-    pairs: list[tuple[Mistake, Draft]] = []
+    pairs: list[tuple[Question, Draft]] = []
     is_wrong: set[int] = set()
     prompts = {question.prompt for question in questions}
     while len(pairs) < right + wrong:
@@ -559,21 +559,21 @@ def varied(questions: Sequence[Question], right: int, wrong: int, seed: int = 0)
                     continue
                 draft = rng.choice(others)
                 is_wrong.add(id(draft))
-            pairs.append((mistake, draft))
+            pairs.append((mistake.question, draft))
     rng.shuffle(pairs)
     return told_apart(pairs, is_wrong, Verifier(VariationsSolver()))
 
 
 def told_apart(
-    pairs: Sequence[tuple[Mistake, Draft]], is_wrong: Collection[int], verifier: Verifier
+    pairs: Sequence[tuple[Question, Draft]], is_wrong: Collection[int], verifier: Verifier
 ) -> ToldApart:
     found = ToldApart(right=len(pairs) - len(is_wrong), wrong=len(is_wrong))
     checker = Checker(HeldOut([]), [])
     passed = []
-    for mistake, draft in pairs:
+    for source, draft in pairs:
         reason = checker.refuse(draft)
         if reason is None:
-            passed.append((mistake, draft))
+            passed.append((source, draft))
         else:
             found.lost += id(draft) not in is_wrong
             found.reasons[reason] += 1

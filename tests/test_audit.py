@@ -357,11 +357,14 @@ def test_only_a_formula_may_have_been_undecided_in_time(answer: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "status", ["target reached", "no mistakes left", "no examples accepted", "rejected"]
+    "status",
+    ["target reached", "target not proven", "no mistakes left", "no examples accepted", "rejected"],
 )
 def test_however_a_run_ends_an_audit_of_it_finds_nothing(status: str, tmp_path: Path) -> None:
     match status:
         case "target reached":
+            folder = small_run(tmp_path, knows=["practice", "dev"], target=0.2)
+        case "target not proven":
             folder = small_run(tmp_path, knows=["practice", "dev"])
         case "no mistakes left":
             folder = small_run(tmp_path, knows=["practice"])
@@ -387,7 +390,9 @@ def test_however_a_run_ends_an_audit_of_it_finds_nothing(status: str, tmp_path: 
     assert audited(folder).findings == ()
 
 
-def small_run(tmp_path: Path, knows: list[str] | None = None, answer: str = "number") -> RunFolder:
+def small_run(
+    tmp_path: Path, knows: list[str] | None = None, answer: str = "number", target: float = 0.95
+) -> RunFolder:
     """A run over one question a set; the kind of each is its set's name."""
     files = {}
     for part in ("practice", "dev", "test"):
@@ -395,7 +400,8 @@ def small_run(tmp_path: Path, knows: list[str] | None = None, answer: str = "num
         row = {"prompt": f"How many letters has {part}?", "target": str(len(part)), "kind": part}
         path.write_text(json.dumps(row | {"answer": answer, "solution": f"{len(part)}"}))
         files[part] = str(path)
-    given = {"name": "small", "exam": {"name": "own", **files}, "stop": {"rounds": 1}}
+    stop = {"rounds": 1, "target_accuracy": target}
+    given = {"name": "small", "exam": {"name": "own", **files}, "stop": stop}
     settings = parse_config(given, "test")
     agents = table_agents(load_exams(settings.exam).practice, [[]], knows or [])
     run(settings, tmp_path, **agents, cache=False)
@@ -407,6 +413,8 @@ def small_run(tmp_path: Path, knows: list[str] | None = None, answer: str = "num
     [
         ("round budget spent", True),
         ("target reached", False),
+        ("target not proven", False),
+        ("nothing new to learn", False),
         ("no mistakes left", False),
         ("no examples accepted", False),
         ("rejected", False),

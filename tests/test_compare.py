@@ -183,7 +183,7 @@ def test_a_refused_candidate_is_measured_beside_what_its_gate_shipped(finished: 
         assert (run.trained_round, run.shipped_round) == (1, 1)
     assert sft.trained == sft.shipped
     # The run itself holds nothing but what a run holds: its candidate sat elsewhere.
-    assert {path.name for path in (arm(runs, "le-1").path / "final").iterdir()} == {
+    assert {path.name for path in (arm(runs, "le-1").path / "final").glob("*.jsonl")} == {
         f"{name}-{model}.jsonl" for name in ("test", "out-of-domain") for model in ("base", "best")
     }
 

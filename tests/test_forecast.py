@@ -265,6 +265,11 @@ def test_a_run_of_table_doubles_can_be_forecast(tmp_path: Path) -> None:
     assert len(found.points) == 4
 
 
+def unsealed(folder: RunFolder) -> None:
+    for name in ("manifest.jsonl", "seal.json"):
+        (folder.path / name).unlink()
+
+
 def test_a_run_without_a_finished_training_is_refused_in_one_sentence(folder: RunFolder) -> None:
     agents: dict[str, Any] = {
         "student": CurveStudent(log_linear(0.5, 0.08)),
@@ -272,8 +277,7 @@ def test_a_run_without_a_finished_training_is_refused_in_one_sentence(folder: Ru
     }
     adapter = folder.round(1) / "adapter" / "trained.json"
     told = adapter.read_bytes()
-    manifest = folder.path / "manifest.jsonl"
-    manifest.unlink()  # these files are changed on purpose
+    unsealed(folder)  # these files are changed on purpose
     adapter.write_bytes(b"{}")
     with pytest.raises(RunError, match=r"says how the adapter was trained, cannot be read"):
         forecast(folder, **agents)
@@ -318,7 +322,7 @@ def test_parts_are_not_trained_with_other_versions_than_the_round_was(folder: Ru
     given = json.loads(config_file.read_text())
     given["versions"]["torch"] = "1.0"
     config_file.write_text(json.dumps(given))
-    (folder.path / "manifest.jsonl").unlink()
+    unsealed(folder)
     trainer = CountingTrainer()
     with pytest.raises(RunError, match=r"began with torch 1\.0"):
         forecast(folder, student=CurveStudent(log_linear(0.5, 0.08)), trainer=trainer)
