@@ -124,17 +124,7 @@ def example(prompt: str, completion: str) -> Draft:
 
 
 def asked(prompt: str) -> Problem:
-    attempt = Attempt(
-        id="a",
-        question_id="sum",
-        response="",
-        answer=None,
-        correct=False,
-        why="",
-        tokens=1,
-        truncated=False,
-    )
-    return Problem(Mistake(id="m", question=SUM, attempt=attempt), "d", prompt, SUM.answer, 0)
+    return Problem(SUM, "d", prompt, SUM.answer, 0)
 
 
 READERS: dict[str, Callable[[str], object]] = {

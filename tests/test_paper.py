@@ -38,7 +38,7 @@ class Mind:
         examples = []
         for _ in range(2):
             self.written += 1
-            n = self.written
+            n = 1000 + self.written
             examples.append(
                 {
                     "prompt": f"A hen lays {n} eggs and then 7 more. How many eggs?",
