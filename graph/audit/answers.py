@@ -1,0 +1,94 @@
+"""Whether each exam has an answer to each question, and each answer the marker's verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from errata.agents.examiner import NotCounted, mark_all
+from errata.agents.marking import mark
+from errata.agents.records import (
+    Attempt,
+    CodeAnswer,
+    MathAnswer,
+    Question,
+    Verdict,
+)
+from errata.graph.audit.evidence import Finding, Run, some
+
+
+def check_attempts(run: Run) -> Iterator[Finding]:
+    """Each exam has exactly one answer to each question of its set."""
+    yield from run.exam_findings
+
+
+def check_not_counted(run: Run) -> Iterator[Finding]:
+    """Only questions with tests are left out of the figures: no others can fail of themselves."""
+    paths = sorted((run.folder.path / "exam").glob("*.jsonl"))
+    tested = {
+        question.id
+        for path in paths
+        for question in run.records(path, Question)
+        if isinstance(question.answer, CodeAnswer)
+    }
+    lines = run.folder.not_counted.read()
+    bad = [line.question_id for line in lines if line.question_id not in tested]
+    what = "questions that are left out have no tests that could fail"
+    means = "answers that belong to the figures are not in them"
+    yield from some("attempts", run.folder.not_counted.path.name, bad, len(lines), what, means)
+
+
+def check_verdicts(run: Run) -> Iterator[Finding]:
+    """Each answer, marked again, gets the verdict that is on record."""
+    left = NotCounted(lambda text: None)
+    programs = undecided = 0
+    for path, name, _ in run.exams():
+        questions = {question.id: question for question in run.sets[name]}
+        asked: list[tuple[Question, Attempt]] = []
+        marked: list[tuple[Question, Attempt, Verdict]] = []
+        wrong = []
+        attempts = run.attempts(path)
+        title = f"marking {run.name(path)} again"
+        for attempt in attempts:
+            run.watcher.progress(title, len(marked), len(attempts))
+            question = questions.get(attempt.question_id)
+            if question is None:
+                continue  # an answer to no question is found by `check_attempts`
+            if isinstance(question.answer, CodeAnswer):
+                asked.append((question, attempt))
+                continue
+            try:
+                marked.append((question, attempt, mark(question, attempt.response)))
+            except ValueError as error:
+                wrong.append(f"{attempt.id} cannot be marked ({error})")
+        if run.with_code:
+            for each in mark_all(asked, lambda attempt: attempt.response, left):
+                marked.append(each)
+                run.watcher.progress(title, len(marked), len(attempts))
+        else:
+            programs += len(asked)
+        run.counts["verdicts"] += len(marked)
+        for question, attempt, verdict in marked:
+            if is_late(question, attempt.why) or is_late(question, verdict.why):
+                undecided += verdict.correct != attempt.correct
+            elif (verdict.correct, verdict.answer) != (attempt.correct, attempt.answer):
+                said = "right" if attempt.correct else "wrong"
+                wrong.append(f"{attempt.id} is recorded as {said}, and {verdict.why}")
+        means = "the figures that count them do not follow from what the student answered"
+        what = "verdicts are not the marker's"
+        yield from some("verdicts", run.name(path), wrong, len(attempts), what, means)
+    if programs:
+        run.notes.append(f"{programs} programs were not run again; --with-code does")
+    if left.answers:
+        run.notes.append(f"{left.answers.total()} programs have no verdict here, which is no fault")
+    if undecided:
+        run.notes.append(f"{undecided} answers were decided in time at one marking, not at both")
+
+
+def is_late(question: Question, why: str) -> bool:
+    """Whether a formula or a program took too long to be decided: it may not on another day."""
+    match question.answer:
+        case MathAnswer():
+            return why.startswith("not decided in ")
+        case CodeAnswer():
+            return why.startswith("time-out")
+    return False

@@ -1,0 +1,217 @@
+"""Whether each training row can be followed back, and each adapter was trained on its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+
+from errata.agents.records import (
+    Attempt,
+    Diagnosis,
+    DiagnosisLine,
+    Draft,
+    Example,
+    Mistake,
+    Picked,
+    Question,
+    Unusable,
+)
+from errata.agents.trainer import Trained
+from errata.agents.ways.sft import completion_of
+from errata.graph.asks import Asked
+from errata.graph.audit.evidence import Finding, Run, some
+from errata.training.finished import NAME, sha256_of
+from errata.training.jobs import FinishedTraining
+
+Origin = Callable[[Run, int], Iterable[Example]]
+
+
+def accepted(run: Run, index: int) -> Iterable[Example]:
+    """The accepted examples of a round and of those before it."""
+    for earlier in run.rounds:
+        if 0 < earlier <= index:
+            yield from run.records(run.of_round(earlier, "examples"), Example)
+
+
+def solutions(run: Run, index: int) -> Iterable[Example]:
+    """The worked solutions of practice questions, as a round collected them."""
+    for row in run.records(run.of_round(index, "solutions"), Example):
+        question = run.practice.get(row.question_id)
+        if question is not None and (row.prompt, row.completion, row.target) == (
+            question.prompt,
+            completion_of(question),
+            question.target,
+        ):
+            yield row
+
+
+ORIGINS: tuple[Origin, ...] = (accepted, solutions)
+"""What a row of training.jsonl may be. A way of learning that trains on something else adds it."""
+
+
+def check_lineage(run: Run) -> Iterator[Finding]:
+    """Each training row is a practice question's own solution or comes from an accepted example,
+    each example from a draft for a practice question that was picked or for a diagnosis of its
+    round, each diagnosis from a mistake, each mistake from a practice question that the best model
+    of that time got wrong."""
+    for index in run.rounds:
+        if index == 0:
+            continue
+        mistakes = yield from lineage_of_mistakes(run, index)
+        diagnoses = yield from lineage_of_diagnoses(run, index, mistakes)
+        picked = yield from lineage_of_picked(run, index)
+        yield from lineage_of_examples(run, index, {**diagnoses, **picked})
+        path = run.of_round(index, "training")
+        rows = run.records(path, Example)
+        known = {each.model_dump_json() for origin in ORIGINS for each in origin(run, index)}
+        strange = [
+            f"line {number} ({row.id})"
+            for number, row in enumerate(rows, 1)
+            if row.model_dump_json() not in known
+        ]
+        what = "come from no accepted example or practice question's solution"
+        means = "the adapter learnt something that nobody checked"
+        yield from some("lineage", run.name(path), strange, len(rows), what, means)
+
+
+def lineage_of_mistakes(run: Run, index: int) -> Generator[Finding, None, dict[str, Mistake]]:
+    """Findings; returns what the instructor may have been shown, by id."""
+    answers = run.practised(run.best_before(index))
+    path = run.of_round(index, "mistakes")
+    mistakes = {mistake.id: mistake for mistake in run.records(path, Mistake)}
+    bad = [
+        mistake.id
+        for mistake in mistakes.values()
+        if not was_asked(run, answers, mistake.question, mistake.attempt, correct=False)
+    ]
+    means = "the round does not begin with what the student got wrong"
+    what = "are no wrong answers of the best model of that time"
+    yield from some("lineage", run.name(path), bad, len(mistakes), what, means)
+    path = run.of_round(index, "contrasts")
+    contrasts = run.records(path, Mistake)
+    bad = []
+    alone = {mistake.question.id: mistake for mistake in mistakes.values()}
+    for contrast in contrasts:
+        mistake = alone.get(contrast.question.id)
+        update = {"contrast": contrast.contrast, "id": contrast.id}
+        if (
+            mistake is None
+            or not contrast.id.startswith(mistake.id)
+            or contrast != mistake.model_copy(update=update)
+            or not all(
+                was_asked(run, answers, near.question, near.attempt, correct=True)
+                for near in contrast.contrast
+            )
+        ):
+            bad.append(contrast.id)
+    what = "are no mistakes of the round beside right answers of the best model"
+    yield from some("lineage", run.name(path), bad, len(contrasts), what, means)
+    return mistakes | {contrast.id: contrast for contrast in contrasts}
+
+
+def was_asked(
+    run: Run, answers: Mapping[str, Attempt], question: Question, attempt: Attempt, correct: bool
+) -> bool:
+    return (
+        run.practice.get(question.id) == question
+        and answers.get(question.id) == attempt
+        and attempt.correct == correct
+    )
+
+
+def lineage_of_diagnoses(
+    run: Run, index: int, mistakes: Mapping[str, Mistake]
+) -> Generator[Finding, None, dict[str, Diagnosis]]:
+    """Findings; returns the diagnoses by id."""
+    path = run.of_round(index, "diagnoses")
+    lines = run.records(path, DiagnosisLine)
+    bad = []
+    diagnoses: dict[str, Diagnosis] = {}
+    for number, line in enumerate(lines, 1):
+        result = line.result
+        if isinstance(result, Unusable):
+            known = result.source_id in mistakes
+        else:
+            mistake = mistakes.get(result.mistake_id)
+            known = mistake is not None and mistake.question.id == result.question_id
+            known &= result.id not in diagnoses
+            diagnoses[result.id] = result
+        if not known:
+            bad.append(f"line {number}")
+    means = "examples may be written for what the student did not get wrong"
+    what = "are of no mistake of the round"
+    yield from some("lineage", run.name(path), bad, len(lines), what, means)
+    return diagnoses
+
+
+def lineage_of_picked(run: Run, index: int) -> Generator[Finding, None, dict[str, Picked]]:
+    """Findings; returns the picked questions by id."""
+    path = run.of_round(index, "picked")
+    picked = {one.id: one for one in run.records(path, Picked)}
+    bad = [one.id for one in picked.values() if run.practice.get(one.question.id) != one.question]
+    what, means = "are no practice questions", "examples may be written for what is held out"
+    yield from some("lineage", run.name(path), bad, len(picked), what, means)
+    return picked
+
+
+def lineage_of_examples(
+    run: Run, index: int, lessons: Mapping[str, Diagnosis | Picked]
+) -> Iterator[Finding]:
+    path = run.of_round(index, "examples")
+    examples = run.records(path, Example)
+    brought = {
+        result.model_dump_json()
+        for ask in run.records(run.of_round(index, "asks"), Asked)
+        for result in ask.results
+        if isinstance(result, Draft)
+    }
+    bad, unwritten = [], []
+    seen: set[str] = set()
+    for example in examples:
+        lesson = lessons.get(example.diagnosis_id or "")
+        if (
+            lesson is None
+            or (question_of(lesson), lesson.cause) != (example.question_id, example.cause)
+            or example.id in seen
+        ):
+            bad.append(example.id)
+        seen.add(example.id)
+        fields = {name: getattr(example, name) for name in Draft.model_fields}
+        if Draft(**fields).model_dump_json() not in brought:
+            unwritten.append(example.id)
+    means = "it is not known why they are trained on"
+    what = "come from no diagnosis or picked question of the round"
+    yield from some("lineage", run.name(path), bad, len(examples), what, means)
+    what = "are none of the drafts in asks.jsonl"
+    yield from some("lineage", run.name(path), unwritten, len(examples), what, means)
+
+
+def question_of(lesson: Diagnosis | Picked) -> str:
+    """Its id."""
+    return lesson.question.id if isinstance(lesson, Picked) else lesson.question_id
+
+
+def check_adapters(run: Run) -> Iterator[Finding]:
+    """Each adapter says that it was trained on the rows that lie beside it."""
+    for index in run.rounds:
+        path = run.folder.round(index) / "adapter" / NAME
+        finished = run.record(path, FinishedTraining)
+        if finished is None:
+            continue
+        run.counts["adapters"] += 1
+        rows = run.of_round(index, "training")
+        if not rows.is_file() or sha256_of(rows) != finished.examples_sha256:
+            yield Finding(
+                check="adapters",
+                file=run.name(rows),
+                wrong=f"is not what {run.name(path)} says the adapter was trained on",
+                means="the adapter learnt from other rows",
+            )
+        trained = run.record(run.folder.round(index) / NAME, Trained)
+        told = (finished.tokens, finished.skipped, finished.loss)
+        if trained is not None and (trained.tokens, trained.skipped, trained.loss) != told:
+            yield Finding(
+                check="adapters",
+                file=run.name(run.folder.round(index) / NAME),
+                wrong=f"does not say what {run.name(path)} says",
+                means="the training was another one",
+            )
