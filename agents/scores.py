@@ -62,6 +62,12 @@ def cluster(question_id: str, groups: Mapping[str, str]) -> str:
     return f"group {groups[question_id]}" if question_id in groups else f"question {question_id}"
 
 
+def clusters(questions: Sequence[Question]) -> list[str]:
+    """What each question counts as."""
+    groups = groups_of(questions)
+    return [cluster(question.id, groups) for question in questions]
+
+
 def design_effect(attempts: Sequence[Attempt], groups: Mapping[str, str]) -> float:
     """How many questions of a group tell as much as one without variants; 1 where none has any.
 

@@ -35,7 +35,6 @@ from errata.agents.ways import WAYS
 from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_agents
 from errata.graph.comparison import (
-    SEALED,
     Comparison,
     build_comparison,
     read_finished,
@@ -47,9 +46,10 @@ from errata.graph.costs import Estimate, EstimateRow, currency_of
 from errata.graph.estimate import estimate_run
 from errata.graph.nodes import run_exam
 from errata.graph.provenance import Provenance, check_same_versions, flat, versions_here
+from errata.graph.readings import note_readings
 from errata.graph.report import Report
 from errata.graph.run import exams_in, report_skipped, resume, run
-from errata.graph.run_folder import RunFolder, StepTime
+from errata.graph.run_folder import SEALED, RunFolder, StepTime
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
 
@@ -341,7 +341,9 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
 
 
 def sit_base(context: Context) -> None:
+    """The base model's answers to all sets, once for all runs."""
     folder = context.folder
+    note_readings(folder, [name for name in SEALED if folder.exam(name).exists()])
     for path in sorted(folder.path.glob("exam/*.jsonl")):
         name = path.stem
         sealed = name in SEALED

@@ -24,14 +24,14 @@ from errata.agents.pooled import (
     pooled_difference,
 )
 from errata.agents.records import Question, Record
+from errata.agents.scores import clusters
 from errata.agents.trainer import Trained
 from errata.graph.report import Report
-from errata.graph.run_folder import RunFolder
+from errata.graph.run_folder import SEALED, RunFolder
 
 FORMAT = 1
 """Of compare.json."""
 
-SEALED = ("test", "out-of-domain")
 
 COVERS_SEEDS = "other questions of these exams, and other seeds"
 COVERS_QUESTIONS = "other questions of these exams; one seed says nothing of other seeds"
@@ -305,7 +305,7 @@ def sittings(exams: Sequence[Part], answers: Sequence[Answers]) -> list[Sittings
     return [
         Sittings(
             [[float(seed[question.id]) for seed in answers] for question in questions],
-            [question.id for question in questions],
+            clusters(questions),
         )
         for questions in exams
     ]

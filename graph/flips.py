@@ -11,6 +11,7 @@ from errata.agents.errors import RunError
 from errata.agents.jsonl import read_record, read_records
 from errata.agents.pooled import Difference, Sittings, pooled_difference
 from errata.agents.records import Attempt, Question, Record
+from errata.agents.scores import clusters
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 
@@ -94,7 +95,7 @@ def compare_runs(
         )
     flips = [flip_of(a, b, answers[0][a.id], answers[1][b.id], show) for a, b in counted]
     before = Sittings(
-        [[float(answers[0][a.id].correct)] for a, _ in counted], [a.id for a, _ in counted]
+        [[float(answers[0][a.id].correct)] for a, _ in counted], clusters([a for a, _ in counted])
     )
     after = Sittings([[float(answers[1][b.id].correct)] for _, b in counted], before.groups)
     examples = [

@@ -43,7 +43,7 @@ from errata.graph.config import VerifySettings
 from errata.graph.context import Context
 from errata.graph.decision import decide
 from errata.graph.readings import note_readings
-from errata.graph.run_folder import NotCountedQuestion
+from errata.graph.run_folder import HELD_OUT, NotCountedQuestion
 from errata.graph.state import State, Status
 from errata.graph.stop import out_of_patience_or_time
 from errata.graph.votes import RememberingSolver
@@ -360,11 +360,7 @@ def practised(state: State, context: Context) -> list[tuple[Question, Attempt]]:
 
 def held_out_questions(context: Context) -> HeldOut:
     """What nothing may be learnt from."""
-    held_out = (
-        question
-        for name in ("dev", "test", "guard", "out-of-domain")
-        for question in context.questions(name)
-    )
+    held_out = (question for name in HELD_OUT for question in context.questions(name))
     return HeldOut(held_out, context.questions("practice"))
 
 

@@ -41,6 +41,11 @@ from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record
 from errata.graph.manifest import Manifest
 
+SEALED = ("test", "out-of-domain")
+"""Sets of questions that are read once, at the end."""
+HELD_OUT = ("dev", "guard", *SEALED)
+"""Sets that nothing may be learnt from."""
+
 FORMAT = 3
 """Of the files in a run folder; a run of another format is refused by name."""
 

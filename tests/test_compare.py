@@ -32,6 +32,7 @@ from errata.graph.compare import compare, outlook
 from errata.graph.comparison import Comparison, build_comparison, read_finished
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.flips import Flips
+from errata.graph.readings import registry
 from errata.graph.run import resume
 from errata.graph.run_folder import NotCountedQuestion, RunFolder, all_runs
 from errata.graph.views.compare import draw_comparison, print_comparison, print_outlook
@@ -95,6 +96,14 @@ def test_no_model_is_asked_a_question_twice_and_the_base_model_once_for_all(
     assert {p.stem for p in sets} == {"practice", "dev", "test", "out-of-domain"}
     base = {question for who, question in asked if who == "base"}
     assert base == {q.id for path in sets for q in read_records(path, Question)}
+
+
+def test_a_comparison_is_one_reader_of_the_sealed_questions(finished: Finished) -> None:
+    _, runs, _ = finished
+    lines = registry(folder_of(runs)).read()
+    read = {(line.run, line.set, line.questions) for line in lines}
+    assert read == {("c.compare", "test", 18), ("c.compare", "out-of-domain", 6)}
+    assert len(lines) == 2
 
 
 def test_every_arm_sits_the_same_exams_and_starts_from_the_same_answers(

@@ -91,6 +91,19 @@ def test_the_gain_is_paired_and_its_p_exact(runs: Path) -> None:
     assert (back.all.fixed, back.all.broken) == (8, 12)
 
 
+def test_variants_of_one_question_count_as_one_in_the_gain(
+    copies: tuple[RunFolder, RunFolder],
+) -> None:
+    whole = compare_runs(*copies).gain
+    for folder in copies:
+        questions = read_records(folder.exam("test"), Question)
+        kinds = [q.model_copy(update={"group": q.kind}) for q in questions]
+        write_records(folder.exam("test"), kinds)
+    grouped = compare_runs(*copies).gain
+    assert grouped.value == whole.value
+    assert grouped.ci95[1] - grouped.ci95[0] > 1.2 * (whole.ci95[1] - whole.ci95[0])
+
+
 def test_texts_are_shown_only_when_asked_for(runs: Path) -> None:
     hidden, shown = (compare_runs(*a_and_b(runs), show=show) for show in (False, True))
     assert {flip.outcome for flip in hidden.examples} == {"fixed", "broken"}

@@ -18,14 +18,13 @@ from errata.agents.records import (
     Record,
 )
 from errata.graph.config import RunConfig
-from errata.graph.run_folder import RunFolder
+from errata.graph.run_folder import SEALED, RunFolder
 from errata.graph.watcher import Watcher
 
 R = TypeVar("R", bound=Record)
 
 REPORT = "report.json"
 PRACTICE, DEV = "practice", "dev"
-SEALED = ("test", "out-of-domain")
 
 
 class Finding(Record):
