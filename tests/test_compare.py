@@ -102,7 +102,7 @@ def test_a_comparison_is_one_reader_of_the_sealed_questions(finished: Finished) 
     _, runs, _ = finished
     lines = registry(folder_of(runs)).read()
     read = {(line.run, line.set, line.questions) for line in lines}
-    assert read == {("c.compare", "test", 18), ("c.compare", "out-of-domain", 6)}
+    assert read == {("c.compare", "test", 36), ("c.compare", "out-of-domain", 6)}
     assert len(lines) == 2
 
 
