@@ -154,7 +154,7 @@ def judge(
     if level is None:
         why += "; one more fixed than broken is enough"
     elif fixed > broken:
-        why += f"; no better a model does as well with probability {p:.2g}, "
+        why += f"; a model that is no better does as well with probability {p:.2g}, "
         why += f"{'and' if passes else 'but only'} {level:.2g} is allowed"
     if lost:
         why += "; but it lost " + " and ".join(

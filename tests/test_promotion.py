@@ -119,12 +119,12 @@ def test_a_gate_promotes_at_its_own_level(
 
 def test_why_says_what_decided() -> None:
     assert first(flipped(9, 1)).why == (
-        "9 dev questions fixed, 1 broken; no better a model does as well with probability 0.011, "
-        "and 0.05 is allowed"
+        "9 dev questions fixed, 1 broken; a model that is no better does as well with "
+        "probability 0.011, and 0.05 is allowed"
     )
     assert first(flipped(3, 0), rounds=3).why == (
-        "3 dev questions fixed, 0 broken; no better a model does as well with probability 0.12, "
-        "but only 0.017 is allowed"
+        "3 dev questions fixed, 0 broken; a model that is no better does as well with "
+        "probability 0.12, but only 0.017 is allowed"
     )
     assert first(flipped(3, 4)).why == "3 dev questions fixed, 4 broken"
     assert first(flipped(2, 1), "any").why == (
