@@ -169,19 +169,6 @@ def sign_test(fixed: int, broken: int) -> float:
     return min(1.0, 2 * tail / (1 << n))
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """p values corrected for their number: all claims below a level hold together with it.
-
-    Holm, Scandinavian Journal of Statistics 6, 1979.
-    """
-    corrected = [0.0] * len(ps)
-    highest = 0.0
-    for rank, at in enumerate(sorted(range(len(ps)), key=lambda at: ps[at])):
-        highest = max(highest, min(1.0, (len(ps) - rank) * ps[at]))
-        corrected[at] = highest
-    return corrected
-
-
 # Student's t.
 
 

@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import Literal, NamedTuple
 
 from errata.agents.records import Attempt, Question, Record
-from errata.agents.scores import cluster, groups_of, paired_gain
+from errata.agents.scores import cluster, groups_of, holm, paired_gain
 
 Gate = Literal["sure", "likely", "any"]
 
@@ -48,8 +48,8 @@ class GuardFinding(Record):
     """Those that it lost."""
     p: float
     """Chance that a candidate as good as the best model loses so many of those that changed."""
-    level: float
-    """What `p` must not exceed for a loss to be significant, after Holm's correction."""
+    p_holm: float
+    """`p`, corrected for the number of guards; a loss is significant at 0.05 and below."""
     lost: bool
     """A significant loss: it refuses the candidate."""
 
@@ -141,7 +141,7 @@ def judge(
     passes = fixed > broken if level is None else p <= level
     found: list[GuardFinding] = []
     if passes:
-        found = holm([*by_kind("dev questions", dev, LEAST_DEV), *guards()])
+        found = findings([*by_kind("dev questions", dev, LEAST_DEV), *guards()])
     lost = [guard for guard in found if guard.lost]
     verdict: Verdict
     if passes:
@@ -270,29 +270,23 @@ def part(compared: Compared, questions: Sequence[Question]) -> Compared:
     return Compared(questions, compared.best, compared.candidate)
 
 
-def holm(guards: Sequence[Guard]) -> list[GuardFinding]:
-    """Which losses are significant, all guards together (Holm, Scand. J. Statistics 6, 1979)."""
+def findings(guards: Sequence[Guard]) -> list[GuardFinding]:
+    """Which losses are significant, all guards together, the clearest first."""
     counted = [(guard, *flips(guard.compared)) for guard in guards]
-    tested = [
-        (tail(broken, fixed + broken), guard, fixed, broken) for guard, fixed, broken in counted
-    ]
-    findings: list[GuardFinding] = []
-    so_far = True
-    for rank, (p, guard, fixed, broken) in enumerate(sorted(tested, key=lambda each: each[0])):
-        level = GUARD_ALPHA / (len(tested) - rank)
-        so_far = so_far and p <= level
-        findings.append(
-            GuardFinding(
-                name=guard.name,
-                asked=len(guard.compared.questions),
-                fixed=fixed,
-                broken=broken,
-                p=p,
-                level=level,
-                lost=so_far,
-            )
+    tails = [tail(broken, fixed + broken) for _, fixed, broken in counted]
+    found = [
+        GuardFinding(
+            name=guard.name,
+            asked=len(guard.compared.questions),
+            fixed=fixed,
+            broken=broken,
+            p=p,
+            p_holm=p_holm,
+            lost=p_holm <= GUARD_ALPHA,
         )
-    return findings
+        for (guard, fixed, broken), p, p_holm in zip(counted, tails, holm(tails), strict=True)
+    ]
+    return sorted(found, key=lambda finding: finding.p)
 
 
 # What a run can see, said before it begins.

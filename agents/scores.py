@@ -122,6 +122,19 @@ def paired_gain(
     return total / n, (max(-1.0, centre - spread), min(1.0, centre + spread))
 
 
+def holm(ps: Sequence[float]) -> list[float]:
+    """p values corrected for their number: all claims below a level hold together with it.
+
+    Holm, Scandinavian Journal of Statistics 6, 1979.
+    """
+    corrected = [0.0] * len(ps)
+    highest = 0.0
+    for rank, at in enumerate(sorted(range(len(ps)), key=lambda at: ps[at])):
+        highest = max(highest, min(1.0, (len(ps) - rank) * ps[at]))
+        corrected[at] = highest
+    return corrected
+
+
 def tally(labels: Iterable[str]) -> dict[str, int]:
     """Label → how often it occurs, the most frequent first."""
     counts = Counter(labels)

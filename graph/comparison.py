@@ -19,12 +19,11 @@ from errata.agents.pooled import (
     Difference,
     Pooled,
     Sittings,
-    holm,
     pooled_accuracy,
     pooled_difference,
 )
 from errata.agents.records import Question, Record
-from errata.agents.scores import clusters
+from errata.agents.scores import clusters, holm
 from errata.agents.trainer import Trained
 from errata.graph.report import Report
 from errata.graph.run_folder import SEALED, RunFolder

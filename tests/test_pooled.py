@@ -12,13 +12,12 @@ import pytest
 from errata.agents.pooled import (
     Difference,
     Sittings,
-    holm,
     pooled_accuracy,
     pooled_difference,
     sign_test,
 )
 from errata.agents.records import Attempt
-from errata.agents.scores import paired_gain, wilson
+from errata.agents.scores import holm, paired_gain, wilson
 
 Table = Sequence[Sequence[float]]  # (questions, seeds)
 

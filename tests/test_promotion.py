@@ -226,8 +226,14 @@ def test_a_candidate_that_ruins_a_kind_is_refused_by_its_name_though_dev_rose() 
     assert [guard.name for guard in found.guards if guard.lost] == ["dev questions of kind b"]
     assert found.why.endswith("; but it lost dev questions of kind b (0 fixed, 8 broken)")
     [lost, kept] = found.guards
-    assert (lost.asked, lost.fixed, lost.broken, lost.p, lost.level) == (20, 0, 8, 1 / 256, 0.025)
-    assert (kept.asked, kept.fixed, kept.broken, kept.p, kept.level) == (30, 30, 0, 1, 0.05)
+    assert (lost.asked, lost.fixed, lost.broken, lost.p, lost.p_holm) == (
+        20,
+        0,
+        8,
+        1 / 256,
+        2 / 256,
+    )
+    assert (kept.asked, kept.fixed, kept.broken, kept.p, kept.p_holm) == (30, 30, 0, 1, 1)
 
 
 def test_a_kind_with_19_dev_questions_is_no_guard_of_its_own() -> None:
@@ -244,7 +250,7 @@ def test_holm_asks_more_of_each_loss_where_there_are_several_guards() -> None:
     worse = Guard("worse", flipped(0, 9))
     found = first(flipped(9, 0), "sure", lossy, worse)
     assert [(g.name, g.lost) for g in found.guards] == [("worse", True), ("lossy", True)]
-    assert [g.level for g in found.guards] == [0.025, 0.05]
+    assert [g.p_holm for g in found.guards] == [2 / 512, 1 / 32]
     # A loss is not significant while a greater one is not: 1/128 > 0.05 / 7.
     small, smaller = Guard("small", flipped(0, 7)), Guard("smaller", flipped(0, 7))
     found = first(flipped(9, 0), "sure", small, smaller, *others, lossy, lossy)
