@@ -1,6 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
-# make quick: the tests that need no model, no sandbox and no other process: a minute at most.
+# make quick: the tests that need no model, no sandbox and no other process.
 
 PYTHON ?= python3
 # Where pip takes torch from, such as --index-url https://download.pytorch.org/whl/cpu
