@@ -11,7 +11,7 @@ EXAM_SEED = 20270301  # chosen last: no part of errata was tried on its question
 
 
 def demo_config() -> RunConfig:
-    """Two cores get through it in under ten minutes."""
+    """Two cores with bf16 instructions get through it in about ten minutes."""
     return RunConfig(
         name="demo",
         strategy="lec",
