@@ -1,6 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
-# make quick: the tests that need no model, no sandbox and no other process.
+# make quick: the tests that need no model, no sandbox, no other process and no whole run.
 
 PYTHON ?= python3
 # Where pip takes torch from, such as --index-url https://download.pytorch.org/whl/cpu
@@ -18,7 +18,7 @@ test: .venv/ready
 	$(BIN)/pytest -m "not ($(LIGHT))"
 
 quick: .venv/ready
-	$(QUICK) -m "$(LIGHT)"
+	$(QUICK) -m "$(LIGHT) and not loop"
 
 LIGHT := not model and not sandbox and not process and not slow
 # Two files at a time; the others have the machine to themselves.

@@ -42,6 +42,8 @@ from errata.graph.views.charts import draw_report
 from errata.graph.views.summary import print_summary
 from errata.graph.watcher import NoWatcher
 
+pytestmark = pytest.mark.loop
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:

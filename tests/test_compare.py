@@ -38,6 +38,8 @@ from errata.graph.run_folder import NotCountedQuestion, RunFolder, all_runs
 from errata.graph.views.compare import draw_comparison, print_comparison, print_outlook
 from errata.graph.watcher import NoWatcher
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 ARMS = ["base", "sft", "le", "lec"]
 LEARNS = [ALL[:10], ALL[:6]]  # the second round brings less than the first, and is refused

@@ -25,6 +25,8 @@ from errata.graph.run import run
 from errata.graph.run_folder import NotCountedQuestion, RunFolder
 from errata.graph.views.compare import print_flips
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 
 

@@ -30,6 +30,8 @@ from errata.graph.run_folder import RunFolder
 from errata.graph.views.forecast import print_forecast
 from errata.graph.watcher import NoWatcher
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 Curve = Callable[[int], float]
 

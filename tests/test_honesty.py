@@ -31,6 +31,8 @@ from errata.agents.records import (
 )
 from errata.graph.config import RunConfig, parse_config
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 
 

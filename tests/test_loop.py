@@ -36,6 +36,8 @@ from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
 from errata.graph.watcher import NoWatcher
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 
 

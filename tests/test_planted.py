@@ -8,6 +8,8 @@ from planting import contaminated, varied, voted
 
 from errata.agents.exams import ArithmeticExam
 
+pytestmark = pytest.mark.loop
+
 
 @pytest.mark.parametrize("kind", ["number", "choice", "text"])
 def test_no_held_out_question_is_accepted_whatever_its_words(kind: str) -> None:

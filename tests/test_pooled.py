@@ -19,6 +19,8 @@ from errata.agents.pooled import (
 from errata.agents.records import Attempt
 from errata.agents.scores import holm, paired_gain, wilson
 
+pytestmark = pytest.mark.loop
+
 Table = Sequence[Sequence[float]]  # (questions, seeds)
 
 

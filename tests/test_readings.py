@@ -23,6 +23,8 @@ from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.summary import print_summary
 
+pytestmark = pytest.mark.loop
+
 
 def config(runs: Path, name: str, **changes: Any) -> RunConfig:
     far = {"name": "far"}

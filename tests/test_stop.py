@@ -22,6 +22,8 @@ from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.summary import print_summary
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 
 

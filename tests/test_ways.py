@@ -60,6 +60,8 @@ from errata.graph.views.summary import print_summary
 from errata.graph.views.trace import print_trace
 from errata.graph.watcher import NoWatcher
 
+pytestmark = pytest.mark.loop
+
 ALL = [kind.name for kind in KINDS]
 BLIND = ("augment", "sft+augment")
 FROM_ERRORS = ("le", "lec", "le+lec")

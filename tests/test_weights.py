@@ -95,7 +95,9 @@ def test_the_system_prompt_reaches_the_student_and_the_training(
     assert ask(tmp_path, ModelRef(base=base), "Be brief.") != ask(tmp_path, ModelRef(base=base))
     told = json.loads((trained.adapter.parent / "training-job.json").read_text())
     assert told["system"] == "Be brief."
-    assert told["settings"] == SETTINGS.model_dump(mode="json", exclude={"start", "replay"})
+    assert told["settings"] == SETTINGS.model_dump(
+        mode="json", exclude={"start", "replay", "after_refusal"}
+    )
     assert json.loads((tmp_path / "student-job.json").read_text()) == {
         "model": {"base": base, "adapter": None},
         "max_new_tokens": 16,
