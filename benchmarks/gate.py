@@ -25,6 +25,7 @@ from errata.agents.promotion import (
     practice_guards,
 )
 from errata.agents.records import Attempt, Question
+from errata.agents.testing.mistakes import attempt_at
 
 HARD = (1 - 0.6**0.5) / 2  # 2 · HARD · (1 - HARD) = 0.2
 KINDS = "abcde"
@@ -53,19 +54,7 @@ class Exam:
             for at in range(n)
         ]
         self.marked = [
-            [
-                Attempt(
-                    id=f"{question.id}@sim",
-                    question_id=question.id,
-                    response="",
-                    answer=None,
-                    correct=correct,
-                    why="",
-                    tokens=0,
-                    truncated=False,
-                )
-                for correct in (False, True)
-            ]
+            [attempt_at(question, correct) for correct in (False, True)]
             for question in self.questions
         ]
 

@@ -20,24 +20,11 @@ from contextlib import suppress
 from fractions import Fraction
 
 from errata.agents.exams import named_questions
-from errata.agents.records import Attempt, Diagnosis, Draft, Mistake, Question
+from errata.agents.records import Diagnosis, Draft, Question
+from errata.agents.testing.mistakes import missed
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 
 SIGNS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
-
-
-def missed(question: Question) -> Mistake:
-    attempt = Attempt(
-        id=question.id,
-        question_id=question.id,
-        response="",
-        answer=None,
-        correct=False,
-        why="",
-        tokens=0,
-        truncated=False,
-    )
-    return Mistake(id=question.id, question=question, attempt=attempt)
 
 
 def derive(node: ast.expr) -> Fraction:

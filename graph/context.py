@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from errata.agents.jsonl import read_records
 from errata.agents.records import Attempt, Example, ModelRef, Question, Record
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
@@ -55,6 +54,5 @@ class Context:
         ]
 
     def collected(self, round_index: int, name: str, of: type[R]) -> list[R]:
-        """The lines of one of a round's files; none where its way does not write it."""
-        path = self.folder.round(round_index) / f"{name}.jsonl"
-        return read_records(path, of) if path.exists() else []
+        """See `RunFolder.collected`."""
+        return self.folder.collected(round_index, name, of)

@@ -129,7 +129,9 @@ def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     for entry in entries:
         groups.setdefault((entry.round, entry.agent, entry.model), []).append(entry)
     order = [CONTRAST, INSTRUCTOR, WRITER, VERIFIER]
-    keys = sorted(groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else 4, k[2]))
+    keys = sorted(
+        groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else len(order), k[2])
+    )
     rows = [row_of(groups[key], agent=key[1], model=key[2], round_index=key[0]) for key in keys]
     path = folder.path / "estimate.json"
     given = read_record(path, Estimate).rows if path.exists() else ()

@@ -34,6 +34,8 @@ def estimate_run(
     sample = practice[:: -(-len(practice) // SAMPLE)]
     mistakes = mistakes_at(config, sample)
     rounds = config.stop.rounds
+    quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
+    quota = sum(quotas.values())
     rows: list[EstimateRow] = []
     if "contrast" in way.steps and isinstance(agents.embeddings, StoredEmbeddings):
         tokens = sum(estimate(question.prompt) for question in practice)  # each text once
@@ -57,8 +59,6 @@ def estimate_run(
         rows.append(row(INSTRUCTOR, config.instructor, calls, prompts, reply))
     llm = config.writer or config.instructor
     if isinstance(agents.writer, LlmWriter) and isinstance(llm, LlmSettings):
-        quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
-        quota = sum(quotas.values())
         even = -(-quota // len(practice))
         most = max(1, min(LARGEST_ASK, quota))
         each = min(most, max(even, agents.writer.examples_per_ask))  # examples in a call
@@ -72,9 +72,8 @@ def estimate_run(
         rows.append(row(WRITER, llm, calls, prompts, each * EXAMPLE_TOKENS))
     solver = agents.llms.solver
     if "write" in way.steps and isinstance(solver, LlmSolver) and config.solver is not None:
-        quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
         prompts = [size(solver.messages(problem_of(question))) for question in sample]
-        calls = rounds * sum(quotas.values()) * config.verify.votes
+        calls = rounds * quota * config.verify.votes
         rows.append(row(VERIFIER, config.solver, calls, prompts, SOLUTION_TOKENS))
     return Estimate(rows=tuple(rows)) if rows else None
 

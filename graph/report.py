@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from errata.agents.jsonl import read_record, read_records, write_record
+from errata.agents.jsonl import read_record, write_record
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -272,19 +272,11 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
     if folder.promotion(index).exists():
         promotion = read_record(folder.promotion(index), Promotion)
     planned = read_record(folder.plan(index), Plan) if folder.plan(index).exists() else None
-    examples: list[Example] = []
-    refusals: list[RefusalLine] = []
-    causes: dict[str, int] = {}
-    left_out: dict[str, int] = {}
-    if (here / "left-out.jsonl").exists():
-        left_out = tally(one.reason for one in read_records(here / "left-out.jsonl", Unusable))
-    if (here / "diagnoses.jsonl").exists():
-        lines = read_records(here / "diagnoses.jsonl", DiagnosisLine)
-        causes = tally(getattr(line.result, "cause", "(not diagnosed)") for line in lines)
-    if (here / "examples.jsonl").exists():
-        examples = read_records(here / "examples.jsonl", Example)
-        refusals = read_records(here / "refusals.jsonl", RefusalLine)
-    results = [line.result for line in refusals]
+    examples = folder.collected(index, "examples", Example)
+    left_out = tally(one.reason for one in folder.collected(index, "left-out", Unusable))
+    diagnoses = folder.collected(index, "diagnoses", DiagnosisLine)
+    causes = tally(getattr(line.result, "cause", "(not diagnosed)") for line in diagnoses)
+    results = [line.result for line in folder.collected(index, "refusals", RefusalLine)]
     return RoundReport(
         index=index,
         dev=dev,

@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -40,6 +41,8 @@ from errata.agents.jsonl import Log, read_record, read_records
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record
 from errata.graph.manifest import Manifest
+
+R = TypeVar("R", bound=Record)
 
 SEALED = ("test", "out-of-domain")
 """Sets of questions that are read once, at the end."""
@@ -151,6 +154,11 @@ class RunFolder:
         if not questions:
             raise ExamError(f"{path}: no question can be marked, their own tests fail: mend them")
         return questions
+
+    def collected(self, index: int, name: str, of: type[R]) -> list[R]:
+        """The lines of one of a round's files; none where its way does not write it."""
+        path = self.round(index) / f"{name}.jsonl"
+        return read_records(path, of) if path.exists() else []
 
     def attempts(self, path: Path) -> list[Attempt]:
         """The answers in `path`, without those to questions that are not counted."""

@@ -27,17 +27,16 @@ from errata.agents.marking.equations import (
 )
 from errata.agents.records import (
     Answer,
-    Attempt,
     ChoiceAnswer,
     CodeAnswer,
     Diagnosis,
     Draft,
     MathAnswer,
-    Mistake,
     NumberAnswer,
     Question,
     TextAnswer,
 )
+from errata.agents.testing.mistakes import missed
 from errata.agents.variations import VariationsInstructor, VariationsSolver, VariationsWriter
 from errata.agents.variations.faults import steps_of
 from errata.agents.verifier import Problem, Verifier
@@ -447,21 +446,6 @@ class ErringSolver:
                 yield problem, self.planted[problem.prompt].completion
             else:
                 yield problem, self.rng.choice(item.wrong)[1]
-
-
-def missed(question: Question) -> Mistake:
-    """The question as if it was answered with nothing."""
-    attempt = Attempt(
-        id=question.id,
-        question_id=question.id,
-        response="",
-        answer=None,
-        correct=False,
-        why="",
-        tokens=0,
-        truncated=False,
-    )
-    return Mistake(id=question.id, question=question, attempt=attempt)
 
 
 # What the checks make of it.

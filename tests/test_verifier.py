@@ -14,18 +14,17 @@ from errata.agents.errors import BudgetSpent, InstructorError
 from errata.agents.exams import HeldOut
 from errata.agents.jsonl import Journal
 from errata.agents.records import (
-    Attempt,
     ChoiceAnswer,
     CodeAnswer,
     Diagnosis,
     Draft,
     Example,
-    Mistake,
     Question,
     Refusal,
     TextAnswer,
     Unusable,
 )
+from errata.agents.testing.mistakes import missed
 from errata.agents.variations import VariationsSolver
 from errata.agents.verifier import DISAGREE, Problem, Verified, Verifier, Vote
 from errata.graph.votes import RememberingSolver
@@ -36,20 +35,6 @@ PENS = Question(
     target="44",
     solution="48 + 26 = 74\n74 - 30 = 44\n#### 44",
 )
-
-
-def mistake(question: Question = PENS) -> Mistake:
-    attempt = Attempt(
-        id="a",
-        question_id=question.id,
-        response="",
-        answer=None,
-        correct=False,
-        why="",
-        tokens=0,
-        truncated=False,
-    )
-    return Mistake(id="m", question=question, attempt=attempt)
 
 
 def draft(number: int = 1, target: str = "7", prompt: str = "") -> Draft:
@@ -203,10 +188,10 @@ class Sums:
 
 def lesson() -> Diagnosed:
     return Diagnosed(
-        mistake(),
+        missed(PENS),
         Diagnosis(
             id="d",
-            mistake_id="m",
+            mistake_id="pens",
             question_id="pens",
             cause="c",
             explanation="e",
