@@ -220,6 +220,32 @@ class Example(Record):
     solver abstained, None where none was asked for."""
 
 
+class Row(Record):
+    """One row of a training, as the student reads it and what it shall learn there."""
+
+    id: str
+    """Each row of a training has its own."""
+    example_id: str
+    """Of the `Example` that it was made from."""
+    question_id: str
+    """Of the practice question that it goes back to."""
+    made_by: str = "example"
+    """`example`: the example as it is; else the name of the shaper that made it."""
+    prompt: str
+    completion: str
+    """What is learnt, after `given`; given, completion and end are marked right where `ends`."""
+    rejected: str | None = None
+    """A worse text in place of `completion`, for objectives that compare."""
+    given: str = ""
+    """How the answer begins: shown, not learnt from."""
+    ends: bool = True
+    """False: a step of an answer, without its end mark."""
+    system: str | None = None
+    """System prompt of this row alone, in place of the student's own."""
+    target: str
+    answer: Answer = NumberAnswer()
+
+
 class Refusal(Record):
     """A draft that failed a check and is trained on by nobody."""
 

@@ -48,6 +48,31 @@ class Machine(Record):
     """Of torch, on the CPU."""
 
 
+class Sampling(Record):
+    """How a model is asked: greedily and once, or several times with chance."""
+
+    answers: int = Field(default=1, ge=1)
+    """Responses to each question."""
+    temperature: float = Field(default=0.0, ge=0)
+    """0: greedily, and then once only."""
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    """Share of the probability that the likeliest tokens make up, which alone are drawn from."""
+    seed: int = 0
+    """The same seed gives the same responses on the same machine."""
+
+    @model_validator(mode="after")
+    def several_need_chance(self) -> Sampling:
+        if self.answers > 1 and self.temperature == 0:
+            raise ValueError(
+                f"{self.answers} answers at temperature 0 are all the same; raise the temperature, "
+                "or ask once"
+            )
+        return self
+
+
+GREEDY = Sampling()
+
+
 class StudentJob(Record):
     """What the child that answers is started with."""
 
@@ -157,6 +182,15 @@ class TrainingRow(BaseModel):
 
     prompt: str
     completion: str
+    """What is learnt, after `given`."""
+    rejected: str | None = None
+    """A worse text in place of `completion`, for objectives that compare."""
+    given: str = ""
+    """How the answer begins, as it stands before `completion` and `rejected`: shown, not learnt."""
+    ends: bool = True
+    """Whether the answer ends there, and its end mark is learnt as well."""
+    system: str | None = None
+    """System prompt of this row alone, in place of the job's."""
 
 
 class Step(Record):

@@ -1,0 +1,42 @@
+"""What a shaper decides: from rows, and what the student says to them, to better rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from errata.agents.records import Attempt, Diagnosis, Example, Row, Unusable
+from errata.training.jobs import Sampling
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What is known of a round's rows before they are trained on."""
+
+    examples: Mapping[str, Example]
+    """By the `example_id` of a row."""
+    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
+    """What the best model says to an example before it learns from it, by the example's id; empty
+    where no shaper asks for it."""
+    diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
+    """Of the examples that were written against a mistake, by `Example.diagnosis_id`."""
+    earlier: frozenset[str] = frozenset()
+    """Ids of the examples that an earlier round has trained on already."""
+
+
+class Shaper(Protocol):
+    """One step on the way from accepted examples to training rows; several follow each other."""
+
+    sampling: Sampling | None = None
+    """How it wants the student asked the examples beforehand; None: it needs no answers."""
+    makes_pairs: bool = False
+    """Whether its rows have a `rejected` side: for objectives that compare."""
+
+    def shape(self, rows: Sequence[Row], rehearsed: Rehearsed, seed: int) -> list[Row | Unusable]:
+        """The rows to go on with, and what was left out and why (`source_id`: the row's id).
+
+        No completion that ends may be one that its marker calls wrong, and no `rejected` one that
+        it calls right. The same arguments give the same rows.
+        """
+        ...
