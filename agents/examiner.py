@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TypeVar
 
-from errata.agents.errors import BoxBroke, ErrataError, ExamError
+from errata.agents.errors import BoxBroke, ConfigError, ErrataError, ExamError, StepFailed
 from errata.agents.marking import mark
-from errata.agents.records import Attempt, CodeAnswer, ModelRef, Question, Verdict
+from errata.agents.records import (
+    GREEDY,
+    Attempt,
+    CodeAnswer,
+    ModelRef,
+    Question,
+    Response,
+    Sampling,
+    Verdict,
+)
 from errata.agents.sandbox.box import boxes_at_once
 from errata.agents.student import Student
 
@@ -37,25 +47,45 @@ def examine(
     model: ModelRef,
     questions: Sequence[Question],
     exam: str,
-    answered: frozenset[str] = frozenset(),
+    answered: Sequence[Attempt] = (),
     not_counted: NotCounted | None = None,
+    sampling: Sampling = GREEDY,
 ) -> Iterator[Attempt]:
-    """Marked attempts at the questions not yet `answered`, as they come, in any order.
+    """Marked attempts at the questions, as they come, in any order.
 
     Args:
-        exam: Names this exam; an attempt's id is `question@exam`.
+        exam: Names this exam, in the ids of the attempts.
+        answered: Attempts that there are already, and that are not made again.
         not_counted: As for `mark_all`.
 
     Raises:
+        ConfigError: The student answers each question once, and is to answer it several times.
         StepFailed: The student stopped half-way; what was yielded until then stands.
     """
     by_id = {question.id: question for question in questions}
-    responses = student.ask(model, questions, answered)
-    asked = ((by_id[response.question_id], response) for response in responses)
-    for question, response, verdict in mark_all(asked, lambda response: response.text, not_counted):
+    owed = {(id, sample): None for id in by_id for sample in range(sampling.answers)}
+    for attempt in answered:
+        owed.pop((attempt.question_id, attempt.sample), None)
+    done = by_id.keys() - {id for id, _ in owed}
+
+    def asked() -> Iterator[tuple[Question, Response]]:
+        for response in ask(student, model, questions, frozenset(done), sampling):
+            key = (response.question_id, response.sample)
+            if key in owed:
+                del owed[key]
+                yield by_id[response.question_id], response
+        if owed:
+            id, sample = next(iter(owed))
+            raise StepFailed(
+                f"the student ended and owes {len(owed)} responses, the first: {id}, sample "
+                f"{sample}; mend its `ask`"
+            )
+
+    for question, response, verdict in mark_all(asked(), lambda r: r.text, not_counted):
         yield Attempt(
-            id=f"{question.id}@{exam}",
+            id=attempt_id(question.id, exam, response.sample, sampling),
             question_id=question.id,
+            sample=response.sample,
             response=response.text,
             answer=verdict.answer,
             correct=verdict.correct,
@@ -63,6 +93,32 @@ def examine(
             tokens=response.tokens,
             truncated=response.truncated,
         )
+
+
+def attempt_id(question_id: str, exam: str, sample: int, sampling: Sampling) -> str:
+    """`question@exam`; `question@exam#sample` where each question is asked several times."""
+    return f"{question_id}@{exam}" + (f"#{sample}" if sampling.answers > 1 else "")
+
+
+def ask(
+    student: Student,
+    model: ModelRef,
+    questions: Sequence[Question],
+    done: frozenset[str],
+    sampling: Sampling,
+) -> Iterator[Response]:
+    """Raises: ConfigError: the student knows no sampling, and it is wanted."""
+    if sampling.temperature == 0:  # a student of somebody's own may know of nothing else
+        return student.ask(model, questions, done)
+    try:
+        inspect.signature(student.ask).bind(model, questions, done, sampling=sampling)
+    except TypeError:
+        raise ConfigError(
+            f"{type(student).__name__} cannot be asked with chance: give its `ask` the argument "
+            "`sampling`, as errata.agents.student describes it, or ask each question once, at "
+            "temperature 0"
+        ) from None
+    return student.ask(model, questions, done, sampling=sampling)
 
 
 def mark_all(

@@ -13,10 +13,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from errata.agents.plain_text import well_formed
+from errata.training.jobs import GREEDY as GREEDY
 from errata.training.jobs import LoraSettings
 from errata.training.jobs import ModelRef as ModelRef
 from errata.training.jobs import Precision as Precision
 from errata.training.jobs import Record as Record
+from errata.training.jobs import Sampling as Sampling
 
 Text = Annotated[str, AfterValidator(well_formed)]
 """What a model or a program said: no file could hold halves of surrogate pairs."""
@@ -89,6 +91,8 @@ class Response(Record):
     """What the student said to one question."""
 
     question_id: str
+    sample: int = 0
+    """Which of several responses to the question, from 0."""
     text: Text
     tokens: int = Field(ge=0)
     """Generated tokens, the end mark included."""
@@ -110,7 +114,10 @@ class Attempt(Record):
     """A marked response."""
 
     id: str
+    """`question@exam`; `question@exam#sample` where each question is asked several times."""
     question_id: str
+    sample: int = 0
+    """Which of several responses to the question, from 0."""
     response: str
     answer: str | None
     """The answer as the marker read it; None when it found none."""

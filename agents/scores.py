@@ -12,11 +12,16 @@ Z95 = 1.959964  # two-sided 95% quantile of the normal distribution
 
 
 def accuracy(questions: Sequence[Question], attempts: Sequence[Attempt]) -> Accuracy:
-    """Share of right answers, over all and by kind and exam, with its Wilson interval."""
-    made = {attempt.question_id: attempt for attempt in attempts}
-    correct = sum(made[question.id].correct for question in questions)
-    n = len(questions)
-    effect = design_effect([made[question.id] for question in questions], groups_of(questions))
+    """Share of right answers, over all and by kind and exam, with its Wilson interval.
+
+    Of questions that were asked several times `n` are the answers, each question's as many; they
+    make the interval narrower only as far as they differ.
+    """
+    made = by_question(attempts)
+    answers = [attempt for question in questions for attempt in made[question.id]]
+    correct = sum(attempt.correct for attempt in answers)
+    n = len(answers)
+    effect = design_effect(answers, groups_of(questions))
     return Accuracy(
         accuracy=correct / n,
         n=n,
@@ -24,13 +29,21 @@ def accuracy(questions: Sequence[Question], attempts: Sequence[Attempt]) -> Accu
         ci95=wilson(correct / effect, n / effect),
         by_kind=shares(questions, made, lambda question: question.kind),
         by_exam=shares(questions, made, lambda question: question.exam),
-        unclear=sum(made[question.id].answer is None for question in questions),
+        unclear=sum(attempt.answer is None for attempt in answers),
     )
+
+
+def by_question(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Question id → its attempts."""
+    made: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        made.setdefault(attempt.question_id, []).append(attempt)
+    return made
 
 
 def shares(
     questions: Sequence[Question],
-    made: Mapping[str, Attempt],
+    made: Mapping[str, Sequence[Attempt]],
     label: Callable[[Question], str | None],
 ) -> dict[str, tuple[int, int]]:
     """Label → (right, asked); empty where no question has a label."""
@@ -38,7 +51,8 @@ def shares(
     for question in questions:
         name = label(question) or ""
         right, asked = found.get(name, (0, 0))
-        found[name] = (right + made[question.id].correct, asked + 1)
+        answers = made[question.id]
+        found[name] = (right + sum(a.correct for a in answers), asked + len(answers))
     return dict(sorted(found.items())) if found.keys() != {""} else {}
 
 
@@ -50,6 +64,18 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     if samples - correct < k:
         return 1.0
     return 1.0 - prod((samples - correct - i) / (samples - i) for i in range(k))
+
+
+def pass_at(questions: Sequence[Question], attempts: Sequence[Attempt]) -> dict[int, float]:
+    """k → chance that at least one of `k` samples is right, averaged over the questions.
+
+    k is 1, 2, 4 … and the number of samples that each question has.
+    """
+    made = by_question(attempts)
+    samples = min(len(made[question.id]) for question in questions)
+    right = [sum(attempt.correct for attempt in made[q.id]) for q in questions]
+    ks = sorted({samples, *(2**power for power in range(samples.bit_length()))})
+    return {k: sum(pass_at_k(samples, c, k) for c in right) / len(right) for k in ks}
 
 
 def groups_of(questions: Iterable[Question]) -> dict[str, str]:
@@ -69,15 +95,15 @@ def clusters(questions: Sequence[Question]) -> list[str]:
 
 
 def design_effect(attempts: Sequence[Attempt], groups: Mapping[str, str]) -> float:
-    """How many questions of a group tell as much as one without variants; 1 where none has any.
+    """How many answers to a question or to its variants tell as much as one by itself.
 
-    The variance of the accuracy with standard errors clustered by group (Miller 2024, arXiv
-    2411.00640), over that without (Kish, Survey Sampling, 1965). Where all answers are alike, as
-    if each group were one question.
+    1 where each has one. The variance of the accuracy with standard errors clustered by group, or
+    by question where it has several answers (Miller 2024, arXiv 2411.00640), over that without
+    (Kish, Survey Sampling, 1965). Where all answers are alike, as if each had only one.
     """
-    if not groups:
-        return 1.0
     n = len(attempts)
+    if not groups and len({attempt.question_id for attempt in attempts}) == n:
+        return 1.0
     share = sum(attempt.correct for attempt in attempts) / n
     off: dict[str, float] = defaultdict(float)
     for attempt in attempts:

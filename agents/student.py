@@ -7,16 +7,34 @@ from typing import Protocol
 
 from pydantic import Field
 
-from errata.agents.records import ModelRef, Precision, Question, Record, Response
+from errata.agents.records import (
+    GREEDY,
+    ModelRef,
+    Precision,
+    Question,
+    Record,
+    Response,
+    Sampling,
+)
 
 
 class Student(Protocol):
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
-        """Responses to the questions whose ids are not in `answered`, as they come, in any order.
+        """`sampling.answers` responses to each question not in `answered`, in any order.
 
-        `questions` is the whole exam: what is already answered may still shape the batches.
+        They come as they are made, each with its `sample`, counted from 0. The same sampling
+        gives the same responses, whatever is answered already.
+
+        Args:
+            questions: The whole exam: what is already answered may still shape the batches.
+            answered: Ids of the questions of which every response is there. One that lacks some
+                is asked for all of them again; whoever asks passes over those that it has.
 
         Raises:
             StepFailed: The student stopped before it had answered everything.
@@ -40,7 +58,7 @@ class StudentSettings(Record):
     max_new_tokens: int = Field(default=128, ge=1)
     """Longest answer; a longer one is cut off and marked as it is."""
     batch_size: int = Field(default=64, ge=1)
-    """Questions answered at once."""
+    """Answers made at once: so many questions, or fewer where each is asked several times."""
     precision: Precision = "auto"
     """Number format of the weights; `auto` asks the hardware."""
 

@@ -14,7 +14,14 @@ from collections.abc import Iterator, Sequence
 
 from errata.agents.examiner import examine
 from errata.agents.exams import named_questions
-from errata.agents.records import Accuracy, ModelRef, Question, Response
+from errata.agents.records import (
+    GREEDY,
+    Accuracy,
+    ModelRef,
+    Question,
+    Response,
+    Sampling,
+)
 from errata.agents.scores import accuracy
 from errata.agents.student import Student
 
@@ -23,16 +30,28 @@ class AddingStudent:
     """A `Student`: see `errata.agents.student`."""
 
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
-        """`model` says which weights answer; there are none here."""
+        """`model` says which weights answer; there are none here, and nothing is left to chance.
+
+        A student that is never asked several times can do without `sampling`.
+        """
         for question in questions:
             if question.id not in answered:
                 numbers = re.findall(r"[0-9]+", question.prompt)
                 text = f"{' + '.join(numbers)} = {sum(map(int, numbers))}"
-                yield Response(
-                    question_id=question.id, text=text, tokens=len(text), truncated=False
-                )
+                for sample in range(sampling.answers):
+                    yield Response(
+                        question_id=question.id,
+                        sample=sample,
+                        text=text,
+                        tokens=len(text),
+                        truncated=False,
+                    )
 
     def close(self) -> None:
         """There is no memory to free."""

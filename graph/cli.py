@@ -217,11 +217,18 @@ def exam(
     limit: Annotated[int | None, typer.Option(min=1, help=LIMIT)] = None,
     split: Annotated[str | None, typer.Option(help=SPLIT)] = None,
     prompts: Annotated[Path | None, typer.Option(help=PROMPTS)] = None,
-    seed: Annotated[int, typer.Option(help="Of the arithmetic questions.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the arithmetic questions, and of samples.")] = 0,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help=SKIP_BAD)] = False,
     system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 128,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers made at once.")] = 64,
+    samples: Annotated[int, typer.Option(help="Answers to each question, for pass@k.")] = 1,
+    temperature: Annotated[
+        float, typer.Option(help="0: always the likeliest token; several samples need more.")
+    ] = 0.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw from the likeliest tokens that make up this share.")
+    ] = 1.0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -233,9 +240,10 @@ def exam(
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
-    from errata.graph.commands.exam import evaluate, open_exams
+    from errata.graph.commands.exam import evaluate, open_exams, read_sampling
     from errata.graph.views.exams import print_evaluation
 
+    sampling = read_sampling(samples, temperature, top_p, seed)
     settings = StudentSettings(
         model=model,
         adapter=adapter,
@@ -245,7 +253,7 @@ def exam(
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
-        found = evaluate(settings, opened, out, watcher)
+        found = evaluate(settings, opened, out, watcher, sampling=sampling)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:

@@ -225,11 +225,10 @@ def ask_dev(part: Part, folder: RunFolder, student: Student, watcher: Watcher) -
     model = ModelRef(base=base, adapter=str((part.folder / "adapter").resolve()))
     title = f"forecast: dev exam after {len(part.lines)} rows"
     with Journal(part.dev, Attempt) as journal:
-        done = frozenset(attempt.question_id for attempt in journal.records)
-        watcher.progress(title, len(done), len(questions))
+        watcher.progress(title, len(journal.records), len(questions))
         exam = f"dev-{part.folder.name}"
         left_out = NotCounted(watcher.say)
-        for attempt in examine(student, model, questions, exam, done, left_out):
+        for attempt in examine(student, model, questions, exam, journal.records, left_out):
             journal.add(attempt)
             watcher.progress(title, len(journal.records), len(questions))
         right = sum(attempt.correct for attempt in journal.finish())

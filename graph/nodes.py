@@ -306,12 +306,11 @@ def run_exam(
     bad_tests = BadTests(context)
     with Journal(path, Attempt) as journal:
         if not journal.finished:
-            done = frozenset(attempt.question_id for attempt in journal.records)
             right = sum(attempt.correct for attempt in journal.records)
-            context.watcher.progress(title, len(done), len(questions))
+            context.watcher.progress(title, len(journal.records), len(questions))
             model = context.model(model_round)
             for attempt in examine_student(
-                context.agents.student, model, questions, exam_id, done, bad_tests
+                context.agents.student, model, questions, exam_id, journal.records, bad_tests
             ):
                 journal.add(attempt)
                 right += attempt.correct

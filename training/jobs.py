@@ -69,6 +69,12 @@ class Sampling(Record):
             )
         return self
 
+    @model_validator(mode="after")
+    def temperature_can_be_divided_by(self) -> Sampling:
+        if not (self.temperature == 0 or 0.01 <= self.temperature <= 100):
+            raise ValueError(f"temperature {self.temperature:g} is neither 0 nor from 0.01 to 100")
+        return self
+
 
 GREEDY = Sampling()
 
@@ -85,18 +91,21 @@ class StudentJob(Record):
 
 
 class AskRequest(Record):
-    """Questions for the child that answers: one `Reply` each, then `RequestDone`."""
+    """Questions for the child that answers: each one's `Reply` or replies, then `RequestDone`."""
 
     prompts: tuple[tuple[str, str | Conversation], ...]
     """(id, prompt) of all questions, the answered ones among them."""
     answered: frozenset[str] = frozenset()
     """Ids that need no reply; they still shape the batches."""
+    sampling: Sampling = GREEDY
 
 
 class Reply(Record):
-    """The response to one prompt."""
+    """One response to one prompt."""
 
     id: str
+    sample: int = 0
+    """Which of the prompt's responses, from 0."""
     text: str
     tokens: int
     """Generated tokens, the end mark included."""

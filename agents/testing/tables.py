@@ -9,7 +9,7 @@ from pathlib import Path
 
 from errata.agents.errors import StepFailed
 from errata.agents.jsonl import read_records
-from errata.agents.records import Example, ModelRef, Question, Response
+from errata.agents.records import GREEDY, Example, ModelRef, Question, Response, Sampling
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining
@@ -18,19 +18,34 @@ from errata.training.jobs import FinishedTraining
 class TableStudent:
     """Knows the kinds of questions that its adapter lists; answers others without a number.
 
-    What it is asked is in `asked`, as (adapter or `base`, question id), and a line in `log`,
-    where one is given.
+    What it is asked is in `asked`, as (adapter or `base`, question id) for each answer, and a line
+    in `log`, where one is given.
     """
 
-    def __init__(self, knows: Sequence[str] = (), log: Path | None = None) -> None:
-        """`knows`: kinds that it knows without an adapter."""
+    def __init__(
+        self,
+        knows: Sequence[str] = (),
+        log: Path | None = None,
+        says: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """
+        Args:
+            knows: Kinds that it knows without an adapter.
+            says: Question id → what any model answers. Asked greedily that is the first text;
+                asked several times it is each in turn, beginning with that of the sampling's seed.
+        """
         self.knows = frozenset(knows)
         self.log = log
+        self.says = says or {}
         self.asked: list[tuple[str, str]] = []
         self.loaded: ModelRef | None = None
 
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
         self.loaded = model
         known = self.knows
@@ -39,13 +54,23 @@ class TableStudent:
         for question in questions:
             if question.id in answered:
                 continue
-            self.asked.append((model.adapter or "base", question.id))
-            if self.log is not None:
-                with self.log.open("a") as file:
-                    file.write(f"ask {model.adapter or 'base'} {question.id}\n")
             solution = question.solution or ""
-            text = solution if question.kind in known else f"I like {question.kind}."
-            yield Response(question_id=question.id, text=text, tokens=len(text), truncated=False)
+            always = solution if question.kind in known else f"I like {question.kind}."
+            texts = self.says.get(question.id, (always,))
+            first = sampling.seed if sampling.temperature else 0
+            for sample in range(sampling.answers):
+                self.asked.append((model.adapter or "base", question.id))
+                if self.log is not None:
+                    with self.log.open("a") as file:
+                        file.write(f"ask {model.adapter or 'base'} {question.id}\n")
+                text = texts[(first + sample) % len(texts)]
+                yield Response(
+                    question_id=question.id,
+                    sample=sample,
+                    text=text,
+                    tokens=len(text),
+                    truncated=False,
+                )
 
     def close(self) -> None:
         self.loaded = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from errata.agents.records import ModelRef, Question, Response
+from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.student import StudentSettings
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
@@ -28,18 +28,24 @@ class LocalStudent:
         self.child = self.loaded = None
 
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
         if answered.issuperset(question.id for question in questions):
             return
         request = AskRequest(
             prompts=tuple((question.id, question.prompt) for question in questions),
             answered=answered,
+            sampling=sampling,
         )
         try:
             for reply in self.open(model).ask(request):
                 yield Response(
                     question_id=reply.id,
+                    sample=reply.sample,
                     text=reply.text,
                     tokens=reply.tokens,
                     truncated=reply.truncated,

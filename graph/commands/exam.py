@@ -9,16 +9,24 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from errata.agents.errors import ExamError
-from errata.agents.examiner import NotCounted, examine
+from errata.agents.errors import ConfigError, ExamError
+from errata.agents.examiner import NotCounted, attempt_id, examine
 from errata.agents.exams import named_questions
 from errata.agents.exams.rows import Skipped
 from errata.agents.jsonl import Journal, write_text
 from errata.agents.plain_text import well_formed
-from errata.agents.records import Accuracy, Attempt, Question, Record, Text
-from errata.agents.scores import accuracy
+from errata.agents.records import (
+    GREEDY,
+    Accuracy,
+    Attempt,
+    Question,
+    Record,
+    Sampling,
+    Text,
+)
+from errata.agents.scores import accuracy, pass_at
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import LocalStudent, check_model
 from errata.graph.provenance import flat
@@ -46,6 +54,7 @@ class Conditions(Record):
     """Exam → how many questions, and the SHA-256 of them all in their order."""
     versions: Mapping[str, str]
     """Package → its version."""
+    sampling: Sampling = GREEDY
 
 
 class ExamResult(Record):
@@ -53,6 +62,12 @@ class ExamResult(Record):
 
     exam: str
     result: Accuracy
+    """Of several samples a question, `n` and `correct` count them all."""
+    samples: int = 1
+    """Answers to each question."""
+    pass_at: Mapping[int, float] = Field(default_factory=dict)
+    """k → chance that at least one of k samples is right, averaged over the questions; empty where
+    each question was asked once."""
     not_counted: int = 0
     """Questions whose answers have no verdict, through no fault of theirs; not in the result."""
 
@@ -113,6 +128,7 @@ def evaluate(
     out: Path | None,
     watcher: Watcher,
     student: Student | None = None,
+    sampling: Sampling = GREEDY,
 ) -> Evaluation:
     """Accuracy of a model on exams.
 
@@ -122,6 +138,7 @@ def evaluate(
         student: Asked in place of the weights that `settings` name.
 
     Raises:
+        ConfigError: `student` answers each question once, and is to answer it several times.
         ExamError: `out` is finished already, or holds answers that were made otherwise.
         ModelError, StepFailed: The model cannot be had.
         RunError: `out` cannot be written, or `out.part` is somebody else's.
@@ -134,10 +151,11 @@ def evaluate(
         path = out or Path(scratch) / "answered.jsonl"
         student = student or LocalStudent(settings, Path(scratch))
         with Journal(path, Answered) as journal:
-            same_conditions(journal, conditions(settings, exams))
+            same_conditions(journal, conditions(settings, exams, sampling))
             try:
                 results = [
-                    evaluate_one(student, settings, exam, journal, watcher) for exam in exams
+                    evaluate_one(student, settings, exam, journal, watcher, sampling)
+                    for exam in exams
                 ]
             finally:
                 student.close()
@@ -152,24 +170,25 @@ def evaluate_one(
     exam: OpenedExam,
     journal: Journal[Answered],
     watcher: Watcher,
+    sampling: Sampling,
 ) -> ExamResult:
     known = {question.id: question for question in exam.questions}
     attempts = [
         line.attempt
         for line in journal.records
-        if line.attempt.id == f"{line.question.id}@{exam.name}"
+        if line.attempt.id == attempt_id(line.question.id, exam.name, line.attempt.sample, sampling)
         and line.question == known.get(line.question.id)
     ]
     right = sum(attempt.correct for attempt in attempts)
-    total = len(exam.questions)
+    total = len(exam.questions) * sampling.answers
     watcher.progress(exam.name, len(attempts), total)
-    done = frozenset(attempt.question_id for attempt in attempts)
     left = NotCounted(watcher.say)
-    for attempt in examine(student, settings.model_ref, exam.questions, exam.name, done, left):
+    model, done = settings.model_ref, tuple(attempts)
+    for attempt in examine(student, model, exam.questions, exam.name, done, left, sampling):
         attempts.append(attempt)
         right += attempt.correct
         question = known[attempt.question_id]
-        journal.add(Answered(model=str(settings.model_ref), question=question, attempt=attempt))
+        journal.add(Answered(model=str(model), question=question, attempt=attempt))
         watcher.progress(exam.name, len(attempts), total, f"{right / len(attempts):.0%} right")
     counted = [question for question in exam.questions if question.id not in left.answers]
     if not counted:
@@ -177,20 +196,44 @@ def evaluate_one(
             f"{exam.name}: no answer has a verdict, {len(left.answers)} are not counted"
         )
     return ExamResult(
-        exam=exam.name, result=accuracy(counted, attempts), not_counted=len(left.answers)
+        exam=exam.name,
+        result=accuracy(counted, attempts),
+        samples=sampling.answers,
+        pass_at=pass_at(counted, attempts) if sampling.answers > 1 else {},
+        not_counted=len(left.answers),
     )
+
+
+def read_sampling(samples: int, temperature: float, top_p: float, seed: int) -> Sampling:
+    """How the command line says that the student is to be asked.
+
+    Raises:
+        ConfigError: A value is beyond its limits, or they do not go together.
+    """
+    given = {"answers": samples, "temperature": temperature, "top_p": top_p, "seed": seed}
+    try:
+        return Sampling.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = "".join(map(str, problem["loc"]))
+        option = {"answers": "--samples", "top_p": "--top-p"}.get(place, "--temperature")
+        said = problem["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{option} is wrong: {said}") from None
 
 
 # What answers depend on.
 
 
-def conditions(settings: StudentSettings, exams: Sequence[OpenedExam]) -> Conditions:
+def conditions(
+    settings: StudentSettings, exams: Sequence[OpenedExam], sampling: Sampling
+) -> Conditions:
     said = {name: well_formed(s) for name, s in settings if isinstance(s, str)}
     return Conditions(
         student=settings.model_copy(update=said),
         adapter_sha256=None if settings.adapter is None else digest_of(Path(settings.adapter)),
         exams={exam.name: questions_of(exam) for exam in exams},
         versions={package: version(package) for package in PACKAGES},
+        sampling=sampling,
     )
 
 

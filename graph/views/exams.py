@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from errata.agents.records import Accuracy
-from errata.graph.commands.exam import Evaluation
+from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
 from errata.graph.views.printer import (
     Printer,
@@ -35,20 +37,48 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
             )
         table.add_row(out.text("average"), out.text(f"{found.average:.1%}", "bold"), "", "", "", "")
         out.print(table)
+        if found.exams[0].pass_at:
+            show_pass_at(found.exams, out)
         for exam in found.exams:
             if exam.result.by_kind:
                 out.heading(exam.exam)
                 show_kinds(exam.result, out)
     else:
-        reached = found.exams[0].result
+        [exam] = found.exams
+        reached = exam.result
         low, high = reached.ci95
         out.print(f"{reached.accuracy:.1%} right: {reached.correct} of {reached.n}", "bold")
-        out.print(f"95% interval {low:.1%} to {high:.1%}", "dim")
+        clustered = ""
+        if exam.samples > 1:
+            asked = count(reached.n // exam.samples, "question")
+            out.print(f"{exam.samples} samples of each of {asked}", "dim")
+            clustered = ", clustered by question"
+        out.print(f"95% interval {low:.1%} to {high:.1%}{clustered}", "dim")
         if reached.unclear:
             out.print(f"{reached.unclear} without an answer that could be read", "dim")
         if reached.by_kind:
             out.print("")
             show_kinds(reached, out)
+        if exam.pass_at:
+            show_pass_at(found.exams, out)
+
+
+def show_pass_at(exams: Sequence[ExamResult], out: Printer) -> None:
+    """A line for each k, a column for each exam; of one exam also a bar."""
+    out.heading("At least one of k samples right")
+    table = grid("left", *["right" for _ in exams], "plot")
+    if len(exams) > 1:
+        table.add_row("", *(out.text(exam.exam, "dim") for exam in exams), "")
+    for k in exams[0].pass_at:
+        shares = [exam.pass_at[k] for exam in exams]
+        bar = "█" * round(20 * shares[0]) if len(exams) == 1 else ""
+        table.add_row(
+            out.text(f"pass@{k}", "dim"),
+            *(out.text(f"{share:.1%}", "bold") for share in shares),
+            out.text(bar, "cyan"),
+        )
+    out.print(table)
+    out.print("unbiased, from each question's samples", "dim")
 
 
 def show_kinds(found: Accuracy, out: Printer) -> None:
