@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ import psutil
 import pytest
 from tiny_models import write_tiny_model
 
-from errata.agents.records import ModelRef, Question
+from errata.agents.errors import StepFailed
+from errata.agents.examiner import examine
+from errata.agents.records import Attempt, ModelRef, Question, Sampling
 from errata.agents.student import StudentSettings
 from errata.agents.weights import LocalStudent
 from errata.graph.config import parse_config
@@ -233,3 +236,32 @@ def test_resuming_a_finished_real_run_starts_no_child(finished: RunFolder) -> No
     before = log.stat().st_mtime_ns
     resume(finished)
     assert log.stat().st_mtime_ns == before
+
+
+def test_a_sampled_sitting_that_was_killed_gives_the_answers_of_an_undisturbed_one(
+    tmp_path: Path,
+) -> None:
+    questions = [Question(id=f"q{i}", prompt=f"What is {i} + 7?", target="1") for i in range(8)]
+    student = LocalStudent(StudentSettings(max_new_tokens=12, batch_size=4), tmp_path)
+    given = (student, ModelRef(base="bundled"), questions, "e")
+    sampling = Sampling(answers=2, temperature=1, top_p=0.95, seed=3)
+    begun: list[Attempt] = []
+
+    def kill(attempt: Attempt) -> None:
+        begun.append(attempt)
+        assert student.child is not None
+        student.child.process.kill()
+
+    try:
+        whole = {a.id: a for a in examine(*given, sampling=sampling)}
+        with pytest.raises(StepFailed, match="killed"):
+            deque(map(kill, examine(*given, sampling=sampling)), 0)
+        del begun[0]  # its question lacks an answer
+        rest = list(examine(*given, begun, sampling=sampling))
+    finally:
+        student.close()
+    assert len(whole) == 16
+    assert sum(whole[f"q{i}@e#0"].response != whole[f"q{i}@e#1"].response for i in range(8)) > 4
+    assert 0 < len(begun) < len(rest) < 16
+    assert {a.id for a in rest} == whole.keys() - {a.id for a in begun}
+    assert all(attempt == whole[attempt.id] for attempt in [*begun, *rest])

@@ -10,6 +10,7 @@ from errata.agents.records import Accuracy
 from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
 from errata.graph.views.printer import (
+    Column,
     Printer,
     count,
     grid,
@@ -66,7 +67,8 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
 def show_pass_at(exams: Sequence[ExamResult], out: Printer) -> None:
     """A line for each k, a column for each exam; of one exam also a bar."""
     out.heading("At least one of k samples right")
-    table = grid("left", *["right" for _ in exams], "plot")
+    columns: list[Column] = ["right"] * len(exams)
+    table = grid("left", *columns, "plot")
     if len(exams) > 1:
         table.add_row("", *(out.text(exam.exam, "dim") for exam in exams), "")
     for k in exams[0].pass_at:
