@@ -117,6 +117,7 @@ def test_a_key_pasted_into_the_configuration_is_not_echoed(tmp_path: Path) -> No
         (["trace", "nothing"], "there is no run 'nothing'"),
         (["exam", "./nothing", "arithmetic"], "./nothing is no model folder"),
         (["exam", "bundled", "nothing"], "there is no exam 'nothing'"),
+        (["exam", "bundled", "arithmetic", "--samples", "4"], "4 answers at temperature 0 are all"),
     ],
 )
 def test_a_thing_that_is_not_there_is_named(args: list[str], sentence: str, tmp_path: Path) -> None:
