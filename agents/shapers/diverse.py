@@ -70,4 +70,4 @@ def tags_of(row: Row, rehearsed: Rehearsed) -> frozenset[str]:
     longest = max((len(number) for number in NUMBER.findall(unmark(text))), default=0)
     cause = rehearsed.examples[row.example_id].cause
     sizes = (f"{len(steps)} steps", f"numbers of {longest} characters")
-    return frozenset({cause, "".join(signs), *signs, *sizes})
+    return frozenset({cause, f"in order: {signs}", *signs, *sizes})
