@@ -133,19 +133,43 @@ def test_a_whole_pair_is_recomputed_from_the_spoiled_step() -> None:
 def test_small_steps_stay_small_steps_on_the_wrong_side() -> None:
     made = spoiled("wrong operation: adds where it must subtract", SMALL_STEPS, whole=True)
     assert sides(made)[2] == "73 + 28 = 73 + 20 + 8 = 93 + 8 = 101\n101 + 5 = 106\n#### 106"
-    chain = "45 + 28 = 45 + 20 + 8 = 65 + 8 = 73"
-    asked = ("40 and 5 on a bus, then 28 more.", f"40 + 5 = 45\n{chain}\n#### 73", "73")
-    for seed in range(40):
-        wrong = str(sides(spoiled("slip: addition", asked, whole=True, seed=seed))[2])
-        if not wrong.startswith("45 + 28"):
-            first, second, final = wrong.split("\n")
-            started = int(first.removeprefix("40 + 5 = "))
-            assert started != 45
-            assert all(holds(equation) for equation in read_equations(second))
-            assert second.startswith(f"{started} + 28 = ")
-            assert final == f"#### {started + 28}"
-            return
-    raise AssertionError("the first step was never spoiled")
+
+
+def wholes(solution: str, cause: str = "slip: addition", seeds: int = 60) -> set[str]:
+    """The wrong sides of whole pairs, with what is given before them."""
+    asked = ("How many?", solution, solution.rpartition(" ")[2])
+    made = [sides(spoiled(cause, asked, whole=True, seed=seed)) for seed in range(seeds)]
+    return {f"{begins}{wrong}" for begins, _, wrong, _ in made}
+
+
+def test_small_steps_after_the_spoiled_one_are_worked_out_anew() -> None:
+    chain = "99 + 28 = 99 + 20 + 8 = 119 + 8 = 127"
+    anew = "109 + 28 = 109 + 20 + 8 = 129 + 8 = 137"
+    assert f"90 + 9 = 109\n{anew}\n#### 137" in wholes(f"90 + 9 = 99\n{chain}\n#### 127")
+
+
+def test_a_number_that_is_worked_out_again_has_its_newest_worth() -> None:
+    made = wholes("3 + 4 = 7\n14 - 7 = 7\n7 * 2 = 14\n#### 14")
+    assert "3 + 4 = 8\n14 - 8 = 6\n6 * 2 = 12\n#### 12" in made
+
+
+def test_no_wrong_side_falls_below_zero_or_into_decimals() -> None:
+    made = wholes("12 + 3 = 15\n15 / 5 = 3\n3 - 2 = 1\n#### 1")
+    assert made
+    assert not any("." in wrong or "-" in wrong.replace(" - ", " ") for wrong in made)
+
+
+def test_the_step_that_has_what_the_cause_names_is_the_one_that_is_spoiled() -> None:
+    asked = ("11, 12 and 28.", "11 + 12 = 23\n23 + 28 = 51\n#### 51", "51")
+    for seed in range(10):
+        made = spoiled("slip: addition that carries", asked, seed=seed)
+        assert sides(made)[2] == "23 + 28 = 41"
+
+
+def test_two_digits_are_not_swapped_to_begin_with_a_zero() -> None:
+    asked = ("20 and 20.", "20 + 20 = 40\n#### 40", "40")
+    wrong = {sides(spoiled("slip: addition", asked, seed=seed))[2] for seed in range(60)}
+    assert wrong == {f"20 + 20 = {result}" for result in (30, 39, 41, 50)}
 
 
 def test_calculator_marks_are_left_out_and_prose_stays() -> None:
@@ -167,9 +191,18 @@ def test_the_same_value_in_another_manner_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "solution", ["#### 45", "It is 45.", "x = 45\n#### 45", "45 = 47 - 2\n#### 45"]
+    "solution",
+    [
+        "#### 45",
+        "It is 45.",
+        "x = 45\n#### 45",
+        "45 = 47 - 2\n#### 45",
+        "136 / 3 = 45\n#### 45",  # rounded
+        "9 / 20 = 45%\n#### 45",
+        "47 - 2 = 45\n" * 400 + "#### 45",
+    ],
 )
-def test_without_a_worked_equation_nothing_is_spoiled(solution: str) -> None:
+def test_without_a_worked_equation_that_is_exact_nothing_is_spoiled(solution: str) -> None:
     made = spoiled("slip: addition", (BUS[0], solution, "45"))
     assert made == Unusable(source_id="e-1", reason="no equation that can be spoiled")
 
