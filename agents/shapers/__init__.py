@@ -1,8 +1,21 @@
 """Shapers: from accepted examples, and what the student says to them, to training rows."""
 
+from errata.agents.shapers.diverse import Diverse
+from errata.agents.shapers.more_words import MoreWords
+from errata.agents.shapers.pairs import Pairs
 from errata.agents.shapers.shaper import Rehearsed, Shaper
+from errata.agents.shapers.spoiled import Spoiled
+from errata.agents.shapers.steps import Steps
+from errata.agents.shapers.tagged import Tagged
 
-SHAPERS: dict[str, Shaper] = {}
+SHAPERS: dict[str, Shaper] = {
+    "diverse": Diverse(),
+    "more_words": MoreWords(),
+    "pairs": Pairs(),
+    "spoiled": Spoiled(),
+    "steps": Steps(),
+    "tagged": Tagged(),
+}
 """By their name in a configuration, in `examples.shape`."""
 
 __all__ = ["SHAPERS", "Rehearsed", "Shaper"]

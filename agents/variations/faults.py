@@ -54,7 +54,9 @@ class Fault:
     ]
     explanation: str
     wrote: Expression | None = None
+    """What the response has there; its numbers know their places in the response without marks."""
     needed: Expression | None = None
+    """What the solution has there."""
     slipped: Slipped | None = None
 
 
@@ -134,7 +136,9 @@ def first_fault(mistake: Mistake) -> Fault | str:
         if met is None:
             return departure(step, needed[done])
         if not holds(step) and value_or_none(step.result) != value_or_none(needed[met].result):
-            return slip_in(step)  # a result that the solution rounds in the same way is no slip
+            return slip_in(
+                step, needed[met]
+            )  # a result that the solution rounds in the same way is no slip
         done = met + 1
     if done < len(needed):
         return Fault(
@@ -197,7 +201,7 @@ def departure(step: Equation, needed: Equation) -> Fault:
     )
 
 
-def slip_in(step: Equation) -> Fault:
+def slip_in(step: Equation, needed: Equation) -> Fault:
     assert isinstance(step.left, Operation)
     right = show_value(value(step.left))
     explanation = f"wrote {quote(step)}; it is {right}"
@@ -208,7 +212,7 @@ def slip_in(step: Equation) -> Fault:
             if len(step.sides) > 2:
                 explanation += f" (it goes wrong at {show(before)} = {show(after)})"
             break
-    return Fault("slip", explanation, wrote=step.left, slipped=slipped)
+    return Fault("slip", explanation, step.left, needed.left, slipped)
 
 
 def value_or_none(expression: Expression) -> Value | None:

@@ -1,0 +1,203 @@
+"""Shapers that add rows or choose among them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from errata.agents.marking import mark
+from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, Row, TextAnswer, Unusable
+from errata.agents.shapers import SHAPERS, Rehearsed
+from errata.agents.shapers.diverse import Diverse
+from errata.agents.shapers.more_words import MoreWords
+from errata.agents.shapers.tagged import Tagged
+from tests.shaping import BUS, rehearsed, row_of
+
+# More words
+
+
+def further(row: Row, *said: str, most: int = 4) -> list[str]:
+    """The completions that are added; the row itself is always there, and first."""
+    made = MoreWords(most=most).shape([row], rehearsed([row], "slip: addition", *said), 0)
+    assert made[0] == row
+    assert len({each.id for each in made if isinstance(each, Row)}) == len(made)
+    return [each.completion for each in made[1:] if isinstance(each, Row)]
+
+
+ONE_STEP = "47 + 26 - 28 = 45\n#### 45"
+OTHER_ORDER = "47 - 28 = 19\n19 + 26 = 45\n#### 45"
+
+
+def test_right_answers_by_other_equations_stand_beside_the_written_one() -> None:
+    assert further(row_of(), ONE_STEP, OTHER_ORDER) == [ONE_STEP, OTHER_ORDER]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "47+26 = 73 people, then 73-28 = 45. #### 45",  # the equations of the written one
+        "47 - 28 = 20\n20 + 26 = 46 - 1 = 45\n#### 45",  # a false equation
+        "47 - 28 = 19\n#### 19",  # wrong
+        f"{OTHER_ORDER}…",  # cut off
+    ],
+)
+def test_no_row_is_added_for_what_is_not_new_and_right(said: str) -> None:
+    assert further(row_of(), said) == []
+
+
+def test_of_answers_with_the_same_equations_one_is_added() -> None:
+    assert further(row_of(), ONE_STEP, f"So {ONE_STEP}", ONE_STEP) == [ONE_STEP]
+
+
+def test_no_more_rows_are_added_than_asked_for() -> None:
+    said = [f"{OTHER_ORDER} or {n} + 0 = {n}\n#### 45" for n in range(9)]
+    assert len(further(row_of(), *said)) == 4
+    assert further(row_of(), *said, most=1) == [said[0]]
+
+
+def test_answers_without_equations_are_told_apart_by_their_words() -> None:
+    row = row_of(("Capital of France?", "The answer is Paris.", "Paris"), answer=TextAnswer())
+    said = ["The answer  is Paris.", "France's capital: the answer is Paris."]
+    assert further(row, *said) == said[1:]
+
+
+def test_equations_in_a_program_are_not_looked_at() -> None:
+    tests = "def check(candidate):\n    assert candidate() == 1"
+    code = CodeAnswer(tests=tests, entry_point="f")
+    program = "```python\ndef f():\n    return 1\n```"
+    other = "```python\ndef f():\n    # 1 + 1 = 3\n    return 1\n```"
+    assert further(row_of(("Write f.", program, "f"), answer=code), other) == [other]
+
+
+# Tagged
+
+
+def tagged(row: Row, *said: str, most: int = 1) -> list[Row]:
+    made = Tagged(most=most).shape([row], rehearsed([row], "wrong numbers", *said), 0)
+    assert made[0] == row
+    return [each for each in made[1:] if isinstance(each, Row)]
+
+
+def test_a_wrong_answer_stands_under_a_system_prompt_that_names_its_own_mistake() -> None:
+    slip = "47 + 26 = 73\n73 - 28 = 55\n#### 55"
+    [made] = tagged(row_of(), slip)
+    assert made.system == "Answer with this mistake: slip: subtraction."
+    assert (made.completion, made.made_by, made.ends) == (slip, "tagged", True)
+    assert (made.prompt, made.example_id) == (BUS[0], "e-1")
+
+
+def test_where_no_equation_shows_the_mistake_the_marker_names_it() -> None:
+    options = ChoiceAnswer(options={"A": "Paris", "B": "Rome"})
+    row = row_of(("Capital of France?", "The answer is A.", "A"), answer=options)
+    [made] = tagged(row, "The answer is B.")
+    assert made.system == "Answer with this mistake: B is not A."
+
+
+def test_what_the_marker_says_of_a_program_is_one_short_line() -> None:
+    tests = "def check(candidate):\n    assert candidate() == 1"
+    code = CodeAnswer(tests=tests, entry_point="f")
+    row = row_of(("Write f.", "```python\ndef f():\n    return 1\n```", "f"), answer=code)
+    wrong = "```python\ndef f():\n    raise ValueError('a\\n' * 900 + '3 + 4 = 8')\n```"
+    [made] = tagged(row, wrong)
+    assert made.system is not None
+    assert "ValueError" in made.system
+    assert "\n" not in made.system
+    assert len(made.system) < 300
+
+
+@pytest.mark.parametrize("said", [BUS[1], "I like buses.", "47 + 26 = 63\n#### 63…"])
+def test_answers_that_are_right_or_have_no_answer_or_no_end_are_not_tagged(said: str) -> None:
+    assert tagged(row_of(), said) == []
+
+
+def test_as_many_wrong_answers_are_tagged_as_asked_for() -> None:
+    said = [f"47 + 26 = {n}\n#### {n}" for n in (63, 74, 83)]
+    assert [row.completion for row in tagged(row_of(), *said)] == said[:1]
+    assert [row.completion for row in tagged(row_of(), *said, said[0], most=9)] == said
+
+
+@given(st.lists(st.text("0123456789+-= #\nab", max_size=40), max_size=4))
+def test_what_is_marked_wrong_never_stands_under_the_students_own_prompt(said: list[str]) -> None:
+    row = row_of()
+    known = rehearsed([row], "slip: addition", *said)
+    question = Question(id="q", prompt=row.prompt, target=row.target)
+    for shaper in (Tagged(most=4), MoreWords()):
+        for made in shaper.shape([row], known, 0):
+            assert isinstance(made, Row)
+            assert mark(question, made.completion).correct == (made.system is None)
+
+
+@pytest.mark.parametrize("name", ["tagged", "more_words"])
+def test_nothing_is_added_to_a_pair_or_a_step(name: str) -> None:
+    row = row_of()
+    known = rehearsed([row], "slip: addition", ONE_STEP, "47 + 26 = 63\n#### 63")
+    for changed in ({"rejected": "#### 1"}, {"completion": "47 + 26 = 73", "ends": False}):
+        other = row.model_copy(update=changed)
+        assert SHAPERS[name].shape([other], known, 0) == [other]
+
+
+# Diverse
+
+ADDS = [
+    (f"Ann has {n} pens and {n} books.", f"{n} + {n} = {2 * n}\n#### {2 * n}", f"{2 * n}")
+    for n in range(10, 40)
+]
+TIMES = ("Ann has 3 bags of 14 eggs.", "3 * 14 = 42\n#### 42", "42")
+MIXED = ("Ann has 3 bags of 14 and 7 more.", "3 * 14 = 42\n42 + 7 = 49\n#### 49", "49")
+LARGE = ("Ann has 4000 and 2000 beads.", "4000 + 2000 = 6000\n#### 6000", "6000")
+
+
+def rows_of(*asked: tuple[str, str, str]) -> list[Row]:
+    return [row_of(each, id=f"e-{nth}") for nth, each in enumerate(asked)]
+
+
+def kept(rows: list[Row], keep: float, seed: int = 0, known: Rehearsed | None = None) -> list[str]:
+    made = Diverse(keep=keep).shape(rows, known or rehearsed(rows), seed)
+    left_out = [each for each in made if isinstance(each, Unusable)]
+    ids = [each.id for each in made if isinstance(each, Row)]
+    assert sorted([*ids, *(each.source_id for each in left_out)]) == sorted(r.id for r in rows)
+    assert all(each.reason == "other rows show the same kinds" for each in left_out)
+    return ids
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_kind_is_there_before_one_comes_again(seed: int) -> None:
+    rows = rows_of(*ADDS, TIMES, MIXED, LARGE)
+    first = kept(rows, 4 / 33, seed)
+    assert first[0] == "e-31"  # the most kinds at once
+    assert {"e-30", "e-32"} < set(first)
+
+
+def test_a_cause_that_is_seldom_is_kept() -> None:
+    rows = rows_of(*ADDS)
+    known = rehearsed(rows)
+    seldom = known.examples["e-7"].model_copy(update={"cause": "wrong numbers"})
+    known = Rehearsed(examples={**known.examples, "e-7": seldom})
+    for seed in range(5):
+        assert "e-7" in kept(rows, 2 / 30, seed, known)
+
+
+def test_what_nearly_repeats_another_question_comes_last() -> None:
+    asked = "Ann has {} pens and gets 7 more of them from Ben on Monday. How many has she now?"
+    rows = rows_of(
+        *((asked.format(n), f"{n} + 7 = {n + 7}\n#### {n + 7}", f"{n + 7}") for n in range(20, 26)),
+        (asked.format(20).replace("Ben", "Tom"), "20 + 7 = 27\n#### 27", "27"),
+    )
+    for seed in range(5):
+        order = kept(rows, 1, seed)
+        assert {"e-0", "e-6"} & set(order[:6]) != {"e-0", "e-6"}
+        assert order[6] in ("e-0", "e-6")
+
+
+def test_the_share_is_of_all_rows_and_the_seed_chooses_among_equals() -> None:
+    rows = rows_of(*ADDS)
+    assert len(kept(rows, 0.5)) == 15
+    assert kept(rows, 0.5, 1) == kept(rows, 0.5, 1)
+    assert len({tuple(kept(rows, 0.5, seed)) for seed in range(4)}) > 1
+    assert kept([], 0.5) == []
+
+
+def test_rows_of_all_sorts_are_chosen_among() -> None:
+    row = row_of().model_copy(update={"rejected": "#### 1", "given": "47 + 26 = 73\n"})
+    assert kept([row], 1) == [row.id]
