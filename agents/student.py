@@ -7,7 +7,23 @@ from typing import Protocol
 
 from pydantic import Field
 
-from errata.agents.records import ModelRef, Precision, Question, Record, Response
+from errata.agents.records import ModelRef, Precision, Question, Record, Response, Text
+from errata.training.jobs import Conversation
+
+
+class Revisited(Question):
+    """A question to which the student gave an answer already, and is asked to look again."""
+
+    said: Text
+    """The answer."""
+    request: str
+    """What it is asked thereupon."""
+
+    def conversation(self, system: str | None) -> Conversation:
+        """Question, answer and request, after the system prompt where there is one."""
+        told = () if system is None else (("system", system),)
+        asked = (("user", self.prompt), ("assistant", self.said), ("user", self.request))
+        return (*told, *asked)
 
 
 class Student(Protocol):
@@ -16,7 +32,8 @@ class Student(Protocol):
     ) -> Iterator[Response]:
         """Responses to the questions whose ids are not in `answered`, as they come, in any order.
 
-        `questions` is the whole exam: what is already answered may still shape the batches.
+        `questions` is the whole exam: what is already answered may still shape the batches. One
+        that is `Revisited` is asked as a conversation.
 
         Raises:
             StepFailed: The student stopped before it had answered everything.

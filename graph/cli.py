@@ -229,6 +229,10 @@ def exam(
             "with it after a stop."
         ),
     ] = None,
+    second_look: Annotated[
+        bool,
+        typer.Option("--second-look", help="Ask after each answer to look at it again."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
@@ -245,7 +249,7 @@ def exam(
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
-        found = evaluate(settings, opened, out, watcher)
+        found = evaluate(settings, opened, out, watcher, second_look=second_look)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:

@@ -19,6 +19,7 @@ from errata.agents.jsonl import Journal, write_text
 from errata.agents.plain_text import well_formed
 from errata.agents.records import Accuracy, Attempt, Question, Record, Text
 from errata.agents.scores import accuracy
+from errata.agents.second_look import LOOK_AGAIN, SecondLook, measure, revisited
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import LocalStudent, check_model
 from errata.graph.provenance import flat
@@ -46,6 +47,8 @@ class Conditions(Record):
     """Exam → how many questions, and the SHA-256 of them all in their order."""
     versions: Mapping[str, str]
     """Package → its version."""
+    second_look: str | None = None
+    """What is asked after each answer; None where nothing is."""
 
 
 class ExamResult(Record):
@@ -55,6 +58,8 @@ class ExamResult(Record):
     result: Accuracy
     not_counted: int = 0
     """Questions whose answers have no verdict, through no fault of theirs; not in the result."""
+    second_look: SecondLook | None = None
+    """What became of the answers in a second look, where one was asked for."""
 
 
 class Evaluation(Record):
@@ -113,6 +118,7 @@ def evaluate(
     out: Path | None,
     watcher: Watcher,
     student: Student | None = None,
+    second_look: bool = False,
 ) -> Evaluation:
     """Accuracy of a model on exams.
 
@@ -120,6 +126,8 @@ def evaluate(
         out: Questions and answers, as they come. An evaluation that was stopped goes on from
             there, if all that its answers depend on is as it was.
         student: Asked in place of the weights that `settings` name.
+        second_look: After each answer the student is asked in the same conversation to look at it
+            again.
 
     Raises:
         ExamError: `out` is finished already, or holds answers that were made otherwise.
@@ -134,10 +142,12 @@ def evaluate(
         path = out or Path(scratch) / "answered.jsonl"
         student = student or LocalStudent(settings, Path(scratch))
         with Journal(path, Answered) as journal:
-            same_conditions(journal, conditions(settings, exams))
+            asked_then = LOOK_AGAIN if second_look else None
+            same_conditions(journal, conditions(settings, exams, asked_then))
             try:
                 results = [
-                    evaluate_one(student, settings, exam, journal, watcher) for exam in exams
+                    evaluate_one(student, settings, exam, journal, watcher, second_look)
+                    for exam in exams
                 ]
             finally:
                 student.close()
@@ -152,45 +162,72 @@ def evaluate_one(
     exam: OpenedExam,
     journal: Journal[Answered],
     watcher: Watcher,
+    second_look: bool,
 ) -> ExamResult:
-    known = {question.id: question for question in exam.questions}
-    attempts = [
-        line.attempt
-        for line in journal.records
-        if line.attempt.id == f"{line.question.id}@{exam.name}"
-        and line.question == known.get(line.question.id)
-    ]
-    right = sum(attempt.correct for attempt in attempts)
-    total = len(exam.questions)
-    watcher.progress(exam.name, len(attempts), total)
-    done = frozenset(attempt.question_id for attempt in attempts)
     left = NotCounted(watcher.say)
-    for attempt in examine(student, settings.model_ref, exam.questions, exam.name, done, left):
-        attempts.append(attempt)
-        right += attempt.correct
-        question = known[attempt.question_id]
-        journal.add(Answered(model=str(settings.model_ref), question=question, attempt=attempt))
-        watcher.progress(exam.name, len(attempts), total, f"{right / len(attempts):.0%} right")
+    first = sit(student, settings, exam, exam.questions, exam.name, journal, watcher, left)
     counted = [question for question in exam.questions if question.id not in left.answers]
     if not counted:
         raise ExamError(
             f"{exam.name}: no answer has a verdict, {len(left.answers)} are not counted"
         )
+    looked = None
+    if second_look:
+        again = revisited(counted, first)
+        title = f"{exam.name}, second look"
+        second = sit(student, settings, exam, again, title, journal, watcher, left)
+        looked = measure(counted, first, second)
     return ExamResult(
-        exam=exam.name, result=accuracy(counted, attempts), not_counted=len(left.answers)
+        exam=exam.name,
+        result=accuracy(counted, first),
+        not_counted=len(exam.questions) - len(counted),
+        second_look=looked,
     )
+
+
+def sit(
+    student: Student,
+    settings: StudentSettings,
+    exam: OpenedExam,
+    asked: Sequence[Question],
+    title: str,
+    journal: Journal[Answered],
+    watcher: Watcher,
+    left: NotCounted,
+) -> list[Attempt]:
+    """Attempts at the questions that are asked: those of an earlier start, and new ones."""
+    known = {question.id: question for question in exam.questions}
+    attempts = [
+        line.attempt
+        for line in journal.records
+        if line.attempt.id == f"{line.question.id}@{title}"
+        and line.question == known.get(line.question.id)
+    ]
+    right = sum(attempt.correct for attempt in attempts)
+    watcher.progress(title, len(attempts), len(asked))
+    done = frozenset(attempt.question_id for attempt in attempts)
+    for attempt in examine(student, settings.model_ref, asked, title, done, left):
+        attempts.append(attempt)
+        right += attempt.correct
+        question = known[attempt.question_id]
+        journal.add(Answered(model=str(settings.model_ref), question=question, attempt=attempt))
+        watcher.progress(title, len(attempts), len(asked), f"{right / len(attempts):.0%} right")
+    return attempts
 
 
 # What answers depend on.
 
 
-def conditions(settings: StudentSettings, exams: Sequence[OpenedExam]) -> Conditions:
+def conditions(
+    settings: StudentSettings, exams: Sequence[OpenedExam], second_look: str | None = None
+) -> Conditions:
     said = {name: well_formed(s) for name, s in settings if isinstance(s, str)}
     return Conditions(
         student=settings.model_copy(update=said),
         adapter_sha256=None if settings.adapter is None else digest_of(Path(settings.adapter)),
         exams={exam.name: questions_of(exam) for exam in exams},
         versions={package: version(package) for package in PACKAGES},
+        second_look=second_look,
     )
 
 
