@@ -133,8 +133,7 @@ def test_the_questions_at_the_edge_are_written_with_their_solutions(found: Found
     result, student, out = found
     written = read_questions(FileSet(file=out))
     assert len(written) == result.written > 0
-    hard = {signs: digits for signs, digits in (("+", 3), ("-", 5), ("*", 2))}
-    for sign, digits in hard.items():
+    for sign, digits in {"+": 3, "-": 5, "*": 2}.items():
         own = [q for q in written if signs_of(q) == {sign} and q.id.endswith(f"{digits}-digits-01")]
         assert len(own) == 1
         assert digits_of(own[0]) == digits
@@ -150,14 +149,17 @@ def test_the_questions_at_the_edge_are_written_with_their_solutions(found: Found
         assert wrong(draft) is None
 
 
+def letters(tmp_path: Path, *names: str) -> dict[str, str]:
+    """Sets of one question, without equations."""
+    for name in names:
+        line = f'{{"prompt": "How many letters has {name}?", "target": {len(name)}}}\n'
+        (tmp_path / name).write_text(line)
+    return {name: str(tmp_path / name) for name in names}
+
+
 def test_what_was_written_can_be_practised(found: Found, tmp_path: Path) -> None:
     _, _, out = found
-    sets = {}
-    for name, n in (("dev", 1), ("test", 2)):
-        sets[name] = str(tmp_path / name)
-        Path(sets[name]).write_text(
-            f'{{"prompt": "How many letters has {name}?", "target": {n}}}\n'
-        )
+    sets = letters(tmp_path, "dev", "test")
     settings = config(exam={"name": "more", "practice": str(out), **sets})
     assert len(load_exams(settings.exam).practice) == len(read_questions(FileSet(file=out)))
 
@@ -216,12 +218,7 @@ def test_nothing_is_written_over(found: Found) -> None:
 
 
 def test_practice_without_equations_is_one_sentence(tmp_path: Path) -> None:
-    sets = {}
-    for n, name in enumerate(("practice", "dev", "test")):
-        sets[name] = str(tmp_path / name)
-        Path(sets[name]).write_text(
-            f'{{"prompt": "How many letters has {name}?", "target": {n}}}\n'
-        )
+    sets = letters(tmp_path, "practice", "dev", "test")
     with pytest.raises(ExamError, match="no practice question can be made harder"):
         probe(config(exam={"name": "own", **sets}), tmp_path / "o", NoWatcher(), 4, Limited({}))
 
