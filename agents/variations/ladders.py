@@ -1,6 +1,6 @@
 """Practice questions made harder step by step: larger numbers, longer workings.
 
-The offline twin of AutoDetect's search (Cheng et al. 2024, arXiv 2406.16714): no LLM proposes the
+The offline twin of the search of AutoDetect (github.com/thu-coai/AutoDetect): no LLM proposes the
 harder question, the worked solution is recomputed.
 """
 

@@ -147,6 +147,7 @@ def probe(
     checker = Checker(
         HeldOut(held_out, exams.practice), exams.practice, special_tokens(config.student.model)
     )
+    watcher.progress("harder questions", 0, 0)
     climbs = [
         Climb(ladder) for ladder in ladders(exams.practice, per_rung, config.seed, checker.refuse)
     ]
