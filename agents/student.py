@@ -15,7 +15,24 @@ from errata.agents.records import (
     Record,
     Response,
     Sampling,
+    Text,
 )
+from errata.training.jobs import Conversation
+
+
+class Revisited(Question):
+    """A question to which the student gave an answer already, and is asked to look again."""
+
+    said: Text
+    """The answer."""
+    request: str
+    """What it is asked thereupon."""
+
+    def conversation(self, system: str | None) -> Conversation:
+        """Question, answer and request, after the system prompt where there is one."""
+        told = () if system is None else (("system", system),)
+        asked = (("user", self.prompt), ("assistant", self.said), ("user", self.request))
+        return (*told, *asked)
 
 
 class Student(Protocol):
@@ -33,6 +50,7 @@ class Student(Protocol):
 
         Args:
             questions: The whole exam: what is already answered may still shape the batches.
+                One that is `Revisited` is asked as a conversation.
             answered: Ids of the questions of which every response is there. One that lacks some
                 is asked for all of them again; whoever asks passes over those that it has.
 

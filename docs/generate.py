@@ -132,11 +132,13 @@ def configuration() -> str:
     for name, field in RunConfig.model_fields.items():
         models = [model for model in models_in(field.annotation) if model not in seen]
         seen.update(models)
-        if models:
+        like = {"out_of_domain": "exam", "guard": "exam", "writer": "instructor"}.get(name)
+        if like:
+            title = f"`[{name}]`\n\n{strings(RunConfig)[name]}\n\nKeys as `[{like}]`"
+            own = section(f"{title}, or:", models) if models else f"## {title}.\n"
+            tables.append(own)
+        elif models:
             tables.append(section(f"`[{name}]`", models))
-        elif models_in(field.annotation):
-            like = "exam" if name in ("out_of_domain", "guard") else "instructor"
-            tables.append(f"## `[{name}]`\n\n{strings(RunConfig)[name]}\n\nKeys as `[{like}]`.\n")
     return "\n".join(tables)
 
 

@@ -236,6 +236,10 @@ def exam(
             "with it after a stop."
         ),
     ] = None,
+    second_look: Annotated[
+        bool,
+        typer.Option("--second-look", help="Ask after each answer to look at it again."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
@@ -253,7 +257,7 @@ def exam(
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
-        found = evaluate(settings, opened, out, watcher, sampling=sampling)
+        found = evaluate(settings, opened, out, watcher, sampling=sampling, second_look=second_look)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:
@@ -390,6 +394,33 @@ def check(
     print_checked(found, console())
     if any(one.problem for one in found):
         raise typer.Exit(2)
+
+
+@app.command()
+def probe(
+    config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    out: Annotated[Path, typer.Option(help="Practice questions at the edge go here (JSON lines).")],
+    adapter: Annotated[
+        str | None, typer.Option(help="LoRA adapter, in place of the configuration's.")
+    ] = None,
+    per_rung: Annotated[int, typer.Option(min=2, help="Questions of each difficulty.")] = 12,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+) -> None:
+    """Make CONFIG's practice questions harder until the student fails: where is its edge?"""
+    from errata.graph.commands.probe import probe as probe_student
+    from errata.graph.config import load_config
+    from errata.graph.views.probe import print_probe
+
+    settings = load_config(config)
+    if adapter is not None:
+        changed = settings.student.model_copy(update={"adapter": adapter})
+        settings = settings.model_copy(update={"student": changed})
+    with working(to_stderr=as_json) as watcher:
+        found = probe_student(settings, out, watcher, per_rung)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_probe(found, console(), str(out))
 
 
 @app.command()

@@ -141,6 +141,7 @@ def compare(
                 for one in opened.runs
             ],
             opened.tokens,
+            [exam.name for exam in config.twisted],
         )
         write_record(folder.path / "compare.json", comparison)
     return comparison

@@ -7,7 +7,7 @@ would have got, the best model by the gate's word, stands beside them as `shippe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -35,7 +35,7 @@ FORMAT = 1
 COVERS_SEEDS = "other questions of these exams, and other seeds"
 COVERS_QUESTIONS = "other questions of these exams; one seed says nothing of other seeds"
 
-Domain = Literal["in domain", "out of domain", "all"]
+Domain = Literal["in domain", "out of domain", "all", "twisted"]
 Answers = Mapping[str, bool]
 """Question id → right."""
 
@@ -159,6 +159,7 @@ def build_comparison(
     exam: str,
     finished: Sequence[Finished],
     tokens: int,
+    twisted: Collection[str] = (),
 ) -> Comparison:
     """The comparison of finished runs; each arm has the same seeds.
 
@@ -166,6 +167,7 @@ def build_comparison(
         folder: Holds the sealed questions and the base model's answers.
         exam: Name of the exam, where there is but one.
         tokens: That each run was to train on.
+        twisted: Exams that ask the sealed test again: in no average.
 
     Raises:
         ExamError: No sealed question can be counted.
@@ -183,7 +185,7 @@ def build_comparison(
                 left_out += 1
     if not any(sealed == "test" for sealed, _ in parts):
         raise ExamError(f"{folder.exam('test')}: no question has a verdict from every model")
-    columns = columns_of(parts)
+    columns = columns_of(parts, twisted)
     heads = headlines([column for column, _ in columns])
     arms = list(dict.fromkeys(one.arm for one in finished))
     trained = {arm: [one.trained for one in finished if one.arm == arm] for arm in arms}
@@ -274,29 +276,36 @@ Part = Sequence[Question]
 """The counted questions of one exam."""
 
 
-def columns_of(parts: Mapping[tuple[str, str], Part]) -> list[tuple[Column, list[Part]]]:
-    """Each exam, then the mean of its domain where it has several, last the mean of all."""
+def columns_of(
+    parts: Mapping[tuple[str, str], Part], twisted: Collection[str]
+) -> list[tuple[Column, list[Part]]]:
+    """Each exam, then the mean of its domain where it has several, then the mean of all, last the
+    twisted ones."""
     domains: dict[str, Domain] = {"test": "in domain", "out-of-domain": "out of domain"}
     found: list[tuple[Column, list[Part]]] = []
+    plain = {key: part for key, part in parts.items() if key[1] not in twisted}
 
     def add(name: str, domain: Domain, exams: Sequence[str], of: list[Part]) -> None:
         n = sum(map(len, of))
         found.append((Column(name=name, domain=domain, exams=tuple(exams), n=n), of))
 
     for set_name, domain in domains.items():
-        names = [name for sealed, name in parts if sealed == set_name]
+        names = [name for sealed, name in plain if sealed == set_name]
         for name in names:
             add(name, domain, [name], [parts[set_name, name]])
         if len(names) > 1:
             add("average", domain, names, [parts[set_name, name] for name in names])
-    if len({sealed for sealed, _ in parts}) > 1:
-        add("average", "all", [name for _, name in parts], list(parts.values()))
+    if len({sealed for sealed, _ in plain}) > 1:
+        add("average", "all", [name for _, name in plain], list(plain.values()))
+    for name in twisted:
+        if found_part := parts.get(("out-of-domain", name)):
+            add(name, "twisted", [name], [found_part])
     return found
 
 
 def headlines(columns: Sequence[Column]) -> list[int]:
     last = {column.domain: at for at, column in enumerate(columns)}
-    return [at for domain, at in last.items() if domain != "all"]
+    return [at for domain, at in last.items() if domain not in ("all", "twisted")]
 
 
 def sittings(exams: Sequence[Part], answers: Sequence[Answers]) -> list[Sittings]:

@@ -25,6 +25,7 @@ from errata.agents.errors import ConfigError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
+from errata.agents.exams.twists import TwistedExam
 from errata.agents.promotion import Gate
 from errata.agents.records import Record, TrainingSettings
 from errata.agents.student import StudentSettings
@@ -53,10 +54,34 @@ ExamSettings = Annotated[
 """`arithmetic`, one of the seven by its name, or questions in files."""
 
 
-OneOrMore = Annotated[
-    tuple[ExamSettings, ...],
-    BeforeValidator(lambda given: given if isinstance(given, list | tuple) else [given]),
+MeasuredSettings = Annotated[
+    Annotated[TwistedExam, Tag("twisted")]
+    | Annotated[ArithmeticExam, Tag("arithmetic")]
+    | Annotated[NamedExam, Tag("named")]
+    | Annotated[FileExam, Tag("files")],
+    Discriminator(lambda given: "twisted" if is_twisted(given) else exam_tag(given)),
 ]
+"""An exam as above, or a sealed one again with a twist."""
+
+
+def several(given: object) -> object:
+    return given if isinstance(given, list | tuple) else [given]
+
+
+def untwisted_ones(given: object) -> object:
+    """Raises: ValueError: One of them is an exam that is only measured."""
+    found = several(given)
+    if isinstance(found, list | tuple) and any(map(is_twisted, found)):
+        raise ValueError("a twisted exam is only measured: move it to [[out_of_domain]]")
+    return found
+
+
+OneOrMore = Annotated[tuple[ExamSettings, ...], BeforeValidator(untwisted_ones)]
+OneOrMoreMeasured = Annotated[tuple[MeasuredSettings, ...], BeforeValidator(several)]
+
+
+def is_twisted(given: object) -> bool:
+    return of(given, "twist") is not None
 
 
 def exam_tag(given: object) -> str:
@@ -165,7 +190,7 @@ class RunConfig(Record):
     """Of the writing, and of what is picked blindly; the exam and the training have their own."""
     exam: OneOrMore = Field(min_length=1)
     """What is practised and sealed: one exam or several."""
-    out_of_domain: OneOrMore = ()
+    out_of_domain: OneOrMoreMeasured = ()
     """Exams that the base and the best model are asked at the end; nothing is learnt from them."""
     guard: OneOrMore = ()
     """Exams of what must not be forgotten: a significant loss in one refuses a candidate."""
@@ -206,6 +231,11 @@ class RunConfig(Record):
         if names and unknown:
             raise ValueError(f"per_exam names {unknown[0]!r}, and the exams are {', '.join(names)}")
         return examples
+
+    @property
+    def twisted(self) -> tuple[TwistedExam, ...]:
+        """The out-of-domain exams that ask the sealed test again."""
+        return tuple(exam for exam in self.out_of_domain if isinstance(exam, TwistedExam))
 
     @property
     def way(self) -> Way:
@@ -288,7 +318,7 @@ def parse_config(given: dict[str, Any], where: str) -> RunConfig:
 
 def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
     problem = error.errors(include_url=False)[0]
-    tags = {"variations", "llm", "arithmetic", "named", "files"}
+    tags = {"variations", "llm", "arithmetic", "named", "files", "twisted"}
     place: list[str] = []
     inside: Any = given
     for step in problem["loc"]:
@@ -329,7 +359,7 @@ def shown(value: object) -> str:
 def known_keys(loc: tuple[int | str, ...]) -> list[str]:
     models: dict[str, list[type[Record]]] = {
         "exam": [ArithmeticExam, NamedExam, FileExam],
-        "out_of_domain": [ArithmeticExam, NamedExam, FileExam],
+        "out_of_domain": [TwistedExam, ArithmeticExam, NamedExam, FileExam],
         "guard": [ArithmeticExam, NamedExam, FileExam],
         "student": [StudentSettings],
         "instructor": [LlmSettings, Prices],
@@ -382,7 +412,10 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         update=llms
         | {
             "exam": tuple(moved(exam) for exam in config.exam),
-            "out_of_domain": tuple(moved(exam) for exam in config.out_of_domain),
+            "out_of_domain": tuple(
+                exam if isinstance(exam, TwistedExam) else moved(exam)
+                for exam in config.out_of_domain
+            ),
             "guard": tuple(moved(exam) for exam in config.guard),
             "student": student.model_copy(update=changed),
             "verify": verify,

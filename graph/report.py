@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Literal
 
+from errata.agents.exams.twists import Twist, TwistedExam, twisted_id
 from errata.agents.jsonl import read_record, write_record
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
@@ -98,6 +100,29 @@ class ExamReport(Record):
     gain: Gain
 
 
+class Fall(Record):
+    """One model's right answers to the sealed test, and to the same questions with a twist."""
+
+    model: Literal["base", "best"]
+    plain: float
+    """Accuracy."""
+    twisted: float
+    """Accuracy."""
+    difference: Gain
+    """Paired, twisted minus plain: below 0 where it fell."""
+
+
+class TwistReport(Record):
+    """What a twist takes from the base and from the best model."""
+
+    exam: str
+    twist: Twist
+    n: int
+    """Questions."""
+    falls: tuple[Fall, ...]
+    """Of the base model, then of the best one where that is another."""
+
+
 class Averages(Record):
     """Means over exams, each counting alike, as in the paper's table."""
 
@@ -155,7 +180,8 @@ class Report(Record):
     rounds: tuple[RoundReport, ...]
     test: TestReport
     exams: tuple[ExamReport, ...]
-    """Each exam by itself, in-domain ones first; empty where there is but one."""
+    """Each exam by itself, in-domain ones first; empty where there is but one. A test with a twist
+    is in `twisted` instead."""
     in_domain: Averages | None
     out_of_domain: Averages | None
     overall: Averages | None
@@ -164,6 +190,8 @@ class Report(Record):
     """All finished steps together; what a kill cut off is not counted."""
     cost: Cost | None = None
     """What the LLMs took; None where none was asked."""
+    twisted: tuple[TwistReport, ...] = ()
+    """The sealed test again, each question with a twist."""
     readings: tuple[Reading, ...] = ()
     """The sealed sets, and how many runs had read them before this one."""
 
@@ -177,7 +205,9 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
     test, base, best = sealed(folder, "test", best_round)
     exams = exam_reports(test, base, best, in_domain=True)
     if config.out_of_domain:
-        exams += exam_reports(*sealed(folder, "out-of-domain", best_round), in_domain=False)
+        outside = exam_reports(*sealed(folder, "out-of-domain", best_round), in_domain=False)
+        again = {exam.name for exam in config.twisted}
+        exams += [exam for exam in outside if exam.exam not in again]
     if len(exams) == 1:
         exams = []
     rounds = [round_report(folder, index, step_times) for index in folder.rounds()]
@@ -209,8 +239,35 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         ),
         seconds=round(sum(sum(r.seconds.values()) for r in rounds), 1),
         cost=cost_of(folder, config),
+        twisted=tuple(twist_report(folder, exam, best_round) for exam in config.twisted),
         readings=read_readings(folder),
     )
+
+
+def twist_report(folder: RunFolder, exam: TwistedExam, best_round: int) -> TwistReport:
+    """The questions that count plain as well as twisted, each model's two answers side by side."""
+    questions, *plain = sealed(folder, "test", best_round)
+    _, *outside = sealed(folder, "out-of-domain", best_round)
+    models: list[Literal["base", "best"]] = ["base", "best"] if best_round else ["base"]
+    falls = []
+    for model, before, after in zip(models, plain, outside, strict=False):
+        own = {twisted_id(exam.name, question.id): question.id for question in questions}
+        moved = [
+            attempt.model_copy(update={"question_id": own[attempt.question_id]})
+            for attempt in after
+            if attempt.question_id in own
+        ]
+        asked = {attempt.question_id for attempt in moved}
+        paired = [attempt for attempt in before if attempt.question_id in asked]
+        falls.append(
+            Fall(
+                model=model,
+                plain=fmean(attempt.correct for attempt in paired),
+                twisted=fmean(attempt.correct for attempt in moved),
+                difference=gain_of(questions, paired, moved),
+            )
+        )
+    return TwistReport(exam=exam.name, twist=exam.twist, n=len(moved), falls=tuple(falls))
 
 
 def sealed(

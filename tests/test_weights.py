@@ -20,11 +20,11 @@ from tiny_models import write_tiny_model
 
 from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef, Question, TrainingSettings
-from errata.agents.student import StudentSettings
+from errata.agents.student import Revisited, StudentSettings
 from errata.agents.trainer import TrainingJob
 from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.training.finished import find_finished
-from errata.training.jobs import LoraSettings, Machine, Reply, StudentJob, TrainingRow
+from errata.training.jobs import AskRequest, LoraSettings, Machine, Reply, StudentJob, TrainingRow
 
 pytestmark = pytest.mark.model
 
@@ -84,6 +84,26 @@ def test_an_adapter_changes_the_answers_and_line_separators_are_learnt_as_text(
     assert adapted == [TAUGHT] * 3
     assert TAUGHT not in without
     assert len(set(without)) == 3
+
+
+def test_a_second_look_is_asked_as_a_conversation_with_the_students_own_answer(
+    base: str, tmp_path: Path
+) -> None:
+    settings = StudentSettings(max_new_tokens=16, batch_size=1, precision="float32", system="Be!")
+    plain = Question(id="plain", prompt=PROMPTS[1], target="12")
+    looked = [
+        Revisited(**dict(plain) | {"id": said}, said=said, request="Look again.")
+        for said in ("It is 12.", "It is 13.")
+    ]
+    student = LocalStudent(settings, tmp_path)
+    try:
+        said = [r.text for r in student.ask(ModelRef(base=base), [plain, *looked], frozenset())]
+        request = AskRequest(prompts=(("own", looked[0].conversation("Be!")),))
+        [same] = student.open(ModelRef(base=base)).ask(request)
+    finally:
+        student.close()
+    assert len(set(said)) == 3
+    assert same.text in said
 
 
 def test_the_system_prompt_reaches_the_student_and_the_training(

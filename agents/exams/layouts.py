@@ -18,6 +18,7 @@ from errata.agents.exams.code_tests import (
     entry_point_of,
     with_docstring_closed,
 )
+from errata.agents.exams.wordings import untwisted
 from errata.agents.marking.number import is_target
 from errata.agents.records import (
     ChoiceAnswer,
@@ -107,22 +108,22 @@ def math_prompt(question: str) -> str:
 
 
 def stem(question: Question | Draft | Example) -> str:
-    """The question as its exam words it, without options, instructions or worked questions."""
+    """The question as its exam words it, without options, instructions or worked questions, and
+    without what a twist put around it."""
+    prompt = untwisted(question.prompt)
     match question.answer:
         case ChoiceAnswer():
-            return question.prompt.rsplit("\n\n", 2)[0]
+            return prompt.rsplit("\n\n", 2)[0]
         case CodeAnswer(stub=stub) if stub:
             return stub
         case CodeAnswer():
-            return question.prompt.partition("\n\n")[0]
+            return prompt.partition("\n\n")[0]
         case TextAnswer():
-            asked = question.prompt.rpartition("\n\nQ: ")[2].removesuffix(
-                "\nA: Let's think step by step."
-            )
-            return asked.partition('\n\nEnd with "So the answer is')[0]
+            asked = prompt.rpartition("\n\nQ: ")[2].removesuffix("\nA: Let's think step by step.")
+            return untwisted(asked.partition('\n\nEnd with "So the answer is')[0])
         case MathAnswer():
-            return question.prompt.removesuffix(math_prompt(""))
-    return question.prompt
+            return prompt.removesuffix(math_prompt(""))
+    return prompt
 
 
 # The seven.

@@ -9,6 +9,7 @@ from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam, load_exam
 from errata.agents.exams.held_out import check_disjoint
 from errata.agents.exams.rows import Skipped
+from errata.agents.exams.twists import TwistedExam
 from errata.agents.records import Question
 
 AnyExam = ArithmeticExam | FileExam | NamedExam
@@ -32,7 +33,7 @@ class RunExams:
 
 def load_exams(
     practised: Sequence[AnyExam],
-    out_of_domain: Sequence[AnyExam] = (),
+    out_of_domain: Sequence[AnyExam | TwistedExam] = (),
     skipped: list[Skipped] | None = None,
     guard: Sequence[AnyExam] = (),
 ) -> RunExams:
@@ -73,13 +74,16 @@ def load_exams(
         exams.practice.extend(labelled(settings, practice))
         exams.dev.extend(labelled(settings, dev))
         exams.test.extend(labelled(settings, test))
-    for settings in out_of_domain:
-        exams.out_of_domain.extend(labelled(settings, measured(settings, left_out)))
     for settings in guard:
         exams.guard.extend(labelled(settings, measured(settings, left_out)))
     for name in ("practice", "dev", "test"):
         if not getattr(exams, name):
             raise ExamError(f"the {name} set holds no questions: give it at least one")
+    for outside in out_of_domain:
+        if isinstance(outside, TwistedExam):
+            exams.out_of_domain.extend(outside.read(exams.test, exams.practice))
+        else:
+            exams.out_of_domain.extend(labelled(outside, measured(outside, left_out)))
     check_disjoint(exams.sets())
     return exams
 

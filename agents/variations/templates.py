@@ -105,7 +105,7 @@ class Template:
             changing = list(self.free)
             if attempt >= ATTEMPTS // 2 and len(changing) > 1:
                 changing = sorted(rng.sample(changing, rng.randrange(1, len(changing))))
-            new = self._new_values(rng, changing)
+            new = self._new_values({old: rng.choice(candidates(old)) for old in changing})
             if new is None:
                 continue
             results = self._recompute(new)
@@ -116,6 +116,51 @@ class Template:
             if results[-1] == self.results[-1] and attempt < ATTEMPTS // 2:
                 continue
             return self._write(new, results, small)
+        return None
+
+    @property
+    def signs(self) -> frozenset[str]:
+        """Of the operations in the working."""
+        return frozenset(operation.sign for operation in self._operations())
+
+    @property
+    def steps(self) -> int:
+        """Operations in the working."""
+        return len(list(self._operations()))
+
+    def _operations(self) -> Iterator[Operation]:
+        left: list[Expression] = [equation.left for equation in self.equations]
+        while left:
+            if isinstance(expression := left.pop(), Operation):
+                yield expression
+                left += [expression.left, expression.right]
+
+    def grown(self, rng: random.Random, digits: int) -> Variation | None:
+        """The question with numbers of which the largest has so many digits; None when none were
+        found that fit.
+
+        All that may change are as long, or where the working multiplies or divides, the largest of
+        them alone. Results keep their sort and sign, and need not keep their size: the story may
+        become unlikely, the working stays right.
+        """
+        whole_ones = [value for value in self.free if isinstance(value, int)]
+        if not whole_ones:
+            return None
+        growing = {max(whole_ones)} if self.signs & {"*", "/"} else set(whole_ones)
+        low, high = (3, 9) if digits == 1 else (10 ** (digits - 1), 10**digits - 1)
+
+        def pick(old: Value) -> Value:
+            return rng.randint(low, high) if old in growing else rng.choice(candidates(old))
+
+        for _ in range(3 * ATTEMPTS):
+            new = self._new_values({old: pick(old) for old in self.free})
+            if new is None or any(1900 <= value <= 2100 for value in new.values()):  # as a year
+                continue
+            if len(str(max(new[old] for old in whole_ones))) != digits:
+                continue
+            results = self._recompute(new, keep_size=False)
+            if results is not None:
+                return self._write(new, results, small=False)
         return None
 
     def target_of(self, prompt: str) -> str | None:
@@ -146,17 +191,15 @@ class Template:
             return None
         return {value: read.get(value, value) for value in self.values}
 
-    def _new_values(
-        self, rng: random.Random, changing: Sequence[Value]
-    ) -> dict[Value, Value] | None:
-        """Old → new for every number in the question, in the same order of size."""
+    def _new_values(self, drawn: Mapping[Value, Value]) -> dict[Value, Value] | None:
+        """Old → new for every number in the question, in the same order of size; `drawn` are the
+        new ones, of those that change."""
         new: dict[Value, Value] = {value: value for value in self.values}
-        drawn = {old: rng.choice(candidates(old)) for old in changing}
         for integral in (True, False):
-            old = sorted(value for value in changing if isinstance(value, int) is integral)
+            old = sorted(value for value in drawn if isinstance(value, int) is integral)
             new.update(zip(old, sorted(drawn[value] for value in old), strict=True))
         for a, b, total in self.sums:
-            if total in changing:
+            if total in drawn:
                 new[total] = whole(new[a] + new[b])
         return new if self._fit(new) else None
 
@@ -182,13 +225,14 @@ class Template:
             new[moving] = before
         return None
 
-    def _recompute(self, new: Mapping[Value, Value]) -> list[Value] | None:
+    def _recompute(self, new: Mapping[Value, Value], keep_size: bool = True) -> list[Value] | None:
         """The results for these numbers; None when one of them is not of its old nature."""
         results: list[Value] = []
         try:
             for equation, old in zip(self.equations, self.results, strict=True):
                 result, _ = self._same_nature(equation.left, new, results)
-                if not _like(result, old) or decimals(result) > max(decimals(old), 0):
+                like = _like if keep_size else _of_one_sort
+                if not like(result, old) or decimals(result) > max(decimals(old), 0):
                     return None
                 results.append(result)
         except _OtherNatureError:
@@ -651,12 +695,18 @@ def _is_target(target: str, result: Value) -> bool:
     return match is not None and read_number(match[0]) == result
 
 
-def _like(new: Value, old: Value) -> bool:
-    """Whether a result is of the same sort and about the same size as the old one."""
+def _of_one_sort(new: Value, old: Value) -> bool:
     if old in (0, 1) or new in (0, 1):
         return new == old
-    if isinstance(old, int) and not isinstance(new, int):
+    return isinstance(new, int) or not isinstance(old, int)
+
+
+def _like(new: Value, old: Value) -> bool:
+    """Whether a result is of the same sort and about the same size as the old one."""
+    if not _of_one_sort(new, old):
         return False
+    if old in (0, 1):
+        return True
     if old < 10:
         return 1 < new <= 40
     return old / Fraction(5) <= new <= old * 5

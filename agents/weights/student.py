@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
-from errata.agents.student import StudentSettings
+from errata.agents.student import Revisited, StudentSettings
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
 from errata.training.jobs import AskRequest, StudentJob
@@ -37,7 +37,15 @@ class LocalStudent:
         if answered.issuperset(question.id for question in questions):
             return
         request = AskRequest(
-            prompts=tuple((question.id, question.prompt) for question in questions),
+            prompts=tuple(
+                (
+                    question.id,
+                    question.conversation(self.settings.system)
+                    if isinstance(question, Revisited)
+                    else question.prompt,
+                )
+                for question in questions
+            ),
             answered=answered,
             sampling=sampling,
         )

@@ -32,14 +32,16 @@ def check_sets(run: Run) -> Iterator[Finding]:
             "what is measured on them may be memory",
         )
     held_out = [name for name in run.sets if name != PRACTICE]
+    twisted = {exam.name for exam in run.config.twisted}  # the test again, on purpose
     for name in held_out:
-        index = HeldOut(run.sets[name])
+        index = HeldOut(q for q in run.sets[name] if q.exam not in twisted)
         for other in [PRACTICE, *held_out[: held_out.index(name)]]:
-            twins = [(q.id, index.nearest(stem(q))) for q in run.sets.get(other, [])]
+            questions = [q for q in run.sets.get(other, []) if q.exam not in twisted]
+            twins = [(q.id, index.nearest(stem(q))) for q in questions]
             near = [f"{id} and {twin}" for id, twin in twins if twin is not None]
             if near:
                 run.notes.append(
-                    f"{len(near)} of {len(run.sets[other])} {other} questions are nearly equal to "
+                    f"{len(near)} of {len(questions)} {other} questions are nearly equal to "
                     f"one of {name}: the exam's own, the first {near[0]}"
                 )
 

@@ -27,6 +27,7 @@ from errata.agents.records import (
     Text,
 )
 from errata.agents.scores import accuracy, pass_at
+from errata.agents.second_look import LOOK_AGAIN, SecondLook, measure, revisited
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import LocalStudent, check_model
 from errata.graph.provenance import flat
@@ -55,6 +56,8 @@ class Conditions(Record):
     versions: Mapping[str, str]
     """Package → its version."""
     sampling: Sampling = GREEDY
+    second_look: str | None = None
+    """What is asked after each answer; None where nothing is."""
 
 
 class ExamResult(Record):
@@ -70,6 +73,8 @@ class ExamResult(Record):
     each question was asked once."""
     not_counted: int = 0
     """Questions whose answers have no verdict, through no fault of theirs; not in the result."""
+    second_look: SecondLook | None = None
+    """What became of the answers in a second look, where one was asked for."""
 
 
 class Evaluation(Record):
@@ -129,6 +134,7 @@ def evaluate(
     watcher: Watcher,
     student: Student | None = None,
     sampling: Sampling = GREEDY,
+    second_look: bool = False,
 ) -> Evaluation:
     """Accuracy of a model on exams.
 
@@ -136,25 +142,33 @@ def evaluate(
         out: Questions and answers, as they come. An evaluation that was stopped goes on from
             there, if all that its answers depend on is as it was.
         student: Asked in place of the weights that `settings` name.
+        second_look: After each answer the student is asked in the same conversation to look at it
+            again.
 
     Raises:
-        ConfigError: `student` answers each question once, and is to answer it several times.
+        ConfigError: `student` answers each question once, and is to answer it several times; a
+            second look at several answers.
         ExamError: `out` is finished already, or holds answers that were made otherwise.
         ModelError, StepFailed: The model cannot be had.
         RunError: `out` cannot be written, or `out.part` is somebody else's.
     """
     if out is not None and out.exists():
         raise ExamError(f"{out} is there already: name another file, nothing is written over")
+    if second_look and sampling.answers > 1:
+        raise ConfigError(
+            "a second look is at one answer to each question: leave --samples or --second-look out"
+        )
     if student is None:
         check_model(settings.model_ref)
     with tempfile.TemporaryDirectory(prefix="errata-exam-") as scratch:
         path = out or Path(scratch) / "answered.jsonl"
         student = student or LocalStudent(settings, Path(scratch))
         with Journal(path, Answered) as journal:
-            same_conditions(journal, conditions(settings, exams, sampling))
+            asked_then = LOOK_AGAIN if second_look else None
+            same_conditions(journal, conditions(settings, exams, sampling, asked_then))
             try:
                 results = [
-                    evaluate_one(student, settings, exam, journal, watcher, sampling)
+                    evaluate_one(student, settings, exam, journal, watcher, sampling, second_look)
                     for exam in exams
                 ]
             finally:
@@ -171,36 +185,48 @@ def evaluate_one(
     journal: Journal[Answered],
     watcher: Watcher,
     sampling: Sampling,
+    second_look: bool,
 ) -> ExamResult:
-    known = {question.id: question for question in exam.questions}
-    attempts = [
-        line.attempt
-        for line in journal.records
-        if line.attempt.id == attempt_id(line.question.id, exam.name, line.attempt.sample, sampling)
-        and line.question == known.get(line.question.id)
-    ]
-    right = sum(attempt.correct for attempt in attempts)
-    total = len(exam.questions) * sampling.answers
-    watcher.progress(exam.name, len(attempts), total)
     left = NotCounted(watcher.say)
-    model, done = settings.model_ref, tuple(attempts)
-    for attempt in examine(student, model, exam.questions, exam.name, done, left, sampling):
-        attempts.append(attempt)
-        right += attempt.correct
-        question = known[attempt.question_id]
-        journal.add(Answered(model=str(model), question=question, attempt=attempt))
-        watcher.progress(exam.name, len(attempts), total, f"{right / len(attempts):.0%} right")
+
+    def sit(asked: Sequence[Question], title: str) -> list[Attempt]:
+        """Attempts at the questions that are asked: those of an earlier start, and new ones."""
+        known = {question.id: question for question in exam.questions}
+        attempts = [
+            line.attempt
+            for line in journal.records
+            if line.attempt.id == attempt_id(line.question.id, title, line.attempt.sample, sampling)
+            and line.question == known.get(line.question.id)
+        ]
+        right = sum(attempt.correct for attempt in attempts)
+        total = len(asked) * sampling.answers
+        watcher.progress(title, len(attempts), total)
+        model, done = settings.model_ref, tuple(attempts)
+        for attempt in examine(student, model, asked, title, done, left, sampling):
+            attempts.append(attempt)
+            right += attempt.correct
+            question = known[attempt.question_id]
+            journal.add(Answered(model=str(model), question=question, attempt=attempt))
+            watcher.progress(title, len(attempts), total, f"{right / len(attempts):.0%} right")
+        return attempts
+
+    first = sit(exam.questions, exam.name)
     counted = [question for question in exam.questions if question.id not in left.answers]
     if not counted:
         raise ExamError(
             f"{exam.name}: no answer has a verdict, {len(left.answers)} are not counted"
         )
+    looked = None
+    if second_look:
+        second = sit(revisited(counted, first), f"{exam.name}, second look")
+        looked = measure(counted, first, second)
     return ExamResult(
         exam=exam.name,
-        result=accuracy(counted, attempts),
+        result=accuracy(counted, first),
         samples=sampling.answers,
-        pass_at=pass_at(counted, attempts) if sampling.answers > 1 else {},
-        not_counted=len(left.answers),
+        pass_at=pass_at(counted, first) if sampling.answers > 1 else {},
+        not_counted=len(exam.questions) - len(counted),
+        second_look=looked,
     )
 
 
@@ -225,7 +251,10 @@ def read_sampling(samples: int, temperature: float, top_p: float, seed: int) -> 
 
 
 def conditions(
-    settings: StudentSettings, exams: Sequence[OpenedExam], sampling: Sampling
+    settings: StudentSettings,
+    exams: Sequence[OpenedExam],
+    sampling: Sampling = GREEDY,
+    second_look: str | None = None,
 ) -> Conditions:
     said = {name: well_formed(s) for name, s in settings if isinstance(s, str)}
     return Conditions(
@@ -234,6 +263,7 @@ def conditions(
         exams={exam.name: questions_of(exam) for exam in exams},
         versions={package: version(package) for package in PACKAGES},
         sampling=sampling,
+        second_look=second_look,
     )
 
 

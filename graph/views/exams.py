@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from errata.agents.records import Accuracy
+from errata.agents.second_look import SecondLook
 from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
 from errata.graph.views.printer import (
@@ -60,8 +61,11 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
         if reached.by_kind:
             out.print("")
             show_kinds(reached, out)
-        if exam.pass_at:
-            show_pass_at(found.exams, out)
+    if found.exams[0].pass_at:
+        show_pass_at(found.exams, out)
+    for exam in found.exams:
+        if exam.second_look is not None:
+            show_second_look(exam.exam, exam.second_look, out)
 
 
 def show_pass_at(exams: Sequence[ExamResult], out: Printer) -> None:
@@ -81,6 +85,37 @@ def show_pass_at(exams: Sequence[ExamResult], out: Printer) -> None:
         )
     out.print(table)
     out.print("unbiased, from each question's samples", "dim")
+
+
+def show_second_look(exam: str, found: SecondLook, out: Printer) -> None:
+    """What became of right and of wrong answers."""
+    out.heading(f"{exam}: a second look at {count(found.n, 'answer')}")
+    table = grid("left", "right", "left", "left")
+    table.add_row(*(out.text(title, "dim") for title in ("", "", "95% interval", "")))
+    for name, part, was in (
+        ("confidence: right again", found.confidence, "right"),
+        ("critique: right now", found.critique, "wrong"),
+    ):
+        if part is None:
+            table.add_row(out.text(name), "", "", out.text(f"no answer was {was}", "dim"))
+            continue
+        low, high = part.ci95
+        table.add_row(
+            out.text(name),
+            out.text(f"{part.share:.1%}", "bold"),
+            out.text(f"{low:.1%} to {high:.1%}", "dim"),
+            out.text(f"{part.right} of {part.asked} that were {was}", "dim"),
+        )
+    if found.rss is not None and found.rss_ci95 is not None:
+        low, high = found.rss_ci95
+        table.add_row(
+            out.text("RSS"),
+            out.text(f"{found.rss:.2f}", "bold"),
+            out.text(f"{low:.2f} to {high:.2f}", "dim"),
+            out.text("0.5 where nothing changes", "dim"),
+        )
+    out.print(table)
+    out.print(f"accuracy {found.before:.1%} before, {found.after:.1%} after", "dim")
 
 
 def show_kinds(found: Accuracy, out: Printer) -> None:

@@ -74,6 +74,8 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
 
     if report.exams:
         show_exams(report, out)
+    if report.twisted:
+        show_twists(report, out)
     out.heading("Dev exam by round")
     table = grid("left", "right", "right", "plot", "left")
     for model in report.rounds:
@@ -182,6 +184,28 @@ def show_exams(report: Report, out: Printer) -> None:
     table.add_row(out.text("  to", "dim"), *(out.text(high, "dim") for _, high in bounds))
     out.print(table)
     out.print("from, to: 95% interval of the paired gain; averages count each exam alike", "dim")
+
+
+def show_twists(report: Report, out: Printer) -> None:
+    """The sealed test with a twist beside the plain one, a line for each model."""
+    out.heading("The sealed test with a twist, accuracy in percent")
+    table = grid("left", "left", "left", "right", "right", "right", "left")
+    titles = ("", "", "", "plain", "twisted", "", "95% interval, paired")
+    table.add_row(*(out.text(title, "dim") for title in titles))
+    for exam in report.twisted:
+        for fall in exam.falls:
+            low, high = (100 * bound for bound in fall.difference.ci95)
+            first = fall is exam.falls[0]
+            table.add_row(
+                out.text(exam.exam if first else ""),
+                out.text(exam.twist if first else "", "dim"),
+                out.text(fall.model, "dim"),
+                out.text(f"{100 * fall.plain:.1f}"),
+                out.text(f"{100 * fall.twisted:.1f}", "bold"),
+                out.text(f"{100 * fall.difference.accuracy:+.1f}", color_of(fall.difference)),
+                out.text(f"{low:+.1f} to {high:+.1f}", "dim"),
+            )
+    out.print(table)
 
 
 def color_of(gain: Gain | None) -> str:
