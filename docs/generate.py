@@ -193,6 +193,8 @@ def kind(annotation: Any) -> str:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if models_in(annotation):
         return "table, or several" if origin is tuple else "table"
+    if origin is typing.Annotated:
+        return kind(args[0])
     if origin is typing.Literal:
         return ", ".join(f"`{arg}`" for arg in args)
     if origin in (typing.Union, types.UnionType):
