@@ -22,7 +22,7 @@ from rich.console import Console
 
 from errata.agents.data_writer import Ask
 from errata.agents.errors import ConfigError
-from errata.agents.exams import ArithmeticExam
+from errata.agents.exams import ArithmeticExam, HeldOut
 from errata.agents.exams.arithmetic import KINDS, make_questions
 from errata.agents.records import Draft, Unusable
 from errata.graph.compare import compare
@@ -33,6 +33,8 @@ from errata.graph.watcher import NoWatcher
 
 CONFIG = Path(__file__).parents[1] / "examples" / "compare.toml"
 ARMS = ("augment", "le", "lec")
+TRIES = 20
+"""Questions drawn for each one wanted, at most: some are too near to a held-out one."""
 
 
 class PerfectWriter:
@@ -44,30 +46,35 @@ class PerfectWriter:
 
     def __init__(self, exam: ArithmeticExam) -> None:
         self.taken: set[str] = set()
-        for prefix, count in (("practice", exam.practice), ("dev", exam.dev), ("test", exam.test)):
-            make_questions(exam.seed, prefix, count, self.taken)  # which adds what it makes
+        sides = (("practice", exam.practice), ("dev", exam.dev), ("test", exam.test))
+        practice, dev, test = (make_questions(exam.seed, *side, self.taken) for side in sides)
+        self.held_out = HeldOut([*dev, *test], practice)
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         for ask in asks:
-            question, source = ask.lesson.question, ask.lesson.id
-            kinds = [kind for kind in KINDS if kind.name == question.kind]
-            seed = f"{ask.seed}/{source}"
+            found: dict[str, Draft | Unusable] = {}
+            for new in self.candidates(ask):
+                if self.held_out.resemblance(new) is None:  # else that kind would get fewer
+                    found[new.prompt] = new
+                if len(found) == ask.count:
+                    break
+            nothing = Unusable(source_id=ask.lesson.id, reason="its kind holds no new question")
+            yield ask, list(found.values()) or [nothing]
+
+    def candidates(self, ask: Ask) -> Iterator[Draft]:
+        """Questions of the kind, none of them in the exam."""
+        kinds = [kind for kind in KINDS if kind.name == ask.lesson.question.kind]
+        for at in range(TRIES * ask.count):
+            seed = f"{ask.seed}/{ask.lesson.id}/{at}"
             try:
-                made = make_questions(seed, "new", ask.count, set(self.taken), kinds)
-            except ValueError as error:
-                yield ask, [Unusable(source_id=source, reason=str(error))]
-                continue
-            yield (
-                ask,
-                [
-                    Draft(
-                        diagnosis_id=source,
-                        prompt=new.prompt,
-                        completion=new.solution or "",
-                        target=new.target,
-                    )
-                    for new in made
-                ],
+                [new] = make_questions(seed, "new", 1, set(self.taken), kinds)
+            except ValueError:  # all problems of the kind are in the exam
+                return
+            yield Draft(
+                diagnosis_id=ask.lesson.id,
+                prompt=new.prompt,
+                completion=new.solution or "",
+                target=new.target,
             )
 
 
