@@ -25,8 +25,8 @@ from errata.agents.errors import ConfigError
 from errata.agents.exams import ArithmeticExam, HeldOut
 from errata.agents.exams.arithmetic import KINDS, make_questions
 from errata.agents.records import Draft, Unusable
-from errata.graph.compare import compare
-from errata.graph.comparison import Comparison
+from errata.graph.comparing.compare import compare
+from errata.graph.comparing.comparison import Comparison
 from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.views.compare import print_comparison
 from errata.graph.watcher import NoWatcher

@@ -41,10 +41,10 @@ from errata.agents.records import (
 from errata.agents.trainer import Trained
 from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
-from errata.graph.comparison import Comparison
+from errata.graph.comparing.comparison import Comparison
+from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
-from errata.graph.flips import Flips
 from errata.graph.manifest import FinishedFile, Seal
 from errata.graph.provenance import Provenance
 from errata.graph.readings import Readings

@@ -19,7 +19,7 @@ from errata.agents.records import Example
 from errata.agents.shapers import Shaper
 from errata.graph.commands.audit import audit
 from errata.graph.commands.compare import ArmsAsked, read_arguments
-from errata.graph.compare import compare, outlook
+from errata.graph.comparing.compare import compare, outlook
 from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.provenance import provenance_of
 from errata.graph.report import Report

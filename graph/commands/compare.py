@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import get_args
 
 from errata.agents.errors import ConfigError, RunError
-from errata.graph.compare import ARMS
+from errata.graph.comparing.compare import ARMS
+from errata.graph.comparing.flips import SetName
 from errata.graph.config import RunConfig, load_config, parse_config
-from errata.graph.flips import SetName
 from errata.graph.run_folder import RunFolder, find_run
 from errata.training.own_code import with_path_from
 

@@ -34,7 +34,7 @@ from errata.agents.trainer import Trainer
 from errata.agents.ways import WAYS
 from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_agents
-from errata.graph.comparison import (
+from errata.graph.comparing.comparison import (
     Comparison,
     build_comparison,
     read_finished,
