@@ -41,10 +41,10 @@ from errata.agents.records import (
 from errata.agents.trainer import Trained
 from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
-from errata.graph.comparison import Comparison
+from errata.graph.comparing.comparison import Comparison
+from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
-from errata.graph.flips import Flips
 from errata.graph.manifest import FinishedFile, Seal
 from errata.graph.provenance import Provenance
 from errata.graph.readings import Readings
@@ -195,6 +195,8 @@ def kind(annotation: Any) -> str:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if models_in(annotation):
         return "table, or several" if origin is tuple else "table"
+    if origin is typing.Annotated:
+        return kind(args[0])
     if origin is typing.Literal:
         return ", ".join(f"`{arg}`" for arg in args)
     if origin in (typing.Union, types.UnionType):

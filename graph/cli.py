@@ -331,10 +331,10 @@ def compare(
 ) -> None:
     """Compare ways to learn on the exams of CONFIG, or two finished runs question by question."""
     from errata.graph.commands.compare import ArmsAsked, read_arguments
-    from errata.graph.compare import compare as compare_arms
-    from errata.graph.compare import outlook
+    from errata.graph.comparing.compare import compare as compare_arms
+    from errata.graph.comparing.compare import outlook
+    from errata.graph.comparing.flips import compare_runs
     from errata.graph.costs import currency_of
-    from errata.graph.flips import compare_runs
     from errata.graph.views.compare import (
         draw_comparison,
         print_comparison,

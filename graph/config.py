@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     ValidationError,
     ValidationInfo,
@@ -29,7 +30,8 @@ from errata.agents.exams.twists import TwistedExam
 from errata.agents.promotion import Gate
 from errata.agents.records import Record, TrainingSettings
 from errata.agents.student import StudentSettings
-from errata.agents.ways import WAYS, Way
+from errata.agents.ways import WAYS, Way, own_way
+from errata.training.own_code import OwnCode, with_path_from
 
 
 class Variations(Record):
@@ -52,6 +54,13 @@ ExamSettings = Annotated[
     Discriminator(lambda given: exam_tag(given)),
 ]
 """`arithmetic`, one of the seven by its name, or questions in files."""
+
+
+Strategy = Annotated[
+    Annotated[Literal["sft", "augment", "sft+augment", "le", "lec", "le+lec"], Tag("named")]
+    | Annotated[OwnCode, Tag("own")],
+    Discriminator(lambda given: "own" if str(given).startswith("python:") else "named"),
+]
 
 
 MeasuredSettings = Annotated[
@@ -183,9 +192,10 @@ class RunConfig(Record):
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the run's folder."""
-    strategy: Literal["sft", "augment", "sft+augment", "le", "lec", "le+lec"] = "lec"
+    strategy: Strategy = "lec"
     """The way to learn (docs/ways.md): the practice questions' own solutions, new questions blind
-    to errors, or both; Learning from Error, Learning from Error by Contrast, or both."""
+    to errors, or both; Learning from Error, Learning from Error by Contrast, or both. Or
+    `python:FILE.py:NAME`, a way of your own."""
     seed: int = 0
     """Of the writing, and of what is picked blindly; the exam and the training have their own."""
     exam: OneOrMore = Field(min_length=1)
@@ -214,11 +224,8 @@ class RunConfig(Record):
         cls, instructor: InstructorSettings, others: ValidationInfo
     ) -> InstructorSettings:
         strategy = others.data.get("strategy", "lec")
-        paper = isinstance(instructor, LlmSettings) and instructor.preset == "paper"
-        if paper and "diagnose" not in WAYS[strategy].steps:
-            raise ValueError(
-                f"the preset analyses mistakes, and {strategy} looks at none; take it out"
-            )
+        if strategy in WAYS and (wrong := nothing_to_analyse(strategy, WAYS[strategy], instructor)):
+            raise ValueError(wrong)
         return instructor
 
     @field_validator("examples")
@@ -232,6 +239,8 @@ class RunConfig(Record):
             raise ValueError(f"per_exam names {unknown[0]!r}, and the exams are {', '.join(names)}")
         return examples
 
+    _own_way: tuple[str, Way] | None = PrivateAttr(None)
+
     @property
     def twisted(self) -> tuple[TwistedExam, ...]:
         """The out-of-domain exams that ask the sealed test again."""
@@ -239,8 +248,30 @@ class RunConfig(Record):
 
     @property
     def way(self) -> Way:
-        """What `strategy` names."""
-        return WAYS[self.strategy]
+        """What `strategy` names; one of the user's own is loaded once.
+
+        Raises:
+            ConfigError: There is no such way, or it does not go with `instructor`.
+        """
+        if self.strategy in WAYS:
+            return WAYS[self.strategy]
+        if self._own_way is None or self._own_way[0] != self.strategy:
+            way = own_way(self.strategy)
+            if wrong := nothing_to_analyse(self.strategy, way, self.instructor):
+                raise ConfigError(f"'instructor' is wrong: {wrong}")
+            self._own_way = (self.strategy, way)
+        return self._own_way[1]
+
+    def with_own_way(self, way: Way | None) -> RunConfig:
+        """The same, with a way in place of the user's own; None: to be loaded anew."""
+        copied = self.model_copy()
+        copied._own_way = None if way is None else (self.strategy, way)
+        return copied
+
+    @property
+    def rounds(self) -> int:
+        """Trainings, at most: as configured, or fewer where the way has no use for more."""
+        return min(self.stop.rounds, self.way.rounds or self.stop.rounds)
 
     @field_validator("verify")
     @classmethod
@@ -277,6 +308,13 @@ class RunConfig(Record):
         return writer
 
 
+def nothing_to_analyse(strategy: str, way: Way, instructor: InstructorSettings) -> str | None:
+    paper = isinstance(instructor, LlmSettings) and instructor.preset == "paper"
+    if paper and "diagnose" not in way.steps:
+        return f"the preset analyses mistakes, and {strategy} looks at none; take it out"
+    return None
+
+
 def exam_argument(exam: ExamSettings) -> str:
     """The exam as `errata exam` takes it."""
     if isinstance(exam, FileExam):
@@ -304,8 +342,12 @@ def load_config(path: Path) -> RunConfig:
         raise ConfigError(
             f"{path} cannot be read: it is nested too deeply, or holds too long a number"
         ) from None
-    config = parse_config(given, str(path))
-    return with_paths_from(config, path.parent)
+    config = with_paths_from(parse_config(given, str(path)), path.parent)
+    try:
+        _ = config.way  # code of the user's own is refused here, not in the middle of a command
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return config
 
 
 def parse_config(given: dict[str, Any], where: str) -> RunConfig:
@@ -318,7 +360,7 @@ def parse_config(given: dict[str, Any], where: str) -> RunConfig:
 
 def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
     problem = error.errors(include_url=False)[0]
-    tags = {"variations", "llm", "arithmetic", "named", "files", "twisted"}
+    tags = {"variations", "llm", "arithmetic", "named", "files", "twisted", "own"}
     place: list[str] = []
     inside: Any = given
     for step in problem["loc"]:
@@ -376,7 +418,7 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
 
 
 def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
-    """Relative exam files and model folders, taken from `folder`."""
+    """Relative exam files, model folders and code of the user's own, taken from `folder`."""
 
     def moved(exam: ExamSettings) -> ExamSettings:
         if isinstance(exam, FileExam):
@@ -411,6 +453,7 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
     return config.model_copy(
         update=llms
         | {
+            "strategy": with_path_from(config.strategy, folder),
             "exam": tuple(moved(exam) for exam in config.exam),
             "out_of_domain": tuple(
                 exam if isinstance(exam, TwistedExam) else moved(exam)

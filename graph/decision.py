@@ -49,4 +49,4 @@ def decide(
             found += exam_guards(compared("guard"))
         return found
 
-    return judge(compared("dev"), history, stop.rounds, stop.gate, guards)
+    return judge(compared("dev"), history, config.rounds, stop.gate, guards)

@@ -33,7 +33,7 @@ def estimate_run(
     way = config.way
     sample = practice[:: -(-len(practice) // SAMPLE)]
     mistakes = mistakes_at(config, sample)
-    rounds = config.stop.rounds
+    rounds = config.rounds
     quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
     quota = sum(quotas.values())
     rows: list[EstimateRow] = []

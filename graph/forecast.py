@@ -123,6 +123,8 @@ class LastTraining:
 
     round: int
     job: TrainingJob
+    """As its parts are to be trained: on as many epochs as the whole was, where that was for a
+    number of tokens, which would be more epochs of fewer rows."""
     lines: Sequence[str]
     """Of its training.jsonl."""
 
@@ -156,7 +158,7 @@ def last_training(folder: RunFolder) -> LastTraining:
         )
     here = folder.round(made[-1])
     try:
-        job = FinishedTraining.model_validate_json((here / "adapter" / NAME).read_bytes()).job
+        whole = FinishedTraining.model_validate_json((here / "adapter" / NAME).read_bytes())
     except (OSError, ValidationError):
         raise RunError(
             f"{here / 'adapter' / NAME}, which says how the adapter was trained, cannot be read: "
@@ -168,7 +170,10 @@ def last_training(folder: RunFolder) -> LastTraining:
             f"round {made[-1]} of {folder.path} was trained on {len(lines)} rows, too few for a "
             f"curve: it takes {FEWEST_ROWS}, see examples.per_round"
         )
-    return LastTraining(made[-1], job, lines)
+    settings = whole.job.settings
+    if settings.tokens is not None:
+        settings = settings.model_copy(update={"tokens": None, "epochs": whole.epochs})
+    return LastTraining(made[-1], whole.job.model_copy(update={"settings": settings}), lines)
 
 
 def parts_of(last: LastTraining, folder: RunFolder) -> list[Part]:

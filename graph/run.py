@@ -33,7 +33,12 @@ from errata.graph.context import Context
 from errata.graph.costs import Estimate, currency_of
 from errata.graph.estimate import estimate_run
 from errata.graph.manifest import PICTURES
-from errata.graph.provenance import Provenance, check_versions, read_provenance, versions_here
+from errata.graph.provenance import (
+    check_same_code,
+    check_versions,
+    provenance_of,
+    read_provenance,
+)
 from errata.graph.report import Report, build_report, write_report
 from errata.graph.run_folder import RunFolder, taken
 from errata.graph.state import State, Status
@@ -84,6 +89,7 @@ def run(
     """
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
+    config = config.with_own_way(None)  # its file may have been edited since the last run
     folder = RunFolder(runs / config.name)
     if folder.path.exists():
         raise taken(folder)
@@ -105,7 +111,7 @@ def run(
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
-            watcher.say(foresight(exams.dev, config.stop.rounds, config.stop.gate))
+            watcher.say(foresight(exams.dev, config.rounds, config.stop.gate))
             return conclude(folder, config, drive(context, None), draw)
 
 
@@ -135,10 +141,12 @@ def resume(
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
     with folder.locked(), opened_cache(cache, watcher) as replies:
-        config = read_provenance(folder).config
+        began = read_provenance(folder)
         folder.manifest.verify()
         end = end_of(folder)
+        config = began.config_on_record if end else began.config
         if end is None:
+            check_same_code(began, f"the run {folder.path}")
             folder.manifest.record_finished()
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given)
@@ -178,7 +186,7 @@ def write_start(
         shared.copy_base_answers(folder)
     if estimate is not None:
         write_record(folder.path / "estimate.json", estimate)
-    write_record(folder.path / "config.json", Provenance(config=config, versions=versions_here()))
+    write_record(folder.path / "config.json", provenance_of(config))
 
 
 def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:

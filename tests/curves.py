@@ -47,9 +47,14 @@ class CurveStudent:
 class CountingTrainer:
     """Its adapter says how many rows there were."""
 
-    def __init__(self, skips: int = 0) -> None:
-        """`skips`: rows that are too long, of each training."""
+    def __init__(self, skips: int = 0, epochs: float = 1) -> None:
+        """
+        Args:
+            skips: Rows that are too long, of each training.
+            epochs: That it says it took.
+        """
         self.skips = skips
+        self.epochs = epochs
         self.jobs: list[TrainingJob] = []
         self.rows: list[list[str]] = []
 
@@ -65,7 +70,7 @@ class CountingTrainer:
             job=job,
             examples_sha256=sha256_of(job.examples),
             tokens=10,
-            epochs=1,
+            epochs=self.epochs,
             skipped=self.skips,
             loss=0.5,
         )

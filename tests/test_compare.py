@@ -28,10 +28,10 @@ from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.graph.cli import app, working
 from errata.graph.commands.compare import ArmsAsked, RunsAsked, read_arguments
-from errata.graph.compare import compare, outlook
-from errata.graph.comparison import Comparison, build_comparison, read_finished
+from errata.graph.comparing.compare import compare, outlook
+from errata.graph.comparing.comparison import Comparison, build_comparison, read_finished
+from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.flips import Flips
 from errata.graph.readings import registry
 from errata.graph.run import resume
 from errata.graph.run_folder import NotCountedQuestion, RunFolder, all_runs

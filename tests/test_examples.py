@@ -13,6 +13,8 @@ from doubles import table_agents
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.jsonl import read_records
+from errata.agents.records import Mistake
 from errata.graph.config import load_config
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -53,6 +55,16 @@ def test_an_instructor_of_ones_own_teaches_and_its_run_can_be_read(
     assert read == report
     assert len(fixed) - len(broken) == round(report.test.gain.accuracy * report.test.base.n)
     assert "the first example, against 'questions of the kind" in capsys.readouterr().out
+
+
+@pytest.mark.loop
+def test_a_way_of_ones_own_learns_from_what_it_chooses(tmp_path: Path) -> None:
+    example = load("own_way")
+    practice = load_exams(example.CONFIG.exam).practice
+    report = example.main(runs=tmp_path, **table_agents(practice, [ALL[:9]], ALL[:3]))
+    assert report.test.final.accuracy > report.test.base.accuracy
+    mistakes = read_records(tmp_path / "own-way" / "round-01" / "mistakes.jsonl", Mistake)
+    assert len({mistake.question.kind for mistake in mistakes}) == 3
 
 
 def test_markers_of_ones_own_stand_beside_errata_s() -> None:

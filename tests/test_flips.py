@@ -19,8 +19,8 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records, write_records
 from errata.agents.records import Attempt, Question
 from errata.agents.scores import paired_gain
+from errata.graph.comparing.flips import compare_runs
 from errata.graph.config import parse_config
-from errata.graph.flips import compare_runs
 from errata.graph.run import run
 from errata.graph.run_folder import NotCountedQuestion, RunFolder
 from errata.graph.views.compare import print_flips

@@ -124,6 +124,18 @@ def test_the_parts_are_nested_and_trained_as_the_round_was(folder: RunFolder) ->
         assert asked == {name: told[name] for name in asked}
 
 
+def test_parts_of_a_training_by_tokens_are_trained_for_the_epochs_of_the_whole(
+    tmp_path: Path,
+) -> None:
+    student = CurveStudent(log_linear(0.5, 0.08))
+    settings = config(training={"tokens": 12_000})
+    run(settings, tmp_path, student=student, trainer=CountingTrainer(epochs=2.5))
+    trainer = CountingTrainer()
+    forecast(RunFolder(tmp_path / "t"), student=student, trainer=trainer)
+    asked = [(job.settings.tokens, job.settings.epochs) for job in trainer.jobs]
+    assert asked == [(None, 2.5)] * 3
+
+
 def test_dev_is_asked_and_nothing_sealed(folder: RunFolder) -> None:
     student = CurveStudent(log_linear(0.5, 0.08))
     forecast(folder, student=student, trainer=CountingTrainer())

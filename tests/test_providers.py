@@ -166,11 +166,11 @@ def test_a_function_of_yours_makes_the_model_and_is_found_beside_the_configurati
     [
         ("my_maker.py:make_nothing", "it returns str, and must return a BaseChatModel"),
         ("my_maker.py:make_trouble", "RuntimeError: out of paper"),
-        ("my_maker.py:make_it", "AttributeError"),
+        ("my_maker.py:make_it", r"there is no make_it in .*my_maker\.py; correct the name"),
         ("my_maker.py:make_an_end", "SystemExit: 0"),
         ("no_such_maker:make_model", "there is no module no_such_maker"),
-        ("no_such_maker.py:make_model", "FileNotFoundError"),
-        ("make_model", "write python:my_module:make_model"),
+        ("no_such_maker.py:make_model", r"there is no file .*no_such_maker\.py; paths are"),
+        ("make_model", "write python:my_code.py:NAME"),
     ],
 )
 def test_a_function_that_makes_no_model_is_named_with_the_reason(

@@ -28,8 +28,9 @@ from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.errors import ConfigError, StepFailed
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.agents.jsonl import read_records
+from errata.agents.jsonl import read_record, read_records
 from errata.agents.marking import mark
+from errata.agents.promotion import ALPHA, Promotion, foresight
 from errata.agents.records import (
     CodeAnswer,
     Diagnosis,
@@ -45,9 +46,10 @@ from errata.agents.records import (
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.trainer import TrainingJob
 from errata.agents.ways import WAYS
+from errata.agents.ways.le import LearningFromError
 from errata.agents.ways.sft import solutions_of
 from errata.graph.agents import Given, open_agents
-from errata.graph.commands.check import check
+from errata.graph.commands.check import check, sees
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.costs import prices_of
 from errata.graph.estimate import estimate_run
@@ -456,6 +458,42 @@ def test_the_estimate_counts_the_calls_that_the_way_makes(
     writer = {} if strategy == "sft" else {"data writer": 2 * 5}
     looks = {"le": 1, "lec": 1, "le+lec": 2}.get(strategy)
     assert calls == writer | ({"instructor": 2 * 18 * looks} if looks else {})
+
+
+class OneRound(LearningFromError):
+    rounds = 1
+
+
+def test_a_way_of_one_round_is_estimated_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ERRATA_TEST_KEY", "sk-x")
+    settings = config("le", instructor=llm()).model_copy(update={"strategy": "python:a.py:B"})
+    settings = settings.with_own_way(OneRound())
+    practice = load_exams(settings.exam).practice
+    given = Given(**table_agents(practice, [[]]))
+    agents = open_agents(settings, RunFolder(tmp_path), Trace(tmp_path / "t.jsonl"), None, given)
+    found = estimate_run(settings, agents, practice)
+    assert found is not None
+    assert {row.agent: row.calls for row in found.rows} == {"instructor": 18, "data writer": 5}
+
+
+class Hearing(NoWatcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_plain_fine_tuning_has_the_whole_level_in_its_only_round(tmp_path: Path) -> None:
+    settings = config("sft", stop={"rounds": 3})
+    watcher = Hearing()
+    played = play(settings, tmp_path, knows(9, 12), watcher=watcher)
+    promotion = read_record(played.folder.promotion(1), Promotion)
+    assert promotion.level == ALPHA["sure"]
+    seen = foresight(played.exams.dev, 1, "sure")
+    assert watcher.said[0] == sees(settings) == seen
 
 
 def test_a_way_that_asks_no_llm_needs_neither_key_nor_prices(

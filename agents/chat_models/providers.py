@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +18,7 @@ if TYPE_CHECKING:  # LangChain takes a second to import; the command line must n
 
 from errata.agents.chat_models.settings import NO_KEY, LlmSettings
 from errata.agents.plain_text import one_line
+from errata.training.own_code import OwnCodeError, made_by
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def open_chat_model(settings: LlmSettings, folder: Path | None = None) -> BaseCh
 
         return open_local_model(settings, folder)
     if kind == "python":
-        return call_function(settings.model, rest)
+        return own_model(settings.model)
     return open_provider(settings, kind, rest)
 
 
@@ -185,50 +183,23 @@ def key_in(file: Path) -> SecretStr:
     return SecretStr(lines[0].strip())
 
 
-def call_function(name: str, place: str) -> BaseChatModel:
-    """What the user's function returns; `place` is MODULE:FUNCTION or FILE.py:FUNCTION.
-
-    A module is looked for in the working directory too.
+def own_model(name: str) -> BaseChatModel:
+    """What the user's function returns.
 
     Raises:
         InstructorError: There is no such function, it fails, or it returns no chat model.
     """
     from langchain_core.language_models import BaseChatModel
 
-    module_name, _, function_name = place.rpartition(":")
-    if not module_name:
-        raise InstructorError(f"{name} names no function: write python:my_module:make_model")
-    file = Path(module_name)
-    beside = str(file.resolve().parent if file.suffix == ".py" else Path.cwd())
-    if beside not in sys.path:
-        sys.path.append(beside)  # last: a file of the user's must not hide a library
     try:
-        module = module_from(file) if file.suffix == ".py" else importlib.import_module(module_name)
-        made = getattr(module, function_name)()
-    except ErrataError:
-        raise
-    except ModuleNotFoundError as error:
-        raise InstructorError(
-            f"{name}: there is no module {error.name} in the configuration's folder, in the "
-            "working directory or installed"
-        ) from None
-    except (Exception, SystemExit) as error:  # the user's own code
-        raise InstructorError(
-            f"{name} does not give a chat model: {type(error).__name__}: {one_line(str(error))}"
-        ) from None
+        made = made_by(name, "a chat model")
+    except OwnCodeError as error:
+        if isinstance(error.__cause__, ErrataError):
+            raise error.__cause__ from None
+        raise InstructorError(one_line(str(error), 1000)) from None
     if not isinstance(made, BaseChatModel):
         raise InstructorError(
             f"{name} does not give a chat model: it returns {type(made).__name__}, and must "
             "return a BaseChatModel of LangChain"
         )
     return made.model_copy(update={"name": name}) if made.name is None else made
-
-
-def module_from(file: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(file.stem, module)  # dataclasses and pickle look their module up
-    spec.loader.exec_module(module)
-    return module

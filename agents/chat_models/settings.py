@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from errata.agents.chat_models.ledger import Prices
 from errata.agents.plain_text import visible
 from errata.agents.records import Record
+from errata.training.own_code import with_path_from
 
 NO_KEY = "errata-sends-no-key"
 """What a server at `base_url` gets when no key is named: clients insist on sending one."""
@@ -108,10 +109,7 @@ class LlmSettings(Record):
         if kind == "local" and (folder / rest).is_dir():
             changed["model"] = f"local:{(folder / rest).resolve()}"
         if kind == "python":
-            module, _, function = rest.rpartition(":")
-            file = module if module.endswith(".py") else module.replace(".", "/") + ".py"
-            if (folder / file).is_file():
-                changed["model"] = f"python:{(folder / file).resolve()}:{function}"
+            changed["model"] = with_path_from(self.model, folder)
         for name in ("api_key_file", "prompt"):
             path: Path | None = getattr(self, name)
             if path is not None:

@@ -10,7 +10,7 @@ solution in GSM8K's layout: a line per equation, then `#### answer`.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from errata.agents.records import Question
@@ -26,11 +26,14 @@ THINGS = (
 BOXES = "bags boxes baskets crates jars trays".split()
 
 
-def make_questions(seed: int, prefix: str, count: int, taken: set[str]) -> list[Question]:
+def make_questions(
+    seed: int | str, prefix: str, count: int, taken: set[str], kinds: Sequence[Kind] | None = None
+) -> list[Question]:
     """Makes `count` questions, the kinds taking turns.
 
     Args:
         seed: The same seed gives the same questions.
+        kinds: Those that take turns; all of them when not said.
         prefix: Begins each id, as in `dev-0007`.
         taken: Problems (wording and numbers, whatever the names) that may not come again; the
             new ones are added.
@@ -42,7 +45,7 @@ def make_questions(seed: int, prefix: str, count: int, taken: set[str]) -> list[
     questions: list[Question] = []
     misses = 0
     while len(questions) < count:
-        kind = KINDS[len(questions) % len(KINDS)]
+        kind = (kinds or KINDS)[len(questions) % len(kinds or KINDS)]
         problem = kind.make(rng)
         wording = rng.choice(kind.wordings)
         key = f"{wording} {problem.equations}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -33,6 +34,7 @@ class Shaper(Protocol):
     makes_pairs: bool = False
     """Whether its rows have a `rejected` side: for objectives that compare."""
 
+    @abstractmethod
     def shape(self, rows: Sequence[Row], rehearsed: Rehearsed, seed: int) -> list[Row | Unusable]:
         """The rows to go on with, and what was left out and why (`source_id`: the row's id).
 

@@ -4,6 +4,7 @@ trained on."""
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -56,6 +57,7 @@ class Way(Protocol):
         """
         return
 
+    @abstractmethod
     def collect(self, practised: Practised, round_index: int, seed: int) -> Collected:
         """What a round learns from.
 

@@ -84,7 +84,7 @@ def audit(
                 f"errata {made_with} made the run and {here} checks it: a marker that was mended "
                 "in between may give another verdict"
             )
-        run = Run(folder, provenance.config, watcher, with_code)
+        run = Run(folder, provenance.config_on_record, watcher, with_code)
         for check in CHECKS:
             findings += check(run)
         findings += run.unreadable.values()

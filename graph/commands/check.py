@@ -83,7 +83,7 @@ def sees(config: RunConfig) -> str:
         ErrataError: Its exams cannot be read.
     """
     exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
-    return foresight(exams.dev, config.stop.rounds, config.stop.gate)
+    return foresight(exams.dev, config.rounds, config.stop.gate)
 
 
 def check(config: RunConfig) -> list[Checked]:

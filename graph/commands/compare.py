@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import get_args
 
 from errata.agents.errors import ConfigError, RunError
-from errata.graph.compare import ARMS
+from errata.graph.comparing.compare import ARMS
+from errata.graph.comparing.flips import SetName
 from errata.graph.config import RunConfig, load_config, parse_config
-from errata.graph.flips import SetName
 from errata.graph.run_folder import RunFolder, find_run
+from errata.training.own_code import with_path_from
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,11 @@ def arms_asked(
     config = load_config(path)
     if name is not None:
         config = parse_config(config.model_dump() | {"name": name}, "--name")
-    chosen = ARMS if arms is None else [arm.strip() for arm in arms.split(",") if arm.strip()]
+    if arms is None:
+        chosen = list(dict.fromkeys([*ARMS, config.strategy]))
+    else:
+        given = [arm.strip() for arm in arms.split(",") if arm.strip()]
+        chosen = [with_path_from(arm, path.parent) for arm in given]
     return ArmsAsked(config, chosen, 3 if seeds is None else seeds)
 
 

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from errata.agents.chat_models.ledger import Budget
 from errata.agents.pooled import Difference, Pooled
-from errata.graph.compare import Outlook
-from errata.graph.comparison import ArmRow, Comparison
-from errata.graph.flips import Counts, Flip, Flips
+from errata.graph.comparing.compare import Outlook
+from errata.graph.comparing.comparison import ArmRow, Comparison
+from errata.graph.comparing.flips import Counts, Flip, Flips
 from errata.graph.views.charts import (
     FAINT,
     INK,

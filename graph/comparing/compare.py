@@ -34,7 +34,7 @@ from errata.agents.trainer import Trainer
 from errata.agents.ways import WAYS
 from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_agents
-from errata.graph.comparison import (
+from errata.graph.comparing.comparison import (
     Comparison,
     build_comparison,
     read_finished,
@@ -45,19 +45,28 @@ from errata.graph.context import Context
 from errata.graph.costs import Estimate, EstimateRow, currency_of
 from errata.graph.estimate import estimate_run
 from errata.graph.nodes import run_exam
-from errata.graph.provenance import Provenance, check_same_versions, flat, versions_here
+from errata.graph.provenance import (
+    Provenance,
+    check_same_code,
+    check_same_versions,
+    flat,
+    provenance_of,
+    read_provenance,
+)
 from errata.graph.readings import note_readings
 from errata.graph.report import Report
 from errata.graph.run import exams_in, report_skipped, resume, run
 from errata.graph.run_folder import SEALED, RunFolder, StepTime
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
+from errata.training.own_code import is_own
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
 ARMS = ("base", *WAYS)
-"""What can be compared: the untouched model, and every strategy of a run."""
+"""What can be compared: the untouched model, and every strategy of a run; besides, ways of the
+user's own as `python:FILE.py:NAME`."""
 
 BEGAN = "provenance.json"
 """As config.json of a run, which this folder is not."""
@@ -112,8 +121,8 @@ def compare(
     examples would be those of the seed before it.
 
     Args:
-        arms: `base` and strategies of a run; the untouched model is the table's first row whether
-            named or not.
+        arms: `base` and strategies of a run, ways of the user's own among them; the untouched
+            model is the table's first row whether named or not.
         seeds: Runs of each arm.
         student, trainer, instructor, writer, embeddings: As for `run`.
 
@@ -185,6 +194,7 @@ class Opened:
 
 def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Path) -> Opened:
     check_arms(arms)
+    config = config.with_own_way(None)
     if seeds < 1:
         raise ConfigError(f"{seeds} seeds are none: give at least 1")
     if config.review:
@@ -211,13 +221,17 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
 
 
 def check_arms(arms: Sequence[str]) -> None:
-    unknown = [arm for arm in arms if arm not in ARMS]
+    unknown = [arm for arm in arms if arm not in ARMS and not is_own(arm)]
     if unknown:
         raise ConfigError(f"there is no arm {unknown[0]!r}: choose among {', '.join(ARMS)}")
     if set(arms) <= {"base"}:
         raise ConfigError(
             f"nothing is to be compared with the untouched model: add one of {', '.join(WAYS)}"
         )
+    names = [arm.rpartition(":")[2] for arm in dict.fromkeys(arms)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two arms are called {name!r}: give one of them another name")
 
 
 def check_same_configuration(folder: RunFolder, config: RunConfig) -> None:
@@ -247,12 +261,13 @@ def planned_run(
 ) -> PlannedRun:
     """An arm's configuration: another seed, its share of the tokens a round, and no target, which
     would stop one arm sooner than another."""
-    rounds = min(config.stop.rounds, WAYS[arm].rounds or config.stop.rounds)
+    rounds = config.model_copy(update={"strategy": arm}).rounds
+    arm, strategy = arm.rpartition(":")[2], arm  # of the user's own code, its name alone
     moved = (seed - 1) * SEED_STEP
     changed = config.model_copy(
         update={
             "name": f"{arm.replace('+', '-')}-{seed}",
-            "strategy": arm,
+            "strategy": strategy,
             "seed": config.seed + moved,
             "training": config.training.model_copy(
                 update={
@@ -318,7 +333,7 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
 def write_start(folder: RunFolder, config: RunConfig, exams: RunExams) -> None:
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
-    write_record(folder.path / BEGAN, Provenance(config=config, versions=versions_here()))
+    write_record(folder.path / BEGAN, provenance_of(config))
 
 
 # The work.
@@ -328,6 +343,9 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
     """The base model's exams, then each run and its refused candidate's sealed exams."""
     folder = opened.folder
     folder.manifest.verify()
+    for there in (arm_folder(folder, planned) for planned in opened.runs):
+        if there.exists:  # a finished one too: each seed of an arm learns by the same code
+            check_same_code(read_provenance(there), f"the run {there.path}")
     trace = Trace(folder.path / "trace.jsonl")
     agents = open_agents(opened.runs[0].config, folder, trace, None, given)
     context = Context(opened.config, folder, trace, agents, watcher)
@@ -423,6 +441,7 @@ def sit(
 def check_versions_of(folder: RunFolder) -> None:
     began = read_record(folder.path / BEGAN, Provenance)
     check_same_versions(began.versions, f"the comparison {folder.path}")
+    check_same_code(began, f"the comparison {folder.path}")
 
 
 class ArmWatcher:
