@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from errata.agents.errors import BoxBroke, ErrataError, ExamError
 from errata.agents.marking import mark
-from errata.agents.records import Attempt, CodeAnswer, ModelRef, Question, Verdict
+from errata.agents.records import GREEDY, Attempt, CodeAnswer, ModelRef, Question, Sampling, Verdict
 from errata.agents.sandbox.box import boxes_at_once
 from errata.agents.student import Student
 
@@ -39,22 +39,25 @@ def examine(
     exam: str,
     answered: frozenset[str] = frozenset(),
     not_counted: NotCounted | None = None,
+    sampling: Sampling = GREEDY,
 ) -> Iterator[Attempt]:
     """Marked attempts at the questions not yet `answered`, as they come, in any order.
 
     Args:
-        exam: Names this exam; an attempt's id is `question@exam`.
+        exam: Names this exam; an attempt's id is `question@exam`, and where each question has
+            several answers `question@exam#sample`.
         not_counted: As for `mark_all`.
 
     Raises:
         StepFailed: The student stopped half-way; what was yielded until then stands.
     """
     by_id = {question.id: question for question in questions}
-    responses = student.ask(model, questions, answered)
+    given = () if sampling == GREEDY else (sampling,)  # a student may know greedy answers alone
+    responses = student.ask(model, questions, answered, *given)
     asked = ((by_id[response.question_id], response) for response in responses)
     for question, response, verdict in mark_all(asked, lambda response: response.text, not_counted):
         yield Attempt(
-            id=f"{question.id}@{exam}",
+            id=f"{question.id}@{exam}{f'#{response.sample}' if sampling.answers > 1 else ''}",
             question_id=question.id,
             response=response.text,
             answer=verdict.answer,
@@ -62,6 +65,7 @@ def examine(
             why=verdict.why,
             tokens=response.tokens,
             truncated=response.truncated,
+            sample=response.sample,
         )
 
 

@@ -13,10 +13,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from errata.agents.plain_text import well_formed
+from errata.training.jobs import GREEDY as GREEDY
 from errata.training.jobs import LoraSettings
 from errata.training.jobs import ModelRef as ModelRef
 from errata.training.jobs import Precision as Precision
 from errata.training.jobs import Record as Record
+from errata.training.jobs import Sampling as Sampling
 
 Text = Annotated[str, AfterValidator(well_formed)]
 """What a model or a program said: no file could hold halves of surrogate pairs."""
@@ -94,6 +96,8 @@ class Response(Record):
     """Generated tokens, the end mark included."""
     truncated: bool
     """True when the answer ran into the token limit."""
+    sample: int = 0
+    """Which of several responses to the question it is, from 0."""
 
 
 class Verdict(Record):
@@ -119,6 +123,8 @@ class Attempt(Record):
     """What decided the verdict, in a few words."""
     tokens: int = Field(ge=0)
     truncated: bool
+    sample: int = 0
+    """Which of several responses to the question it is, from 0."""
 
 
 class Solved(Record):

@@ -7,12 +7,24 @@ from typing import Protocol
 
 from pydantic import Field
 
-from errata.agents.records import ModelRef, Precision, Question, Record, Response
+from errata.agents.records import (
+    GREEDY,
+    ModelRef,
+    Precision,
+    Question,
+    Record,
+    Response,
+    Sampling,
+)
 
 
 class Student(Protocol):
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
         """Responses to the questions whose ids are not in `answered`, as they come, in any order.
 

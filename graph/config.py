@@ -26,7 +26,9 @@ from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.promotion import Gate
-from errata.agents.records import Record, TrainingSettings
+from errata.agents.records import Record, Sampling, TrainingSettings
+from errata.agents.shapers import Shaper
+from errata.agents.shapers.chosen import check_pairs, sampling_for, shaper_named
 from errata.agents.student import StudentSettings
 from errata.agents.ways import WAYS, Way
 
@@ -89,6 +91,42 @@ class ExampleSettings(Record):
     per_mistake: int = Field(default=20, ge=1)
     """New examples for each diagnosed mistake, or question picked blindly, at most: a few mistakes
     do not fill a round."""
+    shape: tuple[str, ...] = ()
+    """What is made of the accepted examples before they are trained on, one after the other:
+    `unsolved` (without most of what the student gets right already), `own_words` (the student's
+    own right answer in place of the written one)."""
+    answers: int | None = Field(default=None, ge=1)
+    """How often the student is asked each example beforehand, where what is named in `shape` goes
+    by its answers; as that says where not said. Several are drawn by chance."""
+
+    @field_validator("shape")
+    @classmethod
+    def shapers_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for at, name in enumerate(names):
+            shaper_named(name)
+            if name in names[:at]:
+                raise ValueError(f"{name!r} stands there twice; take one out")
+        return names
+
+    @field_validator("answers")
+    @classmethod
+    def answers_are_used(cls, answers: int | None, others: ValidationInfo) -> int | None:
+        named = others.data.get("shape")
+        if answers and named is not None and not any(shaper_named(n).sampling for n in named):
+            raise ValueError(
+                "nothing in shape goes by the student's answers; take it out, or name a shaper "
+                "that does, such as unsolved"
+            )
+        return answers
+
+    @property
+    def shapers(self) -> list[tuple[str, Shaper]]:
+        """What `shape` names."""
+        return [(name, shaper_named(name)) for name in self.shape]
+
+    def sampling(self, seed: int) -> Sampling | None:
+        """How the student is asked the examples beforehand; None where it is not."""
+        return sampling_for([shaper for _, shaper in self.shapers], self.answers, seed)
 
     def quotas(self, mistakes: Mapping[str, int]) -> dict[str, int]:
         """Exam → new examples to ask for, given its number of diagnosed mistakes."""
@@ -176,7 +214,7 @@ class RunConfig(Record):
     verify: VerifySettings = VerifySettings()
     contrast: ContrastSettings = ContrastSettings()
     examples: ExampleSettings = ExampleSettings()
-    training: TrainingSettings = TrainingSettings()
+    training: TrainingSettings = Field(default=TrainingSettings(), validate_default=True)
     stop: StopSettings = StopSettings()
     budget: Budget = Budget()
     """What the LLMs may take."""
@@ -206,6 +244,15 @@ class RunConfig(Record):
         if names and unknown:
             raise ValueError(f"per_exam names {unknown[0]!r}, and the exams are {', '.join(names)}")
         return examples
+
+    @field_validator("training")
+    @classmethod
+    def pairs_are_compared(
+        cls, training: TrainingSettings, others: ValidationInfo
+    ) -> TrainingSettings:
+        if "examples" in others.data:
+            check_pairs(others.data["examples"].shape, "sft", takes_pairs=False)
+        return training
 
     @property
     def way(self) -> Way:

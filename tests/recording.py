@@ -12,6 +12,7 @@ from errata.agents.errors import StepFailed
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import (
+    GREEDY,
     Diagnosis,
     Draft,
     Example,
@@ -19,6 +20,8 @@ from errata.agents.records import (
     ModelRef,
     Question,
     Response,
+    Row,
+    Sampling,
     Unusable,
 )
 from errata.agents.trainer import OnStep, Trained, TrainingJob
@@ -43,7 +46,11 @@ class RecordingStudent:
         self.loaded: ModelRef | None = None
 
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
         self.loaded = model
         index = int(Path(model.adapter).parent.name[-2:]) if model.adapter else 0
@@ -64,7 +71,7 @@ class RecordingTrainer:
     def __init__(self, student: RecordingStudent) -> None:
         self.student = student
         self.jobs: list[TrainingJob] = []
-        self.rows: list[list[Example]] = []
+        self.rows: list[list[Row]] = []
         """What each training was on."""
         self.loaded: list[ModelRef | None] = []
         """What the student held in memory meanwhile."""
@@ -73,7 +80,7 @@ class RecordingTrainer:
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         self.jobs.append(job)
-        self.rows.append(read_records(job.examples, Example))
+        self.rows.append(read_records(job.examples, Row))
         if not self.rows[-1]:  # as the real one
             raise StepFailed(f"no example of {job.examples} is as short as training.max_tokens")
         self.loaded.append(self.student.loaded)

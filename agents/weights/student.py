@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from errata.agents.records import ModelRef, Question, Response
+from errata.agents.errors import StepFailed
+from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.student import StudentSettings
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
@@ -28,8 +29,14 @@ class LocalStudent:
         self.child = self.loaded = None
 
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
+        if sampling != GREEDY:
+            raise StepFailed("the student on this machine answers greedily and once; ask it so")
         if answered.issuperset(question.id for question in questions):
             return
         request = AskRequest(
