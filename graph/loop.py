@@ -50,8 +50,8 @@ def build_graph(
         graph.add_edge(node.__name__, following.__name__)
     graph.add_conditional_edges(
         "prepare",
-        lambda state: "nothing to learn" if state["status"] else "rows",
-        {"rows": "review", "nothing to learn": "final_exam"},
+        lambda state: "no rows" if state["status"] else "rows",
+        {"rows": "review", "no rows": "final_exam"},
     )
     graph.add_conditional_edges(
         "review",

@@ -28,6 +28,7 @@ from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.config import RunConfig
 from errata.graph.report import Report
+from errata.graph.rows import row_of
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.training.finished import put_in_place
@@ -164,6 +165,18 @@ class Played:
 
     def examples(self, index: int) -> list[Example]:
         return read_records(self.folder.round(index) / "examples.jsonl", Example)
+
+    def trained_on(self, index: int) -> list[Example]:
+        """The examples of a round's rows, which are these word for word."""
+        known = {
+            example.id: example
+            for at in range(1, index + 1)
+            for name in ("examples", "solutions")
+            for example in self.folder.collected(at, name, Example)
+        }
+        rows = self.trainer.rows[index - 1]
+        assert rows == [row_of(known[row.example_id], row.id) for row in rows]
+        return [known[row.example_id] for row in rows]
 
 
 def play(
