@@ -21,6 +21,7 @@ from errata.agents.records import (
     MathAnswer,
     NumberAnswer,
     Question,
+    Row,
     TextAnswer,
 )
 
@@ -68,10 +69,8 @@ class Checker:
             return "question much longer than the exam's"
         if len(draft.completion) > self.longest_completion:
             return "answer much longer than the exam's"
-        text = f"{draft.prompt}\n\n{draft.completion}\n\n{draft.target}".replace("\r\n", "\n")
-        if CONTROL.search(text):
-            return "control characters"
-        if (found := foreign(text, self.special)) is not None:
+        text = f"{draft.prompt}\n\n{draft.completion}\n\n{draft.target}"
+        if (found := not_plain(text, self.special)) is not None:
             return found
         asked = plain(stem(draft))
         if asked in self.written:
@@ -86,6 +85,45 @@ class Checker:
             self.accepted += 1
             self.examples.add(asked, str(self.accepted))
         return reason
+
+
+def not_plain(text: str, special: Collection[str]) -> str | None:
+    """What in the text no exam's text holds; None where there is nothing such."""
+    text = text.replace("\r\n", "\n")
+    return "control characters" if CONTROL.search(text) else foreign(text, special)
+
+
+def refuse_row(row: Row, held_out: HeldOut, special: Collection[str] = ()) -> str | None:
+    """Why a row that a shaper made must not be trained on; None accepts it.
+
+    Its prompt is its example's, which was checked; the rest may be a student's words.
+
+    Args:
+        special: As for `Checker`.
+    """
+    for text in (f"{row.given}{row.completion}", row.rejected or "", row.system or ""):
+        if (found := not_plain(text, special)) is not None:
+            return found
+        if (shared := held_out.shared_words(text)) is not None:
+            return shared.how
+    return marked_against(row)
+
+
+def marked_against(row: Row) -> str | None:
+    """Why the marker is against a row whose answer ends; None where it is not. Under a system
+    prompt of its own a row may teach what a wrong answer looks like.
+
+    Raises:
+        ValueError, SandboxError, StepFailed: As `mark`.
+    """
+    if not row.ends:
+        return None
+    question = Question(id=row.id, prompt=row.prompt, target=row.target, answer=row.answer)
+    if row.system is None and not mark(question, row.given + row.completion).correct:
+        return "its answer is marked wrong"
+    if row.rejected is not None and mark(question, row.given + row.rejected).correct:
+        return "its rejected answer is marked right"
+    return None
 
 
 def limit(texts: Iterable[str]) -> int:

@@ -36,6 +36,7 @@ from errata.agents.records import (
     Picked,
     Question,
     RefusalLine,
+    Row,
     Unusable,
 )
 from errata.agents.trainer import Trained
@@ -72,7 +73,9 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/votes.jsonl": Vote,
     "round-*/examples.jsonl": Example,
     "round-*/refusals.jsonl": RefusalLine,
-    "round-*/training.jsonl": Example,
+    "round-*/rehearsed.jsonl": Attempt,
+    "round-*/shaped.jsonl": Unusable,
+    "round-*/training.jsonl": Row,
     "round-*/trained.json": Trained,
     "round-*/dev.jsonl": Attempt,
     "round-*/practice.jsonl": Attempt,

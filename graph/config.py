@@ -28,10 +28,12 @@ from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.twists import TwistedExam
 from errata.agents.promotion import Gate
-from errata.agents.records import Record, TrainingSettings
+from errata.agents.records import Record, Sampling, TrainingSettings
+from errata.agents.shapers import Shaper
+from errata.agents.shapers.chosen import check_pairs, sampling_for, shaper_named
 from errata.agents.student import StudentSettings
 from errata.agents.ways import WAYS, Way, own_way
-from errata.training.own_code import OwnCode, with_path_from
+from errata.training.own_code import OwnCode, is_own, with_path_from
 
 
 class Variations(Record):
@@ -123,6 +125,51 @@ class ExampleSettings(Record):
     per_mistake: int = Field(default=20, ge=1)
     """New examples for each diagnosed mistake, or question picked blindly, at most: a few mistakes
     do not fill a round."""
+    shape: tuple[str, ...] = ()
+    """What is made of the accepted examples before they are trained on, one shaper after the other
+    (docs/ways.md), such as `unsolved`: without most of what the student gets right already."""
+    answers: int | None = Field(default=None, ge=1)
+    """How often the student is asked each example beforehand, where what is named in `shape` goes
+    by its answers; as that says where not said. Several are drawn by chance."""
+
+    @field_validator("shape")
+    @classmethod
+    def shapers_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for at, name in enumerate(names):
+            if not is_own(name):  # the user's own is opened with its path, in `load_config`
+                shaper_named(name)
+            if name in names[:at]:
+                raise ValueError(f"{name!r} stands there twice; take one out")
+        return names
+
+    @field_validator("answers")
+    @classmethod
+    def answers_are_used(cls, answers: int | None, others: ValidationInfo) -> int | None:
+        named = others.data.get("shape")
+        if (
+            answers
+            and named is not None
+            and not any(is_own(name) or shaper_named(name).sampling for name in named)
+        ):
+            raise ValueError(
+                "nothing in shape goes by the student's answers; take it out, or name a shaper "
+                "that does, such as unsolved"
+            )
+        return answers
+
+    def with_paths_from(self, folder: Path) -> ExampleSettings:
+        """The same, files of the user's own shapers taken from `folder`."""
+        shape = tuple(with_path_from(name, folder) for name in self.shape)
+        return self.model_copy(update={"shape": shape})
+
+    @property
+    def shapers(self) -> list[tuple[str, Shaper]]:
+        """What `shape` names."""
+        return [(name, shaper_named(name)) for name in self.shape]
+
+    def sampling(self, seed: int) -> Sampling | None:
+        """How the student is asked the examples beforehand; None where it is not."""
+        return sampling_for([shaper for _, shaper in self.shapers], self.answers, seed)
 
     def quotas(self, mistakes: Mapping[str, int]) -> dict[str, int]:
         """Exam → new examples to ask for, given its number of diagnosed mistakes."""
@@ -211,7 +258,7 @@ class RunConfig(Record):
     verify: VerifySettings = VerifySettings()
     contrast: ContrastSettings = ContrastSettings()
     examples: ExampleSettings = ExampleSettings()
-    training: TrainingSettings = TrainingSettings()
+    training: TrainingSettings = Field(default=TrainingSettings(), validate_default=True)
     stop: StopSettings = StopSettings()
     budget: Budget = Budget()
     """What the LLMs may take."""
@@ -245,6 +292,15 @@ class RunConfig(Record):
     def twisted(self) -> tuple[TwistedExam, ...]:
         """The out-of-domain exams that ask the sealed test again."""
         return tuple(exam for exam in self.out_of_domain if isinstance(exam, TwistedExam))
+
+    @field_validator("training")
+    @classmethod
+    def pairs_are_compared(
+        cls, training: TrainingSettings, others: ValidationInfo
+    ) -> TrainingSettings:
+        if "examples" in others.data:
+            check_pairs(others.data["examples"].shape, "sft", takes_pairs=False)
+        return training
 
     @property
     def way(self) -> Way:
@@ -344,7 +400,8 @@ def load_config(path: Path) -> RunConfig:
         ) from None
     config = with_paths_from(parse_config(given, str(path)), path.parent)
     try:
-        _ = config.way  # code of the user's own is refused here, not in the middle of a command
+        # Code of the user's own is refused here, not in the middle of a command.
+        _ = config.way, config.examples.shapers
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return config
@@ -454,6 +511,7 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         update=llms
         | {
             "strategy": with_path_from(config.strategy, folder),
+            "examples": config.examples.with_paths_from(folder),
             "exam": tuple(moved(exam) for exam in config.exam),
             "out_of_domain": tuple(
                 exam if isinstance(exam, TwistedExam) else moved(exam)

@@ -1,6 +1,7 @@
 """The improvement loop as a LangGraph state machine: its state and its edges.
 
-    examine → collect → contrast → diagnose → write → review → train → examine … → final_exam
+    examine → collect → contrast → diagnose → write → prepare → review → train → examine …
+            → final_exam
 
 What each node does stands in `errata.graph.nodes`. Which of contrast, diagnose and write there are
 is the way's to say (`errata.agents.ways`).
@@ -34,6 +35,7 @@ def build_graph(
     bound = bound or recorded
     steps = {"contrast": nodes.contrast, "diagnose": nodes.diagnose, "write": nodes.write}
     learning = [nodes.collect, *(steps[step] for step in context.config.way.steps)]
+    learning.append(nodes.prepare)
     graph = StateGraph(State)
     for node in (nodes.examine, *learning, nodes.review, nodes.train, nodes.final_exam):
         graph.add_node(node.__name__, bound(node, context))
@@ -47,9 +49,9 @@ def build_graph(
     for node, following in pairwise(learning):
         graph.add_edge(node.__name__, following.__name__)
     graph.add_conditional_edges(
-        learning[-1].__name__,
-        lambda state: "nothing to learn" if state["status"] else "examples",
-        {"examples": "review", "nothing to learn": "final_exam"},
+        "prepare",
+        lambda state: "no rows" if state["status"] else "rows",
+        {"rows": "review", "no rows": "final_exam"},
     )
     graph.add_conditional_edges(
         "review",

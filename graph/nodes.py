@@ -6,11 +6,12 @@ A node that is run again after a kill finds what it finished.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from langgraph.types import interrupt
 
-from errata.agents.checks import Checker
+from errata.agents.checks import Checker, refuse_row
 from errata.agents.contrast_analyst import contrast_mistakes
 from errata.agents.data_writer import Diagnosed, Lesson, write_for_exams
 from errata.agents.errors import BudgetSpent, ErrataError, ExamError
@@ -32,9 +33,11 @@ from errata.agents.records import (
     Question,
     Refusal,
     RefusalLine,
+    Row,
     Unusable,
 )
 from errata.agents.scores import accuracy, tally
+from errata.agents.shapers.chosen import shape
 from errata.agents.trainer import TrainingJob
 from errata.agents.verifier import Solver, Verifier, Vote
 from errata.agents.weights.models import special_tokens
@@ -43,6 +46,7 @@ from errata.graph.config import VerifySettings
 from errata.graph.context import Context
 from errata.graph.decision import decide
 from errata.graph.readings import note_readings
+from errata.graph.rows import rehearse, rows_of, what_is_known
 from errata.graph.run_folder import HELD_OUT, NotCountedQuestion
 from errata.graph.state import State, Status
 from errata.graph.stop import out_of_patience_or_time
@@ -117,7 +121,7 @@ def collect(state: State, context: Context) -> State:
             "errors"
         )
     if found.solutions is None:
-        return {"round": index}
+        return {"round": index, "examples": 0}
     held_out = held_out_questions(context)
     near = {s.question_id for s in found.solutions if held_out.nearest(stem(s)) is not None}
     solutions = [s for s in found.solutions if s.question_id not in near]
@@ -133,10 +137,7 @@ def collect(state: State, context: Context) -> State:
     )
     says = "".join(f", {count} left out: {reason}" for reason, count in reasons.items())
     context.watcher.say(f"round {index}: {len(solutions)} solutions of practice questions{says}")
-    if way.steps:
-        return {"round": index}
-    status: Status | None = None if solutions else "no examples accepted"
-    return {"round": index, "examples": len(solutions), "status": status}
+    return {"round": index, "examples": len(solutions)}
 
 
 def contrast(state: State, context: Context) -> State:
@@ -195,44 +196,46 @@ def diagnose(state: State, context: Context) -> State:
 def write(state: State, context: Context) -> State:
     """New examples from each lesson, checked."""
     index = state["round"]
-    count = len(write_examples(index, context))
-    count += len(context.collected(index, "solutions", Example))
-    status: Status | None = None
-    if not count:
-        status = "budget spent" if is_budget_spent(index, context) else "no examples accepted"
-    return {"examples": count, "status": status}
+    solutions = len(context.collected(index, "solutions", Example))
+    return {"examples": solutions + len(write_examples(index, context))}
+
+
+def prepare(state: State, context: Context) -> State:
+    """Training rows from the accepted examples, as they are or as shapers make them."""
+    index = state["round"]
+    if not state["examples"]:
+        budget_spent = is_budget_spent(index, context)
+        return {"status": "budget spent" if budget_spent else "no examples accepted"}
+    if not (context.folder.round(index) / "training.jsonl").exists():
+        make_rows(index, state["best_round"], context)
+    rows = context.collected(index, "training", Row)
+    return {"status": None if rows else "no examples accepted"}
 
 
 def review(state: State, context: Context) -> State:
-    """A person may look at the examples first (`review = true`)."""
+    """A person may look at the training rows first (`review = true`)."""
     if not context.config.review:
         return {}
-    folder = context.folder.round(state["round"])
-    files = [folder / f"{name}.jsonl" for name in ("solutions", "examples")]
+    file = context.folder.round(state["round"]) / "training.jsonl"
     answer = interrupt(
         {
-            "question": "Train on these examples? Resume with true or false.",
+            "question": "Train on these rows? Resume with true or false.",
             "round": state["round"],
-            "examples": state["examples"],
-            "file": " and ".join(str(file) for file in files if file.exists()),
+            "rows": len(read_records(file, Row)),
+            "file": str(file),
         }
     )
     return {} if answer else {"status": "rejected"}
 
 
 def train(state: State, context: Context) -> State:
-    """A LoRA adapter from the examples: the candidate."""
+    """A LoRA adapter from the rows: the candidate."""
     index = state["round"]
     folder = context.folder.round(index)
     if (folder / "trained.json").exists():
         return {}
     settings = read_record(context.folder.plan(index), Plan).applied(context.config.training)
-    solutions = context.collected(index, "solutions", Example)
-    fresh = context.collected(index, "examples", Example)
-    rows = context.config.way.rows(
-        solutions, fresh, context.examples_before(index), settings, index
-    )
-    write_records(folder / "training.jsonl", rows)
+    rows = read_records(folder / "training.jsonl", Row)
     title = f"round {index}: training on {len(rows)} examples"
 
     def on_step(step: int, steps: int, loss: float) -> None:
@@ -252,12 +255,18 @@ def train(state: State, context: Context) -> State:
         on_step,
     )
     write_record(folder / "trained.json", trained)
+    solutions, fresh = (
+        {example.id for example in context.collected(index, name, Example)}
+        for name in ("solutions", "examples")
+    )
+    from_solutions = sum(row.example_id in solutions for row in rows)
+    from_fresh = sum(row.example_id in fresh for row in rows)
     context.trace.tell(
         "trainer",
         "trained",
-        solutions=len(solutions),
-        fresh=len(fresh),
-        replayed=len(rows) - len(fresh) - len(solutions),
+        solutions=from_solutions,
+        fresh=from_fresh,
+        replayed=len(rows) - from_fresh - from_solutions,
         tokens=trained.tokens,
         skipped=trained.skipped,
         loss=trained.loss,
@@ -421,6 +430,47 @@ def write_examples(index: int, context: Context) -> list[Example]:
     )
     context.watcher.say(f"{title}: {len(examples)} accepted, {len(refused)} refused")
     return examples
+
+
+def make_rows(index: int, best_round: int, context: Context) -> None:
+    """What a round trains on: training.jsonl, and shaped.jsonl where something is left out."""
+    config = context.config
+    folder = context.folder.round(index)
+    settings = read_record(context.folder.plan(index), Plan).applied(config.training)
+    examples = config.way.rows(
+        context.collected(index, "solutions", Example),
+        context.collected(index, "examples", Example),
+        context.examples_before(index),
+        settings,
+        index,
+    )
+    seed = config.seed + index
+    attempts: Mapping[str, Sequence[Attempt]] = {}
+    if (sampling := config.examples.sampling(seed)) is not None and examples:
+        each = list({example.id: example for example in examples}.values())
+        attempts = rehearse(index, best_round, each, sampling, context)
+    known = what_is_known(index, examples, attempts, context)
+    rows, left_out = shape(rows_of(examples), config.examples.shapers, known, seed)
+    if any(row.made_by != "example" for row in rows):
+        rows, refused = without_unfit(rows, context)
+        left_out += refused
+    reasons = tally(one.reason for one in left_out)
+    if left_out:
+        write_records(folder / "shaped.jsonl", left_out)
+        says = "".join(f", {count} left out: {reason}" for reason, count in reasons.items())
+        context.watcher.say(f"round {index}: {len(rows)} rows to train on{says}")
+    write_records(folder / "training.jsonl", rows)
+    made_by = tally(row.made_by for row in rows)
+    context.trace.tell("trainer", "rows prepared", rows=made_by, left_out=reasons)
+
+
+def without_unfit(rows: Sequence[Row], context: Context) -> tuple[list[Row], list[Unusable]]:
+    """The rows without those that a shaper made and nobody should learn from."""
+    held_out = held_out_questions(context)
+    special = special_tokens(context.config.student.model)
+    why = {row.id: refuse_row(row, held_out, special) for row in rows if row.made_by != "example"}
+    refused = [Unusable(source_id=id, reason=reason) for id, reason in why.items() if reason]
+    return [row for row in rows if not why.get(row.id)], refused
 
 
 def verifier_for(solver: Solver | None, settings: VerifySettings) -> Verifier | None:

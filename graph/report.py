@@ -21,6 +21,7 @@ from errata.agents.records import (
     Record,
     Refusal,
     RefusalLine,
+    Row,
     Unusable,
 )
 from errata.agents.scores import accuracy, groups_of, paired_gain, tally
@@ -67,6 +68,13 @@ class RoundReport(Record):
     causes: Mapping[str, int]
     """Diagnoses by cause."""
     examples: Written
+    rehearsed: tuple[int, int] | None
+    """(right, asked): the best model's answers to the examples before they were trained on; None
+    where no shaper goes by them."""
+    rows: Mapping[str, int]
+    """Training rows by what made them: `example`, an example word for word, or a shaper."""
+    shaped_out: Mapping[str, int]
+    """Rows that shapers left out, by reason."""
     seconds: Mapping[str, float]
     """By step."""
 
@@ -334,6 +342,7 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
     diagnoses = folder.collected(index, "diagnoses", DiagnosisLine)
     causes = tally(getattr(line.result, "cause", "(not diagnosed)") for line in diagnoses)
     results = [line.result for line in folder.collected(index, "refusals", RefusalLine)]
+    rehearsed = folder.collected(index, "rehearsed", Attempt)
     return RoundReport(
         index=index,
         dev=dev,
@@ -351,6 +360,9 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
             rejected=tally(r.reason for r in results if isinstance(r, Refusal)),
             unwritable=tally(r.reason for r in results if isinstance(r, Unusable)),
         ),
+        rehearsed=(sum(a.correct for a in rehearsed), len(rehearsed)) if rehearsed else None,
+        rows=tally(row.made_by for row in folder.collected(index, "training", Row)),
+        shaped_out=tally(one.reason for one in folder.collected(index, "shaped", Unusable)),
         seconds={step: round(taken, 2) for step, taken in seconds.items()},
     )
 

@@ -6,9 +6,10 @@
       exam/             practice, dev, test, out-of-domain, guard (.jsonl): the questions
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
       round-01/         plan.json; mistakes, contrasts, diagnoses, picked, solutions, left-out
-                        (.jsonl), as its way needs them; asks, votes, examples, refusals, training
-                        (.jsonl), adapter/, trained.json, then the candidate's dev.jsonl,
-                        practice.jsonl and guard.jsonl where dev passed, promotion.json
+                        (.jsonl), as its way needs them; asks, votes, examples, refusals (.jsonl);
+                        rehearsed, shaped (.jsonl), as its shapers need them; training.jsonl,
+                        adapter/, trained.json, then the candidate's dev.jsonl, practice.jsonl and
+                        guard.jsonl where dev passed, promotion.json
       final/            the sealed exams: readings.json (how often they were read before),
                         test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
@@ -49,7 +50,7 @@ SEALED = ("test", "out-of-domain")
 HELD_OUT = ("dev", "guard", *SEALED)
 """Sets that nothing may be learnt from."""
 
-FORMAT = 3
+FORMAT = 4
 """Of the files in a run folder; a run of another format is refused by name."""
 
 

@@ -12,6 +12,7 @@ from errata.agents.errors import StepFailed
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import (
+    GREEDY,
     Diagnosis,
     Draft,
     Example,
@@ -19,12 +20,15 @@ from errata.agents.records import (
     ModelRef,
     Question,
     Response,
+    Row,
+    Sampling,
     Unusable,
 )
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.variations import VariationsInstructor, VariationsWriter
 from errata.graph.config import RunConfig
 from errata.graph.report import Report
+from errata.graph.rows import row_of
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.training.finished import put_in_place
@@ -43,7 +47,11 @@ class RecordingStudent:
         self.loaded: ModelRef | None = None
 
     def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
     ) -> Iterator[Response]:
         self.loaded = model
         index = int(Path(model.adapter).parent.name[-2:]) if model.adapter else 0
@@ -64,7 +72,7 @@ class RecordingTrainer:
     def __init__(self, student: RecordingStudent) -> None:
         self.student = student
         self.jobs: list[TrainingJob] = []
-        self.rows: list[list[Example]] = []
+        self.rows: list[list[Row]] = []
         """What each training was on."""
         self.loaded: list[ModelRef | None] = []
         """What the student held in memory meanwhile."""
@@ -73,7 +81,7 @@ class RecordingTrainer:
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         self.jobs.append(job)
-        self.rows.append(read_records(job.examples, Example))
+        self.rows.append(read_records(job.examples, Row))
         if not self.rows[-1]:  # as the real one
             raise StepFailed(f"no example of {job.examples} is as short as training.max_tokens")
         self.loaded.append(self.student.loaded)
@@ -157,6 +165,18 @@ class Played:
 
     def examples(self, index: int) -> list[Example]:
         return read_records(self.folder.round(index) / "examples.jsonl", Example)
+
+    def trained_on(self, index: int) -> list[Example]:
+        """The examples of a round's rows, which are these word for word."""
+        known = {
+            example.id: example
+            for at in range(1, index + 1)
+            for name in ("examples", "solutions")
+            for example in self.folder.collected(at, name, Example)
+        }
+        rows = self.trainer.rows[index - 1]
+        assert rows == [row_of(known[row.example_id], row.id) for row in rows]
+        return [known[row.example_id] for row in rows]
 
 
 def play(

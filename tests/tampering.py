@@ -19,13 +19,14 @@ from doubles import table_agents
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_record, read_records, write_record, write_records
-from errata.agents.records import Attempt, Example, Mistake, Question
+from errata.agents.records import Attempt, Example, Mistake, Question, Row
 from errata.graph.commands.audit import Audit, audit
 from errata.graph.config import parse_config
 from errata.graph.manifest import FinishedFile, Seal, is_unsealed
 from errata.graph.provenance import read_provenance
 from errata.graph.readings import registry
 from errata.graph.report import Report, build_report, write_report
+from errata.graph.rows import row_of
 from errata.graph.run import run
 from errata.graph.run_folder import NotCountedQuestion, RunFolder
 from errata.graph.watcher import NoWatcher
@@ -263,9 +264,9 @@ def with_a_row(folder: RunFolder, rng: random.Random, question: Question) -> str
     new = {name: getattr(question, name) for name in ("prompt", "target", "answer")}
     row = rng.choice(read_records(here / "examples.jsonl", Example))
     row = row.model_copy(update=new | {"completion": question.target})
-    for name in ("examples", "training"):
-        rows = read_records(here / f"{name}.jsonl", Example)
-        write_records(here / f"{name}.jsonl", [*rows, row])
+    write_records(here / "examples.jsonl", [*read_records(here / "examples.jsonl", Example), row])
+    rows = read_records(here / "training.jsonl", Row)
+    write_records(here / "training.jsonl", [*rows, row_of(row, row.id)])
     finished = here / "adapter" / "trained.json"
     said = json.loads(finished.read_text())
     finished.write_text(json.dumps(said | {"examples_sha256": sha256_of(here / "training.jsonl")}))
@@ -286,7 +287,7 @@ def train_on_an_unknown_row_and_mend_all(folder: RunFolder, rng: random.Random) 
 
 def leave_out_a_row_and_mend_all(folder: RunFolder, rng: random.Random) -> str:
     path = folder.round(rng.choice(folder.rounds()[1:])) / "training.jsonl"
-    rows = read_records(path, Example)
+    rows = read_records(path, Row)
     del rows[rng.randrange(len(rows))]
     write_records(path, rows)
     mend(folder)

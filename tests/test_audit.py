@@ -28,6 +28,7 @@ from errata.agents.records import (
     Example,
     Mistake,
     Question,
+    Row,
     Unusable,
 )
 from errata.graph.audit import Finding
@@ -279,7 +280,10 @@ LINEAGE: dict[str, tuple[str, Any, dict[str, Any]]] = {
         DiagnosisLine,
         {"result": Unusable(source_id="m99", reason="")},
     ),
-    "a row unlike its example": ("training", Example, {"completion": "7 + 7 = 14"}),
+    "a row unlike its example": ("training", Row, {"completion": "7 + 7 = 14"}),
+    "a row with a wrong answer beside": ("training", Row, {"rejected": "7 + 7 = 14"}),
+    "a row of no example": ("training", Row, {"example_id": "e99"}),
+    "a row by nobody": ("training", Row, {"made_by": "own_words"}),
     "an answer of another exam": ("dev", Attempt, {"id": "x@practice-1"}),
 }
 
@@ -454,12 +458,12 @@ def test_nearly_equal_questions_of_two_sets_are_a_note_and_no_finding(folder: Ru
     changed(folder.exam("practice"), Question, 0, prompt=f"{asked} today. How many?")
     changed(folder.exam("test"), Question, 0, prompt=f"{asked} today. How many are they?")
     path = folder.round(1) / "training.jsonl"
-    changed(path, Example, 0, prompt=f"{asked} today. How many?")
+    changed(path, Row, 0, prompt=f"{asked} today. How many?")
     found = audited(folder)
     notes = [note for note in found.notes if "nearly equal to one of test" in note]
     assert practice[0].id in notes[0]
     assert not any(finding.check in ("sets", "held out") for finding in found.findings)
-    changed(path, Example, 0, prompt=f"{asked} today. How many are there?")
+    changed(path, Row, 0, prompt=f"{asked} today. How many are there?")
     assert any(
         f.check == "held out" and f.file.endswith(path.name) for f in audited(folder).findings
     )

@@ -156,7 +156,7 @@ def test_every_file_of_a_run_is_described_and_holds_what_its_page_says(
     finished: tuple[RunFolder, dict[str, Any]], tmp_path: Path
 ) -> None:
     folder, _ = finished
-    blind = config(strategy="sft+augment")
+    blind = config(strategy="sft+augment", examples={"per_round": 20, "shape": ["unsolved"]})
     agents = table_agents(load_exams(blind.exam).practice, [ALL[:8], ALL[:12]], ALL[:3])
     run(blind, tmp_path, **agents, cache=False)
     page = (ROOT / "docs" / "run-folder.md").read_text()

@@ -202,7 +202,7 @@ def test_replay_mixes_in_that_share_of_the_earlier_examples(
         fresh = played.examples(index)
         earlier = list(chain.from_iterable(played.examples(before) for before in range(1, index)))
         assert len(earlier) == 20 * (index - 1)
-        rows = played.trainer.rows[index - 1]
+        rows = played.trained_on(index)
         assert rows[-20:] == fresh
         replayed = [row.id for row in rows[:-20]]
         assert len(replayed) == share * len(earlier)
@@ -509,7 +509,7 @@ def test_what_the_trace_tells_is_what_the_records_hold(tmp_path: Path) -> None:
         for event in lines(played.folder.path / "trace.jsonl")
         if event["event"].startswith("step ")
     ]
-    round_of = "collect contrast diagnose write review train examine".split()
+    round_of = "collect contrast diagnose write prepare review train examine".split()
     expected = [(0, "examine"), *((index, step) for index in (1, 2) for step in round_of)]
     assert steps == [
         (index, f"step {what}", step)

@@ -12,7 +12,7 @@ from doubles import table_agents
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.records import Example
+from errata.agents.records import Row
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import run
@@ -95,7 +95,7 @@ def test_an_llm_diagnoses_and_writes_and_only_sound_examples_are_trained_on(
     assert first.causes == {"setup: no equation": 17}
     assert first.examples.accepted == 10
     assert first.examples.rejected["wrong equation"] >= 3
-    trained = read_records(folder.round(1) / "training.jsonl", Example)
+    trained = read_records(folder.round(1) / "training.jsonl", Row)
     assert all(int(e.prompt.split()[3]) % 3 for e in trained)
     assert any("answered correctly" in text for text in mind.saw) == (strategy == "lec")
 

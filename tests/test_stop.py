@@ -84,15 +84,15 @@ def test_so_many_rounds_in_a_row_without_a_promotion_end_the_run(
         assert "stop.patience" not in summary(report, tmp_path)
 
 
-@pytest.mark.parametrize(("hours", "rounds"), [(0.01, 1), (1.75, 1), (1.76, 2), (3.5, 2)])
+@pytest.mark.parametrize(("hours", "rounds"), [(0.01, 1), (2.0, 1), (2.01, 2), (4.0, 2)])
 def test_no_new_round_begins_after_the_hours_that_a_run_may_work(
     hours: float, rounds: int, tmp_path: Path
 ) -> None:
-    """A round has seven steps; the exam that ends it counts in the next one."""
+    """A round has eight steps; the exam that ends it counts in the next one."""
     report = run(config(hours=hours, rounds=5), tmp_path, **agents(ALL[:9]), clock=Clock())
     assert len(report.rounds) == 1 + rounds
     assert report.status == "out of time"
-    worked = {1: "2 h 15 min", 2: "4 h 00 min"}[rounds]
+    worked = {1: "2 h 30 min", 2: "4 h 30 min"}[rounds]
     said = f"No new round was begun: {worked} of work by the end, stop.hours allows "
     assert said in summary(report, tmp_path)
 
@@ -131,7 +131,7 @@ class Nobody:
         pass
 
 
-@pytest.mark.parametrize("stop", [{"hours": 1.76}, {"patience": 1}])
+@pytest.mark.parametrize("stop", [{"hours": 2.01}, {"patience": 1}])
 def test_a_stopped_run_without_checkpoints_stops_at_the_same_place(
     stop: dict[str, Any], tmp_path: Path
 ) -> None:

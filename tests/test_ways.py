@@ -93,7 +93,8 @@ def lines(played: Played, index: int, name: str, of: Any) -> Any:
 def test_every_row_goes_back_to_what_the_way_learns_from(strategy: str, tmp_path: Path) -> None:
     played = play(config(strategy), tmp_path, knows(9, 10, 11))
     practice = {q.id: q for q in played.exams.practice}
-    kinds = [Counter(row.made_from for row in rows) for rows in played.trainer.rows]
+    rounds = [played.trained_on(index) for index in range(1, len(played.trainer.rows) + 1)]
+    kinds = [Counter(row.made_from for row in rows) for rows in rounds]
     if strategy == "sft":
         assert kinds == [{"solution": 18}]
     else:
@@ -106,7 +107,7 @@ def test_every_row_goes_back_to_what_the_way_learns_from(strategy: str, tmp_path
         if strategy in FROM_ERRORS
         for mistake in lines(played, index, "mistakes", Mistake)
     ]
-    for row in played.trainer.rows[-1]:
+    for row in rounds[-1]:
         question = practice[row.question_id]
         if row.made_from == "solution":
             assert row.diagnosis_id is None
@@ -161,15 +162,14 @@ def test_the_drawn_graph_has_the_steps_that_the_way_takes_and_no_others(
         "lec": ["contrast", "diagnose", "write"],
         "le+lec": ["contrast", "diagnose", "write"],
     }[strategy]
-    walk = ["collect", *between, "review", "train", "examine"]
-    last = walk[len(between)]
+    walk = ["collect", *between, "prepare", "review", "train", "examine"]
     expected = {
         *pairwise(walk),
         ("__start__", "examine"),
         ("examine", "collect"),
     }
     expected |= {("final_exam", "__end__")}
-    expected |= {(node, "final_exam") for node in ("examine", last, "review")}
+    expected |= {(node, "final_exam") for node in ("examine", "prepare", "review")}
     assert {(edge.source, edge.target) for edge in drawn.edges} == expected
 
 
@@ -274,10 +274,10 @@ def test_fine_tuning_is_one_round_however_many_are_configured(tmp_path: Path) ->
     assert len(played.report.rounds) == 2
 
 
-def test_a_review_of_solutions_names_their_file(tmp_path: Path) -> None:
+def test_a_review_of_solutions_names_the_rows(tmp_path: Path) -> None:
     settings = config("sft", review=True)
     table = table_agents(load_exams(settings.exam).practice, [ALL])
-    with pytest.raises(ReviewPending, match=r"round-01/solutions\.jsonl,"):
+    with pytest.raises(ReviewPending, match=r"round-01/training\.jsonl,"):
         run(settings, tmp_path, **table, cache=False)
     report = resume(RunFolder(tmp_path / "t"), **table, approve=True, cache=False)
     assert len(table["trainer"].jobs) == 1
@@ -431,7 +431,8 @@ def test_an_llm_rewrites_questions_without_a_look_at_any_answer(
         trainer = RecordingTrainer(student)
         report = run(settings, tmp_path, student=student, trainer=trainer, cache=False)
     assert report.rounds[1].examples.accepted == 20
-    assert {row.made_from for row in trainer.rows[0]} == {"question"}
+    examples = read_records(tmp_path / "t" / "round-01" / "examples.jsonl", Example)
+    assert {example.made_from for example in examples} == {"question"}
     practice = load_exams(settings.exam).practice
     picked = read_records(tmp_path / "t" / "round-01" / "picked.jsonl", Picked)
     shown = [q.id for q in practice if any(q.prompt in text for text in saw)]

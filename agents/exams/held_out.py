@@ -55,6 +55,13 @@ class HeldOut:
         """
         return self.near.nearest(plain(text))
 
+    def shared_words(self, text: str) -> Resemblance | None:
+        """A held-out question that has thirteen words in a row in common with `text`."""
+        for run in runs(plain(text)):
+            if run in self.runs:
+                return Resemblance(self.runs[run], "13 words in a row of a held-out question")
+        return None
+
     def resemblance(self, asked: Question | Draft | Example) -> Resemblance | None:
         """The held-out question that `asked` gives away, if there is one.
 
@@ -67,10 +74,8 @@ class HeldOut:
         if not isinstance(asked, Question):
             texts.append(asked.completion)
         for text in texts:
-            for run in runs(plain(text)):
-                if run in self.runs:
-                    how = "13 words in a row of a held-out question"
-                    return Resemblance(self.runs[run], how)
+            if (shared := self.shared_words(text)) is not None:
+                return shared
         if (same := self.reworded.nearest(asked)) is not None:
             return Resemblance(same, "a held-out question in other words")
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from errata.agents.errors import StepFailed
 from errata.agents.jsonl import read_records
-from errata.agents.records import GREEDY, Example, ModelRef, Question, Response, Sampling
+from errata.agents.records import GREEDY, ModelRef, Question, Response, Row, Sampling
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining
@@ -104,7 +104,7 @@ class TableTrainer:
         if self.log is not None:
             with self.log.open("a") as file:
                 file.write(f"train {index}\n")
-        rows = read_records(job.examples, Example)
+        rows = read_records(job.examples, Row)
         if not rows:  # as the real one
             raise StepFailed(f"no example of {job.examples} is as short as training.max_tokens")
         taught = {self.kinds[row.question_id] for row in rows}

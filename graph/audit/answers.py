@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.marking import mark
@@ -14,6 +15,8 @@ from errata.agents.records import (
     Verdict,
 )
 from errata.graph.audit.evidence import Finding, Run, some
+from errata.graph.audit.lineage import origins
+from errata.graph.rows import question_of
 
 
 def check_attempts(run: Run) -> Iterator[Finding]:
@@ -41,8 +44,8 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
     """Each answer, marked again, gets the verdict that is on record."""
     left = NotCounted(lambda text: None)
     programs = undecided = 0
-    for path, name, _ in run.exams():
-        questions = {question.id: question for question in run.sets[name]}
+    exams = [(path, {q.id: q for q in run.sets[name]}) for path, name, _ in run.exams()]
+    for path, questions in [*exams, *rehearsals(run)]:
         asked: list[tuple[Question, Attempt]] = []
         marked: list[tuple[Question, Attempt, Verdict]] = []
         wrong = []
@@ -82,6 +85,15 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
         run.notes.append(f"{left.answers.total()} programs have no verdict here, which is no fault")
     if undecided:
         run.notes.append(f"{undecided} answers were decided in time at one marking, not at both")
+
+
+def rehearsals(run: Run) -> Iterator[tuple[Path, dict[str, Question]]]:
+    """Files of answers to examples before they were trained on, and these as questions."""
+    for index in run.rounds:
+        path = run.of_round(index, "rehearsed")
+        if path.exists():
+            known = origins(run, index).values()
+            yield path, {example.id: question_of(example, run.practice) for example in known}
 
 
 def is_late(question: Question, why: str) -> bool:

@@ -10,8 +10,8 @@ from errata.agents.errors import ErrataError
 from errata.agents.planner import Plan, plan
 from errata.agents.records import (
     Attempt,
-    Example,
     Record,
+    Row,
 )
 from errata.graph.audit.evidence import REPORT, Finding, Run
 from errata.graph.decision import decide
@@ -93,7 +93,7 @@ def ended_so(run: Run, report: Report) -> bool:
         return False
     last = run.rounds[-1]
     dev = report.rounds[-1].dev
-    examples = run.records(run.of_round(last, "examples"), Example)
+    rows = run.records(run.of_round(last, "training"), Row)
     match report.status:
         case "target reached":
             return dev is not None and dev.ci95[0] >= report.target_accuracy
@@ -107,9 +107,9 @@ def ended_so(run: Run, report: Report) -> bool:
             practised = run.practised(run.best_before(math.inf)).values()
             return all(attempt.correct for attempt in practised)
         case "no examples accepted":
-            return dev is None and not examples
+            return dev is None and not rows
         case "rejected":
-            return dev is None and bool(examples)
+            return dev is None and bool(rows)
     return True
 
 

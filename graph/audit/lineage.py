@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
+from errata.agents.checks import marked_against
 from errata.agents.records import (
     Attempt,
+    CodeAnswer,
     Diagnosis,
     DiagnosisLine,
     Draft,
@@ -13,12 +16,14 @@ from errata.agents.records import (
     Mistake,
     Picked,
     Question,
+    Row,
     Unusable,
 )
 from errata.agents.trainer import Trained
 from errata.agents.ways.sft import completion_of
 from errata.graph.asks import Asked
 from errata.graph.audit.evidence import Finding, Run, some
+from errata.graph.rows import rehearsed_exam, row_of
 from errata.training.finished import NAME, sha256_of
 from errata.training.jobs import FinishedTraining
 
@@ -45,7 +50,13 @@ def solutions(run: Run, index: int) -> Iterable[Example]:
 
 
 ORIGINS: tuple[Origin, ...] = (accepted, solutions)
-"""What a row of training.jsonl may be. A way of learning that trains on something else adds it."""
+"""What a row of training.jsonl may be made of. A way of learning that trains on something else adds
+it."""
+
+
+def origins(run: Run, index: int) -> dict[str, Example]:
+    """What a round's rows may be made of, by id."""
+    return {each.id: each for origin in ORIGINS for each in origin(run, index)}
 
 
 def check_lineage(run: Run) -> Iterator[Finding]:
@@ -60,17 +71,7 @@ def check_lineage(run: Run) -> Iterator[Finding]:
         diagnoses = yield from lineage_of_diagnoses(run, index, mistakes)
         picked = yield from lineage_of_picked(run, index)
         yield from lineage_of_examples(run, index, {**diagnoses, **picked})
-        path = run.of_round(index, "training")
-        rows = run.records(path, Example)
-        known = {each.model_dump_json() for origin in ORIGINS for each in origin(run, index)}
-        strange = [
-            f"line {number} ({row.id})"
-            for number, row in enumerate(rows, 1)
-            if row.model_dump_json() not in known
-        ]
-        what = "come from no accepted example or practice question's solution"
-        means = "the adapter learnt something that nobody checked"
-        yield from some("lineage", run.name(path), strange, len(rows), what, means)
+        yield from lineage_of_rows(run, index)
 
 
 def lineage_of_mistakes(run: Run, index: int) -> Generator[Finding, None, dict[str, Mistake]]:
@@ -183,6 +184,70 @@ def lineage_of_examples(
     yield from some("lineage", run.name(path), bad, len(examples), what, means)
     what = "are none of the drafts in asks.jsonl"
     yield from some("lineage", run.name(path), unwritten, len(examples), what, means)
+
+
+def lineage_of_rows(run: Run, index: int) -> Iterator[Finding]:
+    """Each row is an example word for word, or what a shaper of the run made of one: to the same
+    question, and as its marker says."""
+    path = run.of_round(index, "training")
+    rows = run.records(path, Row)
+    known = origins(run, index)
+    seen: set[str] = set()
+    strange, unlike, against = [], [], []
+    for number, row in enumerate(rows, 1):
+        line = f"line {number} ({row.id})"
+        example = known.get(row.example_id)
+        if example is None or row.id in seen:
+            strange.append(line)
+        elif row.made_by == "example":
+            unlike += [line] * (row != row_of(example, row.id))
+        elif row.made_by not in run.config.examples.shape:
+            unlike.append(line)
+        else:
+            asked = ("question_id", "prompt", "target", "answer")
+            unlike += [line] * any(getattr(row, n) != getattr(example, n) for n in asked)
+            if run.with_code or not isinstance(row.answer, CodeAnswer):
+                why = marked_against(row)
+                against += [f"{line}: {why}"] * (why is not None)
+        seen.add(row.id)
+    file, means = run.name(path), "the adapter learnt something that nobody checked"
+    what = "come from no accepted example or practice question's solution"
+    yield from some("lineage", file, strange, len(rows), what, means)
+    what = "are not the example that they name, nor made of it by a shaper of the run"
+    yield from some("lineage", file, unlike, len(rows), what, means)
+    yield from some("lineage", file, against, len(rows), "are not as their marker says", means)
+
+
+def check_rehearsals(run: Run) -> Iterator[Finding]:
+    """Where shapers go by the student's answers, each example of a row has as many as were to be
+    asked for; nothing else has any."""
+    sampling = run.config.examples.sampling(0)
+    asked = sampling.answers if sampling is not None else 0
+    for index in run.rounds:
+        path = run.of_round(index, "rehearsed")
+        attempts = run.records(path, Attempt)
+        known, end = origins(run, index), f"@{rehearsed_exam(index)}"
+        seen: set[str] = set()
+        strange = []
+        for attempt in attempts:
+            sample = f"#{attempt.sample}" if asked > 1 else ""
+            named = attempt.id == f"{attempt.question_id}{end}{sample}"
+            if attempt.question_id not in known or not named or attempt.id in seen:
+                strange.append(attempt.id)
+            seen.add(attempt.id)
+        file, means = run.name(path), "what is trained on was chosen by other answers"
+        what = "are no answers to the round's examples"
+        yield from some("attempts", file, strange, len(attempts), what, means)
+        made = Counter(attempt.question_id for attempt in attempts)
+        trained = {row.example_id for row in run.records(run.of_round(index, "training"), Row)}
+        bad = [
+            id
+            for id in sorted(made.keys() | trained)
+            if made[id] != asked
+            and not (id in known and isinstance(known[id].answer, CodeAnswer))  # tests that fail
+        ]
+        what = f"examples have not {asked} answers"
+        yield from some("attempts", file, bad, len(made.keys() | trained), what, means)
 
 
 def question_of(lesson: Diagnosis | Picked) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from errata.agents.exams import HeldOut, plain
 from errata.agents.exams.layouts import stem
-from errata.agents.records import (
-    Example,
-)
+from errata.agents.records import Draft, Example, Row
 from errata.graph.audit.evidence import PRACTICE, Finding, Run, some
 
 
@@ -54,7 +52,9 @@ def check_held_out(run: Run) -> Iterator[Finding]:
     for index in run.rounds:
         for name in ("examples", "training"):
             path = run.of_round(index, name)
-            rows = run.records(path, Example)
+            examples = run.records(path, Example) if name == "examples" else []
+            read = run.records(path, Row) if name == "training" else []
+            rows: list[Example | Draft] = [*examples, *map(as_read, read)]
             run.counts["examples" if name == "examples" else "training rows"] += len(rows)
             title = f"held-out questions in {run.name(path)}"
             near = []
@@ -64,6 +64,19 @@ def check_held_out(run: Run) -> Iterator[Finding]:
                 if name == "training" and plain(asked) in practised:
                     continue  # a practice question as it stands: `check_sets` says what it is near
                 if (twin := held_out.resemblance(row)) is not None:
-                    near.append(f"line {number} ({row.id}) and {twin.question_id}: {twin.how}")
+                    id = read[number - 1].id if read else examples[number - 1].id
+                    near.append(f"line {number} ({id}) and {twin.question_id}: {twin.how}")
             what = "resemble a question that is held out"
             yield from some("held out", run.name(path), near, len(rows), what, means)
+
+
+def as_read(row: Row) -> Draft:
+    """All that the student reads in a row, as what is compared with the held-out questions."""
+    texts = (row.given + row.completion, row.rejected, row.system)
+    return Draft(
+        diagnosis_id="",
+        prompt=row.prompt,
+        completion="\n\n".join(text for text in texts if text),
+        target=row.target,
+        answer=row.answer,
+    )

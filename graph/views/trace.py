@@ -27,6 +27,7 @@ from errata.agents.records import (
     Record,
     Refusal,
     RefusalLine,
+    Row,
     Solved,
     Unusable,
 )
@@ -152,6 +153,7 @@ def trace_tree(story: Story, out: Printer) -> Tree:
         add_instructor(round_, story, out, index)
         add_writer(round_, story, out, index)
         add_verifier(round_, story, out, index)
+        add_rows(round_, story, out, index)
         add_trainer(round_, story, out, index)
         add_examiner(round_, story, out, index)
     sat = {
@@ -295,6 +297,34 @@ def add_verifier(branch: Tree, story: Story, out: Printer, index: int) -> None:
     add_calls(branch.add(out.agent("Verifier", says)), out, calls)
 
 
+def add_rows(branch: Tree, story: Story, out: Printer, index: int) -> None:
+    """What shapers made of the examples, as it is trained on; nothing where there were none."""
+    rehearsed = story.of_round(index, "rehearsed", Attempt)
+    rows = story.of_round(index, "training", Row)
+    left_out = story.of_round(index, "shaped", Unusable)
+    by_shaper: dict[str, list[Row]] = {}
+    for row in rows:
+        by_shaper.setdefault(row.made_by, []).append(row)
+    if not (rehearsed or left_out or by_shaper.keys() - {"example"}):
+        return
+    says = [f"{count(len(rows), 'row')} to train on"] if rows or left_out else []
+    if left_out:
+        says.append(f"{len(left_out)} left out")
+    if rehearsed:
+        right = sum(attempt.correct for attempt in rehearsed)
+        says.append(f"beforehand the student got {right} of {len(rehearsed)} right")
+    node = branch.add(out.agent("Shapers", " · ".join(says) + story.seconds(index, "prepare")))
+    for made_by, found in out.some(most_first(by_shaper), MOST_GROUPS):
+        named = node.add(out.counted(MADE_BY.get(made_by, made_by), len(found)))
+        for row in out.some(found, 2):
+            out.leaf(named, f"{row.id} from {row.question_id}", learnt(row))
+        out.rest(named, found, 2, "rows")
+    add_unusable(node, out, left_out)
+
+
+MADE_BY = {"example": "as they were written"}
+
+
 def add_trainer(branch: Tree, story: Story, out: Printer, index: int) -> None:
     steps = last_training(story.events_named(index, "step"))
     ended = story.events_named(index, "trained")
@@ -378,6 +408,7 @@ def question_tree(story: Story, out: Printer, id: str) -> Tree:
         add_solution(node, story, out, index, id)
         if sources:
             add_written(node, story, out, index, id, sources)
+        add_shaped(node, story, out, index, id)
         add_answer(node, story, out, index, id)
     return tree
 
@@ -449,6 +480,35 @@ def add_written(
     add_calls(node, out, calls)
 
 
+def add_shaped(node: Tree, story: Story, out: Printer, index: int, id: str) -> None:
+    """What shapers made of the rows that go back to a practice question."""
+    shaped = [
+        row
+        for row in story.of_round(index, "training", Row)
+        if row.question_id == id and row.made_by != "example"
+    ]
+    if shaped:
+        branch = node.add(out.agent("Shapers", f"{count(len(shaped), 'row')} made anew"))
+        for row in out.some(shaped, 4):
+            out.leaf(branch, f"{row.id}, {row.made_by}", learnt(row))
+        out.rest(branch, shaped, 4, "rows")
+    own = {
+        example.id
+        for at in range(1, index + 1)
+        for name in ("examples", "solutions")
+        for example in story.of_round(at, name, Example)
+        if example.question_id == id
+    }
+    gone = [
+        result
+        for result in story.of_round(index, "shaped", Unusable)
+        if result.source_id.partition("#")[0] in own
+    ]
+    if gone:
+        branch = node.add(out.agent("Shapers", f"{count(len(gone), 'row')} left out"))
+        add_unusable(branch, out, gone)
+
+
 def add_answer(node: Tree, story: Story, out: Printer, index: int, id: str) -> None:
     """The answer of a round's model, where it sat the practice exam."""
     attempt = next((a for a in story.attempts(index, "practice") if a.question_id == id), None)
@@ -500,6 +560,13 @@ def said(diagnosis: Diagnosis) -> Lines:
 
 def written(example: Example | Draft) -> Lines:
     return [("question", example.prompt), ("answer", example.completion)]
+
+
+def learnt(row: Row) -> Lines:
+    """A row as the student is trained on it."""
+    lines = [("system", row.system or ""), ("question", row.prompt), ("given", row.given)]
+    lines += [("answer" if row.ends else "next step", row.completion)]
+    return [*lines, ("rejected", row.rejected or "")]
 
 
 def refused_draft(refusal: Refusal) -> Lines:
