@@ -37,7 +37,9 @@ def attach(
             cast(Any, model)(torch.tensor([ids], device=model.device), use_cache=False)
 
     preprocess_corda(model, config, read)
-    return cast(PeftModel, get_peft_model(model, config))
+    adapted = cast(PeftModel, get_peft_model(model, config))
+    config.corda_config = None  # peft warns of it wherever the saved adapter is loaded
+    return adapted
 
 
 CORDA = Adapter(attach, takes_from_base=True)
