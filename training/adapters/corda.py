@@ -38,7 +38,10 @@ def attach(
 
     preprocess_corda(model, config, read)
     adapted = cast(PeftModel, get_peft_model(model, config))
-    config.corda_config = None  # peft warns of it wherever the saved adapter is loaded
+    config.init_lora_weights, config.corda_config = (
+        True,
+        None,
+    )  # it has begun, and peft warns of it wherever the saved adapter is loaded
     return adapted
 
 
