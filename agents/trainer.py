@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from pydantic import Field
 
 from errata.agents.records import ModelRef, Record
 from errata.training.jobs import TrainingJob as TrainingJob
@@ -22,6 +24,11 @@ class Trained(Record):
     """Examples left out as longer than `max_tokens`."""
     loss: float
     """Of the last step."""
+    objective: str = "sft"
+    adapter: str = "lora"
+    """Its kind."""
+    measured: Mapping[str, float] = Field(default_factory=dict)
+    """What the objective measured at the end (docs/objectives.md)."""
 
 
 class Trainer(Protocol):

@@ -29,8 +29,8 @@ from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.twists import TwistedExam
 from errata.agents.promotion import Gate
 from errata.agents.records import Record, Sampling, TrainingSettings
-from errata.agents.shapers import Shaper
-from errata.agents.shapers.chosen import check_pairs, sampling_for, shaper_named
+from errata.agents.shapers import Shaper, check_objective
+from errata.agents.shapers.chosen import sampling_for, shaper_named
 from errata.agents.student import StudentSettings
 from errata.agents.ways import WAYS, Way, own_way
 from errata.training.own_code import OwnCode, is_own, with_path_from
@@ -295,11 +295,12 @@ class RunConfig(Record):
 
     @field_validator("training")
     @classmethod
-    def pairs_are_compared(
+    def rows_fit_the_objective(
         cls, training: TrainingSettings, others: ValidationInfo
     ) -> TrainingSettings:
-        if "examples" in others.data:
-            check_pairs(others.data["examples"].shape, "sft", takes_pairs=False)
+        examples = others.data.get("examples")
+        if examples is not None and not any(map(is_own, examples.shape)):
+            check_objective(training, dict(examples.shapers))
         return training
 
     @property
@@ -401,8 +402,9 @@ def load_config(path: Path) -> RunConfig:
     config = with_paths_from(parse_config(given, str(path)), path.parent)
     try:
         # Code of the user's own is refused here, not in the middle of a command.
-        _ = config.way, config.examples.shapers
-    except ConfigError as error:
+        _ = config.way
+        check_objective(config.training, dict(config.examples.shapers))
+    except ValueError as error:  # a ConfigError is one, too
         raise ConfigError(f"{path}: {error}") from None
     return config
 

@@ -33,7 +33,7 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.shapers import SHAPERS, Rehearsed
-from errata.agents.shapers.chosen import check_pairs, sampling_for, shape
+from errata.agents.shapers.chosen import sampling_for, shape
 from errata.agents.shapers.own_words import OwnWords
 from errata.agents.shapers.shaper import Shaper
 from errata.agents.shapers.unsolved import Unsolved
@@ -424,9 +424,7 @@ def test_pairs_are_refused_where_nothing_compares_them(monkeypatch: pytest.Monke
             return list(rows)
 
     monkeypatch.setitem(SHAPERS, "by_twos", Pairs())
-    check_pairs(["unsolved", "by_twos"], "dpo", takes_pairs=True)
-    check_pairs(["unsolved"], "sft", takes_pairs=False)
-    with pytest.raises(ConfigError, match="'by_twos' makes pairs, and the objective 'sft' does"):
+    with pytest.raises(ConfigError, match="by_twos makes pairs, of which sft would learn one side"):
         config(["by_twos"])
 
 

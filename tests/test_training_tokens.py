@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -59,24 +61,73 @@ def test_each_round_is_trained_on_as_many_tokens(tmp_path: Path) -> None:
     assert [job.settings.tokens for job in played.trainer.jobs] == [1000, 1000]
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 3000), st.integers())
+SIZES = st.lists(st.integers(1, 50), min_size=1, max_size=60)
+
+
+@given(SIZES, st.integers(1, 3000), st.integers(), st.integers(1, 8))
 def test_as_many_tokens_are_seen_as_are_said_give_or_take_an_example(
-    sizes: list[int], tokens: int, seed: int
+    sizes: list[int], tokens: int, seed: int, batch: int
 ) -> None:
-    order = order_for(tokens, sizes, seed)
+    order = order_for(sizes, seed, batch, tokens=tokens)
     assert abs(sum(sizes[at] for at in order) - tokens) <= max(sizes)
+    assert_evenly_seen(order, len(sizes))
+
+
+@given(SIZES, st.integers(1, 40), st.integers(), st.integers(1, 8))
+def test_each_epoch_sees_each_example_once_and_a_part_of_an_epoch_a_part_of_them(
+    sizes: list[int], tenths: int, seed: int, batch: int
+) -> None:
+    order = order_for(sizes, seed, batch, epochs=tenths / 10)
+    assert len(order) == max(1, round(tenths / 10 * len(sizes)))
+    assert_evenly_seen(order, len(sizes))
+
+
+def assert_evenly_seen(order: list[int], examples: int) -> None:
     seen = Counter(order)
-    often = [seen[at] for at in range(len(sizes))]
+    often = [seen[at] for at in range(examples)]
     assert max(often) - min(often) <= 1
-    for first in range(0, len(order) - len(sizes) + 1, len(sizes)):
-        assert len(set(order[first : first + len(sizes)])) == len(sizes)
+    for first in range(0, len(order) - examples + 1, examples):
+        assert len(set(order[first : first + examples])) == examples
 
 
 def test_another_seed_sees_the_examples_in_another_order() -> None:
-    assert order_for(1000, [10] * 40, 0) == order_for(1000, [10] * 40, 0)
-    assert order_for(1000, [10] * 40, 0) != order_for(1000, [10] * 40, 1)
-    first, second = (order_for(800, [10] * 40, 0)[at : at + 40] for at in (0, 40))
+    def order(tokens: int, seed: int) -> list[int]:
+        return order_for([10] * 40, seed, 4, tokens=tokens)
+
+    assert order(1000, 0) == order(1000, 0)
+    assert order(1000, 0) != order(1000, 1)
+    first, second = (order(800, 0)[at : at + 40] for at in (0, 40))
     assert first != second
+
+
+def padded(order: list[int], sizes: list[int], batch: int) -> int:
+    """Tokens that the batches hold, padding included."""
+    batches = [order[at : at + batch] for at in range(0, len(order), batch)]
+    return sum(len(each) * max(sizes[at] for at in each) for each in batches)
+
+
+@pytest.mark.parametrize("examples", [64, 300])
+def test_the_examples_of_a_batch_are_about_equally_long(examples: int) -> None:
+    sizes = [20 + 13 * at % 200 for at in range(examples)]
+    for epochs in (1, 3):
+        order = order_for(sizes, 0, 8, epochs=epochs)
+        shuffled = random.Random(0).sample(order, len(order))
+        needed = sum(sizes[at] for at in order)
+        wasted = padded(order, sizes, 8) - needed
+        assert wasted < 0.35 * (padded(shuffled, sizes, 8) - needed)
+
+
+def test_long_and_short_batches_come_in_no_order_and_the_last_one_is_like_any_other() -> None:
+    sizes = list(range(1, 70))  # the last batch of an epoch holds five
+    firsts, lasts = [], []
+    for seed in range(60):
+        order = order_for(sizes, seed, 8, epochs=1)
+        firsts.append(fmean(sizes[at] for at in order[:8]))
+        lasts.append(fmean(sizes[at] for at in order[64:]))
+    assert min(firsts) < 15
+    assert max(firsts) > 55
+    assert fmean(firsts) == pytest.approx(35, abs=10)
+    assert fmean(lasts) == pytest.approx(35, abs=10)
 
 
 def trained(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.jobs import Conversation
@@ -25,16 +27,28 @@ def prompt_ids(
 
 
 def example_ids(
-    tokenizer: PreTrainedTokenizerBase, prompt: str, completion: str, system: str | None = None
+    tokenizer: PreTrainedTokenizerBase,
+    prompt: str,
+    completion: str,
+    system: str | None = None,
+    given: str = "",
+    ends: bool = True,
 ) -> tuple[list[int], list[int]]:
     """Token ids and labels of one training example: (tokens,) and (tokens,).
 
-    The ids begin with `prompt_ids`; the loss is on the completion and its end mark only.
+    The ids begin with `prompt_ids`; the loss is on the completion, and on its end mark where it
+    `ends`. The answer is cut into tokens as a whole, as the student would write it: a token that
+    begins in `given` and ends in the completion is learnt.
     """
     asked = prompt_ids(tokenizer, prompt, system)
-    said = encode(tokenizer, without_control(tokenizer, completion))
-    answered = [*said, tokenizer.eos_token_id]
-    return asked + answered, [IGNORED] * len(asked) + answered
+    said = encode(tokenizer, without_control(tokenizer, given + completion))
+    shown = encode(tokenizer, without_control(tokenizer, given)) if given else []
+    first = sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(said, shown, strict=False))
+    )
+    if ends:
+        said.append(tokenizer.eos_token_id)
+    return asked + said, [IGNORED] * (len(asked) + first) + said[first:]
 
 
 def asked_text(tokenizer: PreTrainedTokenizerBase, messages: Conversation, end: str) -> str:

@@ -5,22 +5,35 @@ One definition for both sides, parsed where it comes in. Nothing here imports to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from errata.training.options import (
+    OBJECTIVES,
+    AdapterName,
+    NoOptions,
+    ObjectiveName,
+    Options,
+    read_options,
+)
+from errata.training.record import Record as Record
 
 Precision = Literal["auto", "bfloat16", "float32"]
 """Number format of the weights; `auto` asks the hardware."""
 
 Conversation = tuple[tuple[str, str], ...]
 """(role, text), oldest first; the roles are system, user and assistant."""
-
-
-class Record(BaseModel):
-    """A frozen value that crosses a boundary: disk, process or LLM."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ModelRef(Record):
@@ -119,8 +132,14 @@ class RequestDone(Record):
 
 
 class LoraSettings(Record):
-    """How a LoRA adapter is made and fine-tuned."""
+    """How an adapter is made and fine-tuned."""
 
+    objective: ObjectiveName = "sft"
+    """What the training minimizes (docs/objectives.md)."""
+    options: Options = NoOptions()
+    """The objective's own."""
+    adapter: AdapterName = "lora"
+    """What is trained, and how it begins (docs/objectives.md)."""
     rank: int = Field(default=16, ge=1)
     """Of the two matrices that stand beside each layer; more rank, more weights to train."""
     alpha: int = Field(default=32, ge=1)
@@ -130,7 +149,7 @@ class LoraSettings(Record):
     targets: tuple[str, ...] = ("all-linear",)
     """Names of the layers that get an adapter, or `all-linear`."""
     learning_rate: float = Field(default=1e-3, gt=0)
-    """Of AdamW, at its highest."""
+    """Of AdamW, at its highest; the default is the objective's: 1e-4 for `dpo`."""
     epochs: float | None = Field(default=2, gt=0)
     """How often each example is trained on."""
     tokens: int | None = Field(default=None, ge=1)
@@ -152,6 +171,23 @@ class LoraSettings(Record):
     """Of the new weights and the order of the examples; in a run each round adds its index."""
     precision: Precision = "auto"
     """Number format of the weights; `auto` asks the hardware."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def the_objective_brings_its_defaults(cls, given: Any) -> Any:
+        """Its options, and the learning rate where none is said."""
+        name = given.get("objective", "sft") if isinstance(given, dict) else None
+        if not isinstance(name, str) or name not in OBJECTIVES:
+            return given
+        return {"options": {}, "learning_rate": OBJECTIVES[name].learning_rate} | given
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def options_are_the_objectives(cls, given: Any, others: ValidationInfo) -> Any:
+        said = given.model_dump() if isinstance(given, NoOptions) else given
+        if not isinstance(said, dict):
+            raise ValueError("the options are a table: [training.options]")
+        return read_options(others.data.get("objective", "sft"), said)
 
     @model_validator(mode="before")
     @classmethod
@@ -224,6 +260,8 @@ class FinishedTraining(Record):
     """Examples left out as longer than `max_tokens`."""
     loss: float
     """Of the last step."""
+    measured: Mapping[str, float] = Field(default_factory=dict)
+    """What the objective measured at the end (docs/objectives.md)."""
     machine: Machine | None = None
     """Where it was trained."""
 

@@ -24,30 +24,60 @@ from transformers import TrainerCallback, set_seed
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from errata.training.adapters.lora import trainable
+from errata.training.adapters.corda import CORDA
+from errata.training.adapters.dora import DORA
+from errata.training.adapters.lora import LORA, Adapter, save, save_beginning, trainable
+from errata.training.adapters.pissa import PISSA
 from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining, LoraSettings, Step, TrainingJob, TrainingRow
 from errata.training.jsonl import read_lines
 from errata.training.models import choose_dtype, load_tokenizer, machine_here
+from errata.training.objectives.coverage import CoverageTrainer
+from errata.training.objectives.dft import DynamicTrainer
+from errata.training.objectives.dpo import PairsTrainer, make_pairs
+from errata.training.objectives.masked import MaskedTrainer
 from errata.training.objectives.sft import AnswersOnlyTrainer, make_rows
+from errata.training.options import AdapterName, ObjectiveName, Refused
 from errata.training.order import order_for
 from errata.training.wire import ChildWire
 
+TRAINERS: dict[ObjectiveName, type[AnswersOnlyTrainer]] = {
+    "sft": AnswersOnlyTrainer,
+    "dpo": PairsTrainer,
+    "masked": MaskedTrainer,
+    "dft": DynamicTrainer,
+    "coverage": CoverageTrainer,
+}
+ADAPTERS: dict[AdapterName, Adapter] = {
+    "lora": LORA,
+    "dora": DORA,
+    "pissa": PISSA,
+    "corda": CORDA,
+}
+
 
 def train(job: TrainingJob, wire: ChildWire) -> None:
+    """Ends with one sentence where the training is refused."""
+    try:
+        train_adapter(job, wire)
+    except Refused as refused:
+        sys.exit(str(refused))
+
+
+def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     settings = job.settings
     set_seed(settings.seed)
     processes = PartialState(cpu=not torch.cuda.is_available())
     tokenizer = load_tokenizer(job.start.base)
     examples = sha256_of(job.examples)
-    made = make_rows(
+    made = (make_pairs if settings.options.wants == "pairs" else make_rows)(
         (TrainingRow.model_validate_json(line) for line in read_lines(job.examples)),
         tokenizer,
         settings.max_tokens,
         job.system,
     )
     if not made.rows:
-        sys.exit(
+        raise Refused(
             f"no example of {job.examples} is as short as training.max_tokens "
             f"({settings.max_tokens}); raise it"
         )
@@ -55,33 +85,49 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     if processes.is_main_process:
         shutil.rmtree(scratch, ignore_errors=True)
     processes.wait_for_everyone()
-    rows = Dataset.from_list(made.rows)
-    sizes = [len(row["input_ids"]) for row in made.rows]
-    order = None
-    if settings.tokens is not None:
-        order = order_for(settings.tokens, sizes, settings.seed)
-    model = trainable(job.start, settings, choose_dtype(settings.precision))
-    progress = Progress(wire)
-    trainer = (SFTTrainer if torch.cuda.is_available() else AnswersOnlyTrainer)(
-        model=model,
-        args=training_arguments(
-            settings, len(order or made.rows), processes.num_processes, scratch / "trainer"
-        ),
-        train_dataset=rows if order is None else rows.select(order),
-        processing_class=tokenizer,
-        callbacks=[progress],
+    order = order_for(
+        made.sizes,
+        settings.seed,
+        settings.batch,
+        tokens=settings.tokens,
+        epochs=settings.epochs,
     )
+    kind = ADAPTERS[settings.adapter]
+    model = trainable(
+        job.start,
+        settings,
+        choose_dtype(settings.precision),
+        kind,
+        [row["input_ids"] for row in made.rows],
+    )
+    converts = kind.takes_from_base and job.start.adapter is None
+    if converts and processes.is_main_process:
+        save_beginning(model, scratch)
+    progress = Progress(wire)
+    args = training_arguments(settings, len(order), processes.num_processes, scratch / "trainer")
+    given = {
+        "model": model,
+        "args": args,
+        "train_dataset": Dataset.from_list(made.rows).select(order),
+        "processing_class": tokenizer,
+        "callbacks": [progress],
+    }
+    if settings.objective == "sft" and torch.cuda.is_available():
+        trainer = SFTTrainer(**given)
+    else:
+        trainer = TRAINERS[settings.objective](options=settings.options, **given)
     with disable_input_dtype_casting(model):  # autocast does it, without a detour over float32
         trainer.train()
+        measured = trainer.measured() if isinstance(trainer, AnswersOnlyTrainer) else {}
     # The name that the user knows, not the folder that it was loaded from.
     model.peft_config["default"].base_model_name_or_path = job.start.base
     trainer.save_model(str(scratch / "adapter"))
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return
-    tokens = round(made.tokens * (settings.epochs or 0))
-    if order is not None:
-        tokens = sum(sizes[at] for at in order)
+    if converts:
+        save(model, scratch / "adapter", scratch)
+    tokens = sum(made.sizes[at] for at in order)
     finished = FinishedTraining(
         job=job,
         examples_sha256=examples,
@@ -89,6 +135,7 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
         epochs=tokens / made.tokens,
         skipped=made.skipped,
         loss=progress.loss,
+        measured=measured,
         machine=machine_here(settings.precision),
     )
     (scratch / "adapter" / NAME).write_text(finished.model_dump_json(indent=2), encoding="utf-8")
@@ -100,17 +147,15 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
 def training_arguments(
     settings: LoraSettings, rows: int, processes: int, scratch: Path
 ) -> SFTConfig:
-    """How the trainer runs over `rows` examples, shared by `processes`; where the tokens are said,
-    once, in the order that they have."""
+    """How the trainer runs once over `rows` examples in their order, shared by `processes`."""
     on_gpu = torch.cuda.is_available()
-    epochs = 1 if settings.epochs is None else settings.epochs
-    steps = -(-rows // (settings.batch * settings.accumulate * processes)) * epochs
+    steps = -(-rows // (settings.batch * settings.accumulate * processes))
     return SFTConfig(
         output_dir=str(scratch),
         per_device_train_batch_size=settings.batch,
         gradient_accumulation_steps=settings.accumulate,
-        num_train_epochs=epochs,
-        train_sampling_strategy="random" if settings.tokens is None else "sequential",
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         warmup_steps=round(settings.warmup * steps),
@@ -119,6 +164,7 @@ def training_arguments(
         bf16=choose_dtype(settings.precision) == torch.bfloat16,
         use_cpu=not on_gpu,
         gradient_checkpointing=settings.gradient_checkpointing,
+        remove_unused_columns=False,
         logging_steps=1,
         logging_strategy="steps",
         save_strategy="no",

@@ -4,7 +4,7 @@ from errata.agents.shapers.diverse import Diverse
 from errata.agents.shapers.more_words import MoreWords
 from errata.agents.shapers.own_words import OwnWords
 from errata.agents.shapers.pairs import Pairs
-from errata.agents.shapers.shaper import Rehearsed, Shaper
+from errata.agents.shapers.shaper import Rehearsed, Shaper, check_objective
 from errata.agents.shapers.spoiled import Spoiled
 from errata.agents.shapers.steps import Steps
 from errata.agents.shapers.tagged import Tagged
@@ -22,4 +22,4 @@ SHAPERS: dict[str, Shaper] = {
 }
 """By their name in a configuration, in `examples.shape`."""
 
-__all__ = ["SHAPERS", "Rehearsed", "Shaper"]
+__all__ = ["SHAPERS", "Rehearsed", "Shaper", "check_objective"]

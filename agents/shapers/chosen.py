@@ -53,21 +53,6 @@ def sampling_for(shapers: Sequence[Shaper], answers: int | None, seed: int) -> S
     return Sampling(answers=count, temperature=temperature, top_p=most.top_p, seed=seed)
 
 
-def check_pairs(names: Sequence[str], objective: str, takes_pairs: bool) -> None:
-    """Raises: ValueError: A shaper makes pairs, and the objective looks at their right side only.
-
-    Args:
-        names: Of the shapers.
-        takes_pairs: Whether the objective compares `completion` with `rejected`.
-    """
-    pairing = [name for name in names if shaper_named(name).makes_pairs]
-    if pairing and not takes_pairs:
-        raise ValueError(
-            f"the shaper {pairing[0]!r} makes pairs, and the objective {objective!r} does not "
-            "compare: take the shaper out, or choose an objective that does"
-        )
-
-
 def shape(
     rows: Sequence[Row], named: Sequence[tuple[str, Shaper]], rehearsed: Rehearsed, seed: int
 ) -> tuple[list[Row], list[Unusable]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from errata.agents.records import Attempt, Diagnosis, Example, Row, Unusable
-from errata.training.jobs import Sampling
+from errata.training.jobs import LoraSettings, Sampling
 
 
 @dataclass(frozen=True)
@@ -42,3 +42,22 @@ class Shaper(Protocol):
         it calls right. The same arguments give the same rows.
         """
         ...
+
+
+def check_objective(settings: LoraSettings, shapers: Mapping[str, Shaper]) -> None:
+    """Whether the shapers of a configuration, by name, make the rows that its objective wants.
+
+    Raises:
+        ValueError: They do not; says what to change.
+    """
+    pairing = [name for name, shaper in shapers.items() if shaper.makes_pairs]
+    if settings.options.wants == "pairs" and not pairing:
+        raise ValueError(
+            f"{settings.objective} learns from pairs, and examples.shape names no shaper that "
+            "makes them; name one, or take another training.objective"
+        )
+    if settings.options.wants != "pairs" and pairing:
+        raise ValueError(
+            f"the shaper {pairing[0]} makes pairs, of which {settings.objective} would learn one "
+            'side only; say training.objective = "dpo", or take the shaper out of examples.shape'
+        )

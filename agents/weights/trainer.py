@@ -22,6 +22,9 @@ class LocalTrainer:
             tokens=finished.tokens,
             skipped=finished.skipped,
             loss=finished.loss,
+            objective=job.settings.objective,
+            adapter=job.settings.adapter,
+            measured=finished.measured,
         )
 
 

@@ -1,8 +1,11 @@
-"""LoRA adapters: made, gone on from, merged. (Hu et al. 2021, arXiv 2106.09685.)"""
+"""LoRA adapters: made, gone on from, saved, merged. (Hu et al. 2021, arXiv 2106.09685.)"""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -10,9 +13,24 @@ from transformers import PreTrainedModel
 
 from errata.training.jobs import LoraSettings, ModelRef
 from errata.training.models import load_model
+from errata.training.options import Refused
+
+INITIAL = "initial"
+"""Folder of the weights that an adapter begins with."""
 
 
-def adapter_config(settings: LoraSettings) -> LoraConfig:
+@dataclass(frozen=True)
+class Adapter:
+    """A kind of adapter: how a new one is put beside a model's layers."""
+
+    attach: Callable[[PreTrainedModel, LoraSettings, Sequence[Sequence[int]]], PeftModel]
+    """From the model, the settings and the token ids of the training rows."""
+    takes_from_base: bool = False
+    """It begins with a part of the base's weights, which the base then lacks."""
+
+
+def adapter_config(settings: LoraSettings, **kind: Any) -> LoraConfig:
+    """`kind`: what is not as in LoRA."""
     targets = list(settings.targets)
     return LoraConfig(
         r=settings.rank,
@@ -20,15 +38,90 @@ def adapter_config(settings: LoraSettings) -> LoraConfig:
         lora_dropout=settings.dropout,
         target_modules=targets[0] if targets == ["all-linear"] else targets,
         task_type="CAUSAL_LM",
+        **kind,
     )
 
 
-def trainable(start: ModelRef, settings: LoraSettings, dtype: torch.dtype) -> PeftModel:
-    """The base in `dtype`, frozen, with `start`'s adapter to go on from or a new one."""
-    model = load_model(start.base, dtype)
-    if start.adapter is not None:
-        return PeftModel.from_pretrained(model, start.adapter, is_trainable=True)
+def attach(
+    model: PreTrainedModel, settings: LoraSettings, rows: Sequence[Sequence[int]]
+) -> PeftModel:
     return cast(PeftModel, get_peft_model(model, adapter_config(settings)))
+
+
+LORA = Adapter(attach)
+
+
+def trainable(
+    start: ModelRef,
+    settings: LoraSettings,
+    dtype: torch.dtype,
+    kind: Adapter = LORA,
+    rows: Sequence[Sequence[int]] = (),
+) -> PeftModel:
+    """The base in `dtype`, frozen, with `start`'s adapter to go on from or a new one.
+
+    PiSSA and CorDA say how an adapter begins; saved, it is a LoRA adapter, and is gone on from as
+    one. The base that they take a part from is in float32, or rounding would change the rest.
+
+    Args:
+        rows: Token ids of the training rows.
+
+    Raises:
+        Refused: `start`'s adapter is of another kind, or the rank is larger than a layer.
+    """
+    if start.adapter is None:
+        model = load_model(start.base, torch.float32 if kind.takes_from_base else dtype)
+        if kind.takes_from_base:
+            check_rank(model, settings)
+        return kind.attach(model, settings, rows)
+    adapted = PeftModel.from_pretrained(
+        load_model(start.base, dtype), start.adapter, is_trainable=True
+    )
+    is_dora = cast(LoraConfig, adapted.peft_config["default"]).use_dora
+    if is_dora != (settings.adapter == "dora"):
+        its = "dora" if is_dora else "lora"
+        raise Refused(
+            f"the adapter {start.adapter} is a {its} adapter and cannot be gone on from as "
+            f'{settings.adapter}; say training.adapter = "{its}", or start from the base'
+        )
+    return adapted
+
+
+def target_layers(model: PreTrainedModel, settings: LoraSettings) -> dict[str, torch.nn.Linear]:
+    """The layers that get an adapter, by their full names."""
+    head = cast(Any, model).get_output_embeddings()
+    return {
+        name: layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear)
+        and (
+            layer is not head
+            if settings.targets == ("all-linear",)
+            else any(f".{name}".endswith(f".{target}") for target in settings.targets)
+        )
+    }
+
+
+def check_rank(model: PreTrainedModel, settings: LoraSettings) -> None:
+    """Raises: Refused: A layer has fewer singular values than the adapter is to take."""
+    for name, layer in target_layers(model, settings).items():
+        if settings.rank > min(layer.weight.shape):
+            raise Refused(
+                f"{settings.adapter} takes training.rank ({settings.rank}) directions out of each "
+                f"layer, and {name} has {min(layer.weight.shape)}; lower the rank"
+            )
+
+
+def save_beginning(adapted: PeftModel, folder: Path) -> None:
+    """Writes what the adapter begins with, for `save`."""
+    adapted.save_pretrained(str(folder / INITIAL))
+
+
+def save(adapted: PeftModel, folder: Path, beginning: Path) -> None:
+    """Writes the adapter for a base that lacks nothing: what was learnt, at twice the rank."""
+    adapted.save_pretrained(
+        str(folder), path_initial_model_for_weight_conversion=str(beginning / INITIAL)
+    )
 
 
 def merged(base: str, adapter: str, dtype: torch.dtype) -> PreTrainedModel:
