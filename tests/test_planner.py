@@ -32,6 +32,7 @@ def test_after_a_promotion_a_round_trains_as_configured(history: list[bool]) -> 
         ([True, False], 1, 8e-4),
         ([False, False], 2, 4e-4),
         ([False, True, False, False, False], 3, 2e-4),
+        ([False] * 4, 4, 1e-4),
     ],
 )
 def test_after_refusals_it_starts_from_the_base_with_all_examples_and_then_learns_slower(
@@ -39,7 +40,9 @@ def test_after_refusals_it_starts_from_the_base_with_all_examples_and_then_learn
 ) -> None:
     planned = plan(SETTINGS, history)
     changed = {"start": "base", "replay": 1.0, "learning_rate": learning_rate}
-    assert planned.applied(SETTINGS) == SETTINGS.model_copy(update=changed)
+    applied = planned.applied(SETTINGS)
+    assert applied == SETTINGS.model_copy(update=changed)
+    assert TrainingSettings.model_validate_json(applied.model_dump_json()) == applied
     assert planned.refused == refused
     assert "on all examples so far" in planned.why
     assert (f"{learning_rate:.3g} in place of 0.0008" in planned.why) == (refused > 1)
