@@ -374,8 +374,8 @@ class Tries:
     def survives(self, mutant: Mutant, session: pytest.Session) -> bool:
         """Whether no test notices."""
         changed = set(range(mutant.line, mutant.last_line + 1))
-        touched = [item for item in session.items if self.lines[item.nodeid]] or session.items[:]
-        items = [item for item in touched if changed & self.lines[item.nodeid]] or touched
+        items = [item for item in session.items if changed & self.lines[item.nodeid]]
+        items = items or session.items[:]  # a value that a class or a module holds
         items.sort(key=lambda item: self.seconds[item.nodeid])
 
         def work() -> int:

@@ -140,6 +140,13 @@ def test_a_solution_ends_with_an_answer_that_its_marker_reads(what: str) -> None
     assert mark(question, completion).correct
 
 
+def test_text_in_which_no_answer_can_be_read_is_left_out() -> None:
+    question = Question(id="q", prompt="?", target="no", solution="It rains.", answer=TEXT)
+    found = WAYS["sft"].collect([(question, attempt_at(question))], 1, 0)
+    assert found.solutions == []
+    assert found.left_out[0].reason == "its own marker calls the solution wrong"
+
+
 @pytest.mark.parametrize("solution", [None, "", " \n"])
 def test_a_question_with_nothing_in_its_solution_is_left_out(solution: str | None) -> None:
     question = Question(id="q", prompt="?", target="7", solution=solution)
@@ -167,9 +174,7 @@ def test_only_fine_tuning_alone_has_nothing_new_after_one_round() -> None:
 
 
 def beside(mistake: Mistake) -> Mistake:
-    near = Solved(
-        question=QUESTIONS["b"], attempt=attempt_at(QUESTIONS["b"], True), similarity=0.5
-    )
+    near = Solved(question=QUESTIONS["b"], attempt=attempt_at(QUESTIONS["b"], True), similarity=0.5)
     return mistake.model_copy(update={"contrast": (near,)})
 
 

@@ -141,7 +141,7 @@ def test_a_folder_in_which_nothing_was_written_gets_no_seal(tmp_path: Path) -> N
 
 
 def test_a_seal_is_shown_in_four_groups() -> None:
-    assert Seal(files=1, sha256="0123456789abcdef" * 4).short == "0123-4567-89ab-cdef"
+    assert Seal(files=1, sha256="0123456789abcde" + "f" * 49).short == "0123-4567-89ab-cdef"
 
 
 def test_what_a_kill_cut_off_gives_way_to_the_next_line(manifest: Manifest) -> None:
@@ -243,7 +243,7 @@ def test_a_chain_is_broken_at_its_first_line_that_does_not_follow(
     rewrite(manifest.path, change)
     [(file, said)] = manifest.changes()
     assert (file, said) == ("manifest.jsonl", f"was changed after it was written ({how})")
-    with pytest.raises(RunError, match="manifest.jsonl was changed"):
+    with pytest.raises(RunError, match=r"manifest\.jsonl was changed"):
         manifest.verify()
 
 
