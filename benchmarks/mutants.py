@@ -52,13 +52,14 @@ TESTS = {
     "agents/ways/sft.py": "collecting",
     "agents/ways/sft_augment.py": "collecting",
     "agents/ways/way.py": "collecting honesty",
-    "graph/audit/answers.py": "audit",
-    "graph/audit/figures.py": "audit",
-    "graph/audit/lineage.py": "audit",
-    "graph/audit/questions.py": "audit",
-    "graph/audit/seal.py": "audit readings",
+    "graph/audit/answers.py": "audit_checks",
+    "graph/audit/evidence.py": "audit_checks",
+    "graph/audit/figures.py": "audit_checks",
+    "graph/audit/lineage.py": "audit_checks",
+    "graph/audit/questions.py": "audit_checks",
+    "graph/audit/seal.py": "audit_checks",
     "graph/decision.py": "decision",
-    "graph/loop.py": "honesty loop run_folder langgraph_dev",
+    "graph/loop.py": "loop stop langgraph_dev",
     "graph/manifest.py": "manifest",
     "graph/nodes.py": "honesty loop several_exams code_marking",
     "graph/readings.py": "readings",
@@ -315,6 +316,8 @@ class Tries:
     tracing: traced | None = None
     shared: dict[tuple[Path, str], set[int]] = field(default_factory=dict)
     """File and fixture → the lines that it executes, where several tests share it."""
+    fixtures_execute: bool = False
+    """Whether one of these executes a line of the module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed |= report.failed
@@ -335,6 +338,7 @@ class Tries:
         if session.testsfailed:
             raise session.Interrupted("the tests cannot be collected")
         self.measure(session)
+        self.warm(session.items)
         if self.survives(self.same, session) is False:
             raise session.Interrupted(f"{self.path}: the tests fail on the module as it is")
         for mutant in self.tried:
@@ -360,16 +364,25 @@ class Tries:
                 for name in getattr(item, "fixturenames", ()):
                     lines[item.nodeid] |= self.shared.get((item.path, name), set())
             told_lines = {test: sorted(seen) for test, seen in lines.items()}
-            told.write_text(json.dumps([told_lines, seconds, list(sys.modules)]))
+            fixtures = any(self.shared.values())
+            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), fixtures]))
             return int(self.failed)
 
         if forked(work, 900, 1800) != 0:
             raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
-        lines, self.seconds, modules = json.loads(told.read_text())
+        lines, self.seconds, modules, self.fixtures_execute = json.loads(told.read_text())
         self.lines = {test: set(found) for test, found in lines.items()}
         for module in modules:
             with suppress(Exception):
                 importlib.import_module(module)
+
+    def warm(self, items: Sequence[pytest.Item]) -> None:
+        """Makes what the tests of one file share once, where no mutant can change it."""
+        if len(items) > 1 and len({item.path for item in items}) == 1 and not self.fixtures_execute:
+            self.tracing = None
+            first = max(items, key=lambda item: self.seconds[item.nodeid])  # it made them
+            other = next(item for item in items if item is not first)
+            first.config.hook.pytest_runtest_protocol(item=first, nextitem=other)
 
     def survives(self, mutant: Mutant, session: pytest.Session) -> bool:
         """Whether no test notices."""

@@ -190,6 +190,7 @@ def test_an_untouched_run_has_no_changes_and_can_go_on(manifest: Manifest) -> No
 def test_a_file_is_held_as_it_was_and_not_otherwise(manifest: Manifest) -> None:
     name = "round-01/dev.jsonl"
     assert manifest.holds(name)
+    (manifest.folder / "trace.jsonl").write_text(f'"{name}"')  # what another file held
     assert not manifest.holds("trace.jsonl")
     (manifest.folder / name).write_text("other")
     assert not manifest.holds(name)
@@ -234,6 +235,10 @@ def test_a_name_that_no_disk_can_hold_is_told_of_and_the_rest_is_checked(
     [
         (lambda lines: lines.pop(2), "line 3 does not follow from the one before it"),
         (lambda lines: lines.insert(1, b"{}\n"), "line 2 is none of errata's"),
+        (
+            lambda lines: lines.__setitem__(slice(1, 5), [b"{}\n", b"{}\n"]),
+            "line 2 is none of errata's",
+        ),
         (lambda lines: lines.reverse(), "line 2 does not follow from the one before it"),
     ],
 )
@@ -241,7 +246,7 @@ def test_a_chain_is_broken_at_its_first_line_that_does_not_follow(
     change: Callable[[list[bytes]], object], how: str, manifest: Manifest
 ) -> None:
     rewrite(manifest.path, change)
-    [(file, said)] = manifest.changes()
+    file, said = next(manifest.changes())
     assert (file, said) == ("manifest.jsonl", f"was changed after it was written ({how})")
     with pytest.raises(RunError, match=r"manifest\.jsonl was changed"):
         manifest.verify()
