@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tampering import make_run, mend
+from doubles import table_agents
+from tampering import ALL, make_run, mend
 
+from errata.agents.exams.several import load_exams
 from errata.graph.audit import Check, Finding, Run, as_seal, check_seal
 from errata.graph.audit.answers import check_attempts, check_not_counted, check_verdicts
 from errata.graph.audit.figures import check_figures, check_promotions
 from errata.graph.audit.lineage import check_adapters, check_lineage
 from errata.graph.audit.questions import check_held_out, check_sets
 from errata.graph.audit.seal import check_readings
+from errata.graph.config import parse_config
 from errata.graph.provenance import read_provenance
+from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher
 
@@ -550,6 +554,43 @@ def test_a_broken_link_is_named_by_what_it_breaks(what: str, folder: RunFolder) 
     [(file, said)] = told
     assert file == f"round-02/{name}.jsonl"
     assert said.startswith(f"1 of {len(lines)} {wrong}; the first: ")
+
+
+def test_a_diagnosis_of_no_mistake_is_named_by_its_line(folder: RunFolder) -> None:
+    edit(folder, "round-01/diagnoses.jsonl", put(2, within="result", mistake_id="m99"))
+    told = [wrong for file, wrong in found(check_lineage, folder) if "diagnoses" in file]
+    assert [wrong.partition("; the first: ")[2] for wrong in told] == ["line 3"]
+
+
+def ran(runs: Path, strategy: str) -> RunFolder:
+    settings = parse_config(
+        {
+            "name": "t",
+            "strategy": strategy,
+            "exam": {"name": "arithmetic", "seed": 5, "practice": 18, "dev": 18, "test": 18},
+            "examples": {"per_round": 10},
+            "stop": {"rounds": 1},
+        },
+        "test",
+    )
+    practice = load_exams(settings.exam).practice
+    run(settings, runs, **table_agents(practice, [ALL], ALL[:9]), cache=False)
+    return RunFolder(runs / "t")
+
+
+def test_a_solution_in_other_words_than_the_exams_is_no_solution(tmp_path: Path) -> None:
+    folder = ran(tmp_path, "sft")
+    assert found(check_lineage, folder) == []
+    for name in ("solutions", "training"):
+        lines = edit(folder, f"round-01/{name}.jsonl", put(3, completion="So it is 7."))
+    [(file, wrong)] = found(check_lineage, folder)
+    assert file == "round-01/training.jsonl"
+    assert wrong.startswith(f"1 of {len(lines)} ")
+    assert "; the first: line 4 (" in wrong
+
+
+def test_a_mistake_may_be_looked_at_twice(tmp_path: Path) -> None:
+    assert found(check_lineage, ran(tmp_path, "le+lec")) == []
 
 
 def test_a_mistake_that_was_not_diagnosed_breaks_no_link(folder: RunFolder) -> None:
