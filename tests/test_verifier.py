@@ -212,6 +212,16 @@ def test_where_the_solver_abstained_before_a_failure_that_is_decided() -> None:
         next(verified)
 
 
+def test_what_was_refused_before_a_failure_is_handed_on() -> None:
+    """Two solutions disagree, and there are no more to ask for."""
+    solver = Scripted({draft(2).prompt: ["#### 8", "#### 8"]}, most=2)
+    verified = Verifier(solver, 2, 2).verify([(PENS, draft(n)) for n in (1, 2)])
+    found = next(verified)
+    assert (found.draft, found.votes) == (draft(2), (0, 2))
+    with pytest.raises(BudgetSpent):
+        next(verified)
+
+
 def test_after_a_failure_nothing_more_is_asked_and_no_undecided_draft_is_handed_on() -> None:
     """The second draft's first solution disagrees, and the next ones may agree."""
     script = {draft(1).prompt: ["#### 7"] * 3, draft(2).prompt: ["#### 8", "#### 7", "#### 7"]}
