@@ -407,6 +407,25 @@ def test_figures_are_not_built_on_records_that_are_not_whole(folder: RunFolder) 
     assert found(check_figures, folder) == []
 
 
+NOT_BORNE_OUT = "which the records do not bear out"
+
+
+@pytest.mark.parametrize(("of", "borne_out"), [("accuracy", True), ("ci95", False)])
+def test_a_target_is_not_proven_from_the_last_share_down_to_its_interval(
+    of: str, borne_out: bool, folder: RunFolder
+) -> None:
+    last = json.loads((folder.path / "report.json").read_text())["rounds"][-1]["dev"]
+    target = last["accuracy"] if of == "accuracy" else last["ci95"][0]
+    alter(folder, "report.json", status="target not proven", target_accuracy=target)
+    told = [wrong for _, wrong in found(check_figures, folder)]
+    assert any(NOT_BORNE_OUT in wrong for wrong in told) != borne_out
+
+
+def test_a_report_without_rounds_is_a_finding(folder: RunFolder) -> None:
+    alter(folder, "report.json", rounds=[])
+    assert any(NOT_BORNE_OUT in wrong for _, wrong in found(check_figures, folder))
+
+
 # The sets.
 
 
