@@ -41,22 +41,31 @@ TESTS = {
     "agents/checks.py": "checks data_writer several_exams",
     "agents/data_writer.py": "data_writer several_exams",
     "agents/exams/held_out.py": "held_out exams data_writer",
+    "agents/planner.py": "planner",
     "agents/promotion.py": "promotion",
     "agents/scores.py": "scores",
-    "agents/ways/__init__.py": "honesty",
-    "agents/ways/le.py": "honesty",
-    "agents/ways/lec.py": "honesty",
-    "agents/ways/way.py": "honesty",
-    "graph/audit/answers.py": "audit",
-    "graph/audit/figures.py": "audit",
-    "graph/audit/lineage.py": "audit",
-    "graph/audit/questions.py": "audit",
-    "graph/audit/seal.py": "audit readings",
-    "graph/loop.py": "honesty loop run_folder langgraph_dev",
-    "graph/manifest.py": "audit run_folder readings",
+    "agents/verifier.py": "verifier",
+    "agents/ways/__init__.py": "collecting",
+    "agents/ways/augment.py": "collecting",
+    "agents/ways/le.py": "collecting",
+    "agents/ways/le_lec.py": "collecting",
+    "agents/ways/lec.py": "collecting",
+    "agents/ways/sft.py": "collecting",
+    "agents/ways/sft_augment.py": "collecting",
+    "agents/ways/way.py": "collecting honesty",
+    "graph/audit/answers.py": "audit_checks",
+    "graph/audit/evidence.py": "audit_checks",
+    "graph/audit/figures.py": "audit_checks",
+    "graph/audit/lineage.py": "audit_checks",
+    "graph/audit/questions.py": "audit_checks",
+    "graph/audit/seal.py": "audit_checks",
+    "graph/decision.py": "decision",
+    "graph/loop.py": "loop stop langgraph_dev",
+    "graph/manifest.py": "manifest",
     "graph/nodes.py": "honesty loop several_exams code_marking",
-    "graph/readings.py": "readings audit",
+    "graph/readings.py": "readings",
     "graph/run_folder.py": "run_folder loop views",
+    "graph/stop.py": "stop",
 }
 """Module → the files of tests that are tried on it."""
 
@@ -308,6 +317,8 @@ class Tries:
     tracing: traced | None = None
     shared: dict[tuple[Path, str], set[int]] = field(default_factory=dict)
     """File and fixture → the lines that it executes, where several tests share it."""
+    fixtures_execute: bool = False
+    """Whether one of these executes a line of the module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed |= report.failed
@@ -328,6 +339,7 @@ class Tries:
         if session.testsfailed:
             raise session.Interrupted("the tests cannot be collected")
         self.measure(session)
+        self.warm(session.items)
         if self.survives(self.same, session) is False:
             raise session.Interrupted(f"{self.path}: the tests fail on the module as it is")
         for mutant in self.tried:
@@ -353,22 +365,31 @@ class Tries:
                 for name in getattr(item, "fixturenames", ()):
                     lines[item.nodeid] |= self.shared.get((item.path, name), set())
             told_lines = {test: sorted(seen) for test, seen in lines.items()}
-            told.write_text(json.dumps([told_lines, seconds, list(sys.modules)]))
+            fixtures = any(self.shared.values())
+            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), fixtures]))
             return int(self.failed)
 
         if forked(work, 900, 1800) != 0:
             raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
-        lines, self.seconds, modules = json.loads(told.read_text())
+        lines, self.seconds, modules, self.fixtures_execute = json.loads(told.read_text())
         self.lines = {test: set(found) for test, found in lines.items()}
         for module in modules:
             with suppress(Exception):
                 importlib.import_module(module)
 
+    def warm(self, items: Sequence[pytest.Item]) -> None:
+        """Makes what the tests of one file share once, where no mutant can change it."""
+        if len(items) > 1 and len({item.path for item in items}) == 1 and not self.fixtures_execute:
+            self.tracing = None
+            first = max(items, key=lambda item: self.seconds[item.nodeid])  # it made them
+            other = next(item for item in items if item is not first)
+            first.config.hook.pytest_runtest_protocol(item=first, nextitem=other)
+
     def survives(self, mutant: Mutant, session: pytest.Session) -> bool:
         """Whether no test notices."""
         changed = set(range(mutant.line, mutant.last_line + 1))
-        touched = [item for item in session.items if self.lines[item.nodeid]] or session.items[:]
-        items = [item for item in touched if changed & self.lines[item.nodeid]] or touched
+        items = [item for item in session.items if changed & self.lines[item.nodeid]]
+        items = items or session.items[:]  # a value that a class or a module holds
         items.sort(key=lambda item: self.seconds[item.nodeid])
 
         def work() -> int:

@@ -32,6 +32,7 @@ def test_after_a_promotion_a_round_trains_as_configured(history: list[bool]) -> 
         ([True, False], 1, 8e-4),
         ([False, False], 2, 4e-4),
         ([False, True, False, False, False], 3, 2e-4),
+        ([False] * 4, 4, 1e-4),
     ],
 )
 def test_after_refusals_it_starts_from_the_base_with_all_examples_and_then_learns_slower(

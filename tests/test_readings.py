@@ -17,7 +17,7 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records, write_records
 from errata.agents.records import Question
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.readings import note_readings, read_readings
+from errata.graph.readings import note_readings, read_readings, registry
 from errata.graph.report import Report
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
@@ -76,6 +76,48 @@ def test_a_run_counts_once_however_often_it_is_resumed(tmp_path: Path) -> None:
     assert (runs / ".sealed.jsonl").read_bytes() == listed
 
 
+def set_of(runs: Path, name: str, *prompts: str) -> RunFolder:
+    """A run that is about to read its sealed questions."""
+    folder = RunFolder(runs / name)
+    questions = [Question(id=f"{name}-{at}", prompt=p, target="2") for at, p in enumerate(prompts)]
+    write_records(folder.exam("test"), questions)
+    folder.manifest.record_finished()
+    return folder
+
+
+def test_what_a_run_said_of_its_readings_stays_though_its_list_is_lost(tmp_path: Path) -> None:
+    assert read_readings(RunFolder(tmp_path / "none")) == ()
+    for name in ("a", "b"):
+        note_readings(set_of(tmp_path, name, "1 + 1?"), ["test"])
+    folder = RunFolder(tmp_path / "b")
+    [said] = read_readings(folder)
+    assert (said.set, said.exam, said.questions, said.earlier_runs) == ("test", "", 1, 1)
+    (tmp_path / ".sealed.jsonl").unlink()
+    note_readings(folder, ["test"])
+    assert read_readings(folder) == (said,)
+    assert not (tmp_path / ".sealed.jsonl").exists()
+
+
+def test_each_line_says_which_run_read_which_questions_of_which_exam(tmp_path: Path) -> None:
+    folder = set_of(tmp_path, "a", "1 + 1?", "3 - 1?", "4 / 2?")
+    questions = read_records(folder.exam("test"), Question)
+    exams = [q.model_copy(update={"exam": exam}) for q, exam in zip(questions, "xyx", strict=True)]
+    write_records(folder.exam("test"), exams)
+    write_records(folder.exam("out-of-domain"), exams[:1])
+    note_readings(folder, ["test", "out-of-domain"])
+    lines = registry(folder).read()
+    assert [(line.set, line.exam, line.questions) for line in lines] == [
+        ("test", "x", 2),
+        ("test", "y", 1),
+        ("out-of-domain", "x", 1),
+    ]
+    assert {(line.run, line.run_id) for line in lines} == {("a", folder.manifest.run_id)}
+    assert [(r.set, r.exam, r.questions, r.sha256) for r in read_readings(folder)] == [
+        (line.set, line.exam, line.questions, line.sha256) for line in lines
+    ]
+    assert {reading.earlier_runs for reading in read_readings(folder)} == {0}
+
+
 def test_a_line_that_a_kill_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     ran(runs, "a")
@@ -86,12 +128,8 @@ def test_a_line_that_a_kill_cut_off_takes_no_other_with_it(tmp_path: Path) -> No
 
 
 def test_runs_that_reach_their_end_at_once_count_each_other(tmp_path: Path) -> None:
-    question = Question(id="q", prompt="1 + 1?", target="2")
-
     def one(number: int) -> int:
-        folder = RunFolder(tmp_path / f"r{number}")
-        write_records(folder.exam("test"), [question])
-        folder.manifest.record_finished()
+        folder = set_of(tmp_path, f"r{number}", "1 + 1?")
         note_readings(folder, ["test"])
         return read_readings(folder)[0].earlier_runs
 

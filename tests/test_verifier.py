@@ -113,6 +113,39 @@ def test_a_refusal_says_what_the_solutions_give() -> None:
     assert found.detail == ("0 of 2 independent solutions give 7; the others: no answer, 8")
 
 
+@pytest.mark.parametrize(
+    ("solutions", "said"),
+    [
+        (["#### 7", "#### 7"], "2 of 2 independent solutions give 7"),
+        (["#### 8", "#### 7"], "1 of 2 independent solutions gives 7; the others: 8"),
+    ],
+)
+def test_a_count_of_solutions_reads_as_a_sentence(solutions: list[str], said: str) -> None:
+    assert one(solutions, 2, 2)[0].detail == said
+
+
+def test_a_long_answer_is_cut_where_people_read_it() -> None:
+    long = draft(target="1" * 90)
+    verifier = Verifier(Scripted({long.prompt: ["#### " + "2" * 90]}))
+    [found] = verifier.verify([(PENS, long)])
+    assert "111" in found.detail
+    assert "222" in found.detail
+    assert len(found.detail) < 170
+
+
+def test_one_agreeing_solution_is_enough_where_nothing_else_is_said() -> None:
+    solver = Scripted({draft().prompt: ["#### 8", "#### 7", "#### 7"]})
+    verifier = Verifier(solver, 3)
+    [found] = verifier.verify([(PENS, draft())])
+    assert (found.votes, verifier.confirms(found)) == ((1, 2), True)
+
+
+def test_a_draft_is_not_asked_about_again_where_the_solver_abstains() -> None:
+    verifier = Verifier(Scripted({draft().prompt: [None, "#### 8"]}), 3)
+    [found] = verifier.verify([(PENS, draft())])
+    assert (found.asked, found.votes, verifier.confirms(found)) == (1, (0, 0), True)
+
+
 def test_a_solver_sees_neither_the_working_nor_the_answer() -> None:
     seen: list[Problem] = []
 
@@ -144,6 +177,59 @@ def test_what_was_decided_before_a_failure_is_handed_on() -> None:
     assert [next(verified).draft for _ in range(2)] == [draft(2), draft(3)]
     with pytest.raises(BudgetSpent):
         next(verified)
+
+
+def test_two_drafts_that_ask_the_same_have_solutions_of_their_own() -> None:
+    """Only their working tells them apart, and a solver sees none."""
+    drafts = [draft(), draft().model_copy(update={"completion": "3 + 4 = 7\n#### 7"})]
+    solver = Scripted({draft().prompt: ["#### 7"]})
+    found = list(Verifier(solver).verify([(PENS, one) for one in drafts]))
+    assert [each.draft for each in found] == drafts
+    assert [each.votes for each in found] == [(1, 1), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "response"),
+    [
+        (ChoiceAnswer(options={"A": "oak", "B": "elm"}), "B", "The answer is B."),
+        (TextAnswer(), "no", "So the answer is no."),
+    ],
+)
+def test_a_solution_is_marked_as_the_draft_wants_to_be_answered(
+    answer: TextAnswer | ChoiceAnswer, target: str, response: str
+) -> None:
+    asked = draft(target=target).model_copy(update={"answer": answer})
+    [found] = Verifier(Scripted({asked.prompt: [response]})).verify([(PENS, asked)])
+    assert found.votes == (1, 1)
+
+
+def test_where_the_solver_abstained_before_a_failure_that_is_decided() -> None:
+    solver = Scripted({draft(2).prompt: [None]}, most=1)
+    verified = Verifier(solver, 3).verify([(PENS, draft(n)) for n in (1, 2)])
+    found = next(verified)
+    assert (found.draft, found.abstained, found.votes) == (draft(2), 1, (0, 0))
+    with pytest.raises(BudgetSpent):
+        next(verified)
+
+
+def test_what_was_refused_before_a_failure_is_handed_on() -> None:
+    """Two solutions disagree, and there are no more to ask for."""
+    solver = Scripted({draft(2).prompt: ["#### 8", "#### 8"]}, most=2)
+    verified = Verifier(solver, 2, 2).verify([(PENS, draft(n)) for n in (1, 2)])
+    found = next(verified)
+    assert (found.draft, found.votes) == (draft(2), (0, 2))
+    with pytest.raises(BudgetSpent):
+        next(verified)
+
+
+def test_after_a_failure_nothing_more_is_asked_and_no_undecided_draft_is_handed_on() -> None:
+    """The second draft's first solution disagrees, and the next ones may agree."""
+    script = {draft(1).prompt: ["#### 7"] * 3, draft(2).prompt: ["#### 8", "#### 7", "#### 7"]}
+    solver = Scripted(script, most=1)
+    verified = Verifier(solver, 3).verify([(PENS, draft(n)) for n in (1, 2)])
+    with pytest.raises(BudgetSpent):
+        next(verified)
+    assert (solver.batches, solver.asked) == ([2], [(draft(2).prompt, 0)])
 
 
 def test_solutions_are_journaled_and_not_asked_for_again(tmp_path: Path) -> None:

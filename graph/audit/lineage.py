@@ -177,6 +177,7 @@ def lineage_of_examples(
             bad.append(example.id)
         seen.add(example.id)
         fields = {name: getattr(example, name) for name in Draft.model_fields}
+        fields["diagnosis_id"] = example.diagnosis_id or ""
         if Draft(**fields).model_dump_json() not in brought:
             unwritten.append(example.id)
     means = "it is not known why they are trained on"
