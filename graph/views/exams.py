@@ -39,8 +39,6 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
             )
         table.add_row(out.text("average"), out.text(f"{found.average:.1%}", "bold"), "", "", "", "")
         out.print(table)
-        if found.exams[0].pass_at:
-            show_pass_at(found.exams, out)
         for exam in found.exams:
             if exam.result.by_kind:
                 out.heading(exam.exam)
