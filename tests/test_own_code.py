@@ -15,7 +15,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.own_code import check_own, own
-from errata.agents.records import Example
+from errata.agents.records import Row
 from errata.agents.shapers import Shaper
 from errata.graph.commands.audit import audit
 from errata.graph.commands.compare import ArmsAsked, read_arguments
@@ -103,7 +103,7 @@ def test_a_way_of_the_users_own_is_found_beside_the_configuration_and_learnt_by(
 ) -> None:
     monkeypatch.chdir(folder.parent)
     report, here = ran(folder)
-    rows = read_records(here.round(1) / "training.jsonl", Example)
+    rows = read_records(here.round(1) / "training.jsonl", Row)
     assert len(rows) == 9
     assert {row.made_from for row in rows} == {"solution"}
     assert (report.status, report.rounds[-1].index) == ("nothing new to learn", 1)
@@ -206,7 +206,7 @@ def test_each_run_in_one_process_loads_the_code_as_it_is_then(folder: Path) -> N
     (folder / "mine.py").write_text(MINE.replace("[:9]", "[:6]"))
     run(config, folder / "runs", **tables(config))
     here = RunFolder(folder / "runs" / "t")
-    assert len(read_records(here.round(1) / "training.jsonl", Example)) == 6
+    assert len(read_records(here.round(1) / "training.jsonl", Row)) == 6
 
 
 @pytest.mark.loop

@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shaping import BUS, rehearsed, row_of, sides
 
 from errata.agents.exams.arithmetic import make_questions
 from errata.agents.marking import mark
@@ -16,7 +17,6 @@ from errata.agents.shapers import SHAPERS, Rehearsed
 from errata.agents.shapers.pairs import Pairs
 from errata.agents.shapers.spoiled import Spoiled
 from errata.agents.shapers.steps import Steps
-from tests.shaping import BUS, rehearsed, row_of, sides
 
 SMALL_STEPS = (
     "73 people are on a bus, 28 get off and 5 get on. How many are there?",

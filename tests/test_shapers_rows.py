@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shaping import BUS, rehearsed, row_of
 
 from errata.agents.marking import mark
 from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, Row, TextAnswer, Unusable
@@ -12,7 +13,6 @@ from errata.agents.shapers import SHAPERS, Rehearsed
 from errata.agents.shapers.diverse import Diverse
 from errata.agents.shapers.more_words import MoreWords
 from errata.agents.shapers.tagged import Tagged
-from tests.shaping import BUS, rehearsed, row_of
 
 # More words
 

@@ -25,7 +25,7 @@ from errata.agents.marking import mark
 from errata.agents.records import ChoiceAnswer, CodeAnswer, ModelRef, Question, Response, TextAnswer
 from errata.agents.testing.tables import TableStudent
 from errata.graph.commands.audit import audit
-from errata.graph.compare import compare
+from errata.graph.comparing.compare import compare
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.report import Report
 from errata.graph.run import run
