@@ -105,7 +105,7 @@ def test_a_way_of_the_users_own_is_found_beside_the_configuration_and_learnt_by(
     report, here = ran(folder)
     rows = read_records(here.round(1) / "training.jsonl", Row)
     assert len(rows) == 9
-    assert {row.made_from for row in rows} == {"solution"}
+    assert all(row.example_id == f"s-{row.question_id}" for row in rows)
     assert (report.status, report.rounds[-1].index) == ("nothing new to learn", 1)
     assert report.strategy == f"python:{folder / 'mine.py'}:FirstNine"
 
