@@ -178,7 +178,7 @@ def open_instructor_and_writer(
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
-        writer=writer or VariationsWriter(),
+        writer=writer or VariationsWriter(getattr(second, "small_steps", "always")),
         writer_name=second.model,
         solver=solver,
         clients=tuple(clients.values()),

@@ -32,6 +32,7 @@ from errata.agents.records import Record, Sampling, TrainingSettings
 from errata.agents.shapers import Shaper, check_objective
 from errata.agents.shapers.chosen import sampling_for, shaper_named
 from errata.agents.student import StudentSettings
+from errata.agents.variations.writer import SmallSteps
 from errata.agents.ways import WAYS, Way, own_way
 from errata.training.own_code import OwnCode, is_own, with_path_from
 
@@ -41,6 +42,10 @@ class Variations(Record):
 
     model: Literal["variations"] = "variations"
     """Says so."""
+    small_steps: SmallSteps = "always"
+    """Which examples against mistakes are worked in small steps (`73 - 28 = 73 - 20 - 8 =
+    53 - 8 = 45`): `always` all, `slips` those against a slip in calculating, `never` none. The
+    others are worked as the exam's own solutions are. It is the writer's."""
 
 
 InstructorSettings = Annotated[
@@ -59,7 +64,9 @@ ExamSettings = Annotated[
 
 
 Strategy = Annotated[
-    Annotated[Literal["sft", "augment", "sft+augment", "le", "lec", "le+lec"], Tag("named")]
+    Annotated[
+        Literal["sft", "augment", "sft+augment", "le", "lec", "le+lec", "sft+lec"], Tag("named")
+    ]
     | Annotated[OwnCode, Tag("own")],
     Discriminator(lambda given: "own" if str(given).startswith("python:") else "named"),
 ]

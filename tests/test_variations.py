@@ -14,6 +14,7 @@ from errata.agents.marking.equations import holds, read_equations
 from errata.agents.marking.number import is_right, last_number
 from errata.agents.records import Attempt, Diagnosis, Draft, Mistake, Question, Solved, Unusable
 from errata.agents.variations import VariationsInstructor, VariationsWriter
+from errata.agents.variations.writer import SmallSteps
 
 BUS = Question(
     id="q-1",
@@ -65,7 +66,9 @@ def diagnose(mistake: Mistake) -> Diagnosis:
 
 
 def write(mistake: Mistake, count: int = 6, seed: int = 0, small_steps: bool = True) -> list[Draft]:
-    drafts = VariationsWriter(small_steps).draft_one(mistake, diagnose(mistake), count, seed)
+    drafts = VariationsWriter("always" if small_steps else "never").draft_one(
+        mistake, diagnose(mistake), count, seed
+    )
     assert all(isinstance(draft, Draft) for draft in drafts), drafts
     return [draft for draft in drafts if isinstance(draft, Draft)]
 
@@ -193,7 +196,7 @@ def test_every_kind_of_the_arithmetic_exam_is_asked_again_with_right_working(kin
 @given(seed=st.integers(0, 10**6), index=st.integers(0, 89))
 def test_the_numbers_of_the_working_are_those_of_the_new_question(seed: int, index: int) -> None:
     asked = make_questions(9, "p", 90, set())[index]
-    drafts = VariationsWriter(small_steps=False).draft_one(
+    drafts = VariationsWriter("never").draft_one(
         wrong(asked, "no idea"), diagnose(wrong(asked, "no idea")), 1, seed
     )
     for draft in drafts:
@@ -227,6 +230,41 @@ def test_half_of_the_drafts_for_a_slip_are_drills_that_have_its_difficulty() -> 
         left, right = operations[-1]
         assert drill.target == str(left - right)
         assert last == f"#### {left - right}"
+
+
+def test_drills_end_as_the_exams_solutions_do_and_are_left_out_where_these_end_in_words() -> None:
+    """One that ends in its equation gets no last line; of one that ends in a sentence nobody knows
+    how a drill should end."""
+    bare = BUS.model_copy(update={"solution": "47 + 26 = 73\n73 - 28 = 45"})
+    drills = [draft for draft in write(wrong(bare, "47 + 26 = 63"), 8) if "bus" not in draft.prompt]
+    assert len(drills) == 4
+    for drill in drills:
+        assert drill.completion.endswith(f"= {drill.target}")
+    told = BUS.model_copy(update={"solution": "47 + 26 = 73\n73 - 28 = 45 are left."})
+    assert all("bus" in draft.prompt for draft in write(wrong(told, "47 + 26 = 63"), 8))
+
+
+@pytest.mark.parametrize(
+    ("when", "response", "small"),
+    [
+        ("always", "47 - 26 = 21", True),
+        ("slips", "47 - 26 = 21", False),
+        ("slips", "47 + 26 = 63", True),
+        ("never", "47 + 26 = 63", False),
+    ],
+)
+def test_small_steps_are_taken_when_they_are_wanted(
+    when: SmallSteps, response: str, small: bool
+) -> None:
+    mistake = wrong(BUS, response)
+    drafts = VariationsWriter(when).draft_one(mistake, diagnose(mistake), 12, 0)
+    chains = [
+        line.count("=") > 1
+        for draft in drafts
+        if isinstance(draft, Draft)
+        for line in draft.completion.splitlines()
+    ]
+    assert any(chains) == small
 
 
 def test_a_mistake_that_is_no_slip_gets_no_drills() -> None:

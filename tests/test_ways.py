@@ -66,7 +66,7 @@ pytestmark = pytest.mark.loop
 
 ALL = [kind.name for kind in KINDS]
 BLIND = ("augment", "sft+augment")
-FROM_ERRORS = ("le", "lec", "le+lec")
+FROM_ERRORS = ("le", "lec", "le+lec", "sft+lec")
 
 
 def config(strategy: str, **changes: Any) -> RunConfig:
@@ -99,7 +99,7 @@ def test_every_row_goes_back_to_what_the_way_learns_from(strategy: str, tmp_path
         assert kinds == [{"solution": 18}]
     else:
         written = "question" if strategy in BLIND else "diagnosis"
-        solutions = {"solution": 18} if strategy == "sft+augment" else {}
+        solutions = {"solution": 18} if strategy.startswith("sft+") else {}
         assert kinds == [{written: 20} | solutions, {written: 40} | solutions]
     missed = [
         mistake.question.id
@@ -137,7 +137,9 @@ def test_the_instructor_and_the_writer_see_what_the_way_is_for(
     played = play(config(strategy, stop={"rounds": 1}), tmp_path, knows(9))
     looks = Counter((m.question.id, bool(m.contrast)) for m in played.instructor.got)
     wrong = [q.id for q in played.exams.practice if q.kind in ALL[9:]]
-    views = {"le": [False], "lec": [True], "le+lec": [False, True]}.get(strategy, [])
+    views = {"le": [False], "lec": [True], "sft+lec": [True], "le+lec": [False, True]}.get(
+        strategy, []
+    )
     assert looks == {(id, contrasted): 1 for id in wrong for contrasted in views}
     assert len({m.id for m in played.instructor.got}) == len(played.instructor.got)
     lessons = [ask.lesson for ask in played.writer.asks]
@@ -161,6 +163,7 @@ def test_the_drawn_graph_has_the_steps_that_the_way_takes_and_no_others(
         "le": ["diagnose", "write"],
         "lec": ["contrast", "diagnose", "write"],
         "le+lec": ["contrast", "diagnose", "write"],
+        "sft+lec": ["contrast", "diagnose", "write"],
     }[strategy]
     walk = ["collect", *between, "prepare", "review", "train", "examine"]
     expected = {
@@ -457,7 +460,7 @@ def test_the_estimate_counts_the_calls_that_the_way_makes(
     found = estimate_run(settings, agents, practice)
     calls = {row.agent: row.calls for row in found.rows} if found else {}
     writer = {} if strategy == "sft" else {"data writer": 2 * 5}
-    looks = {"le": 1, "lec": 1, "le+lec": 2}.get(strategy)
+    looks = {"le": 1, "lec": 1, "sft+lec": 1, "le+lec": 2}.get(strategy)
     assert calls == writer | ({"instructor": 2 * 18 * looks} if looks else {})
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.marking.equations import (
     Number,
     Operation,
+    Value,
     apply,
     show,
     show_value,
-    small_steps,
+    unmark,
     value,
 )
+from errata.agents.marking.equations import small_steps as steps_between
 from errata.agents.records import Diagnosis, Draft, Mistake, Question, Unusable
 from errata.agents.variations.faults import (
     FEATURES,
@@ -31,6 +34,8 @@ from errata.agents.variations.faults import (
 )
 from errata.agents.variations.templates import TemplateError, final_line, read_template
 
+SmallSteps = Literal["always", "slips", "never"]
+
 
 class VariationsWriter:
     """Asks the missed question again with new numbers, its working recomputed.
@@ -39,14 +44,14 @@ class VariationsWriter:
     answer to slips, and nobody looked for any.
 
     Args:
-        small_steps: Whether the working splits operations that are not elementary:
-            `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`.
+        small_steps: Whether the working splits operations that are not elementary,
+            `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`: always, against slips, or never.
     """
 
     examples_per_ask = 1  # nothing is saved by asking for several
     asks_per_batch = 1
 
-    def __init__(self, small_steps: bool = True) -> None:
+    def __init__(self, small_steps: SmallSteps = "always") -> None:
         self.small_steps = small_steps
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
@@ -65,18 +70,20 @@ class VariationsWriter:
     ) -> Sequence[Draft | Unusable]:
         rng = random.Random(f"{seed}/{diagnosis.id}")
         fault = first_fault(mistake)
+        slip = isinstance(fault, Fault) and fault.kind == "slip"
+        small_steps = self.small_steps == "always" or (slip and self.small_steps == "slips")
         slipped = fault.slipped if isinstance(fault, Fault) else None
         features = named_features(diagnosis.cause, slipped) if slipped else []
         drills = []
-        if slipped and final_line(mistake.question, 0) is not None:
+        if slipped and final_lines(mistake.question, 0) is not None:
             half = int(count / 2 + rng.random())  # also on average when asked for one at a time
-            drills = self.drills(mistake, diagnosis, slipped, features, half, rng)
+            drills = sheets(mistake, diagnosis, slipped, features, half, rng, small_steps)
         others = again(
             mistake.question,
             diagnosis.id,
             count - len(drills),
             rng,
-            self.small_steps,
+            small_steps,
             slipped,
             features,
         )
@@ -84,52 +91,64 @@ class VariationsWriter:
         rng.shuffle(mixed)
         return mixed
 
-    def drills(
-        self,
-        mistake: Mistake,
-        diagnosis: Diagnosis,
-        slipped: Slipped,
-        features: list[Feature],
-        count: int,
-        rng: random.Random,
-    ) -> list[Draft]:
-        """Sheets of bare operations like the one that slipped; the last result is the answer."""
-        found: dict[tuple[int, int], Operation] = {}
-        for _ in range(200 * count):
-            if len(found) == count * SHEET:
-                break
-            left, right = operands_like(slipped, rng)
-            if (left, right) == (slipped.left, slipped.right):
-                continue
-            if all(feature.has(left, right) for feature in features):
-                operation = Operation(slipped.sign, Number(left, 0, 0), Number(right, 0, 0))
-                found[left, right] = operation
-        operations = list(found.values())
-        drills = []
-        for first in range(0, len(operations), SHEET):
-            sheet = operations[first : first + SHEET]
-            lines = [
-                " = ".join(
-                    [
-                        show(operation),
-                        *(small_steps(operation) if self.small_steps else []),
-                        show_value(value(operation)),
-                    ]
-                )
-                for operation in sheet
-            ]
-            bare = [show(operation) for operation in sheet]
-            asked = BETWEEN_DRILLS.join(bare)
-            result = value(sheet[-1])
-            drills.append(
-                Draft(
-                    diagnosis_id=diagnosis.id,
-                    prompt=rng.choice(DRILL_WORDINGS).format(asked),
-                    completion="\n".join([*lines, str(final_line(mistake.question, result))]),
-                    target=show_value(result),
-                )
+
+def sheets(
+    mistake: Mistake,
+    diagnosis: Diagnosis,
+    slipped: Slipped,
+    features: list[Feature],
+    count: int,
+    rng: random.Random,
+    small_steps: bool,
+) -> list[Draft]:
+    """Sheets of bare operations like the one that slipped; the last result is the answer."""
+    found: dict[tuple[int, int], Operation] = {}
+    for _ in range(200 * count):
+        if len(found) == count * SHEET:
+            break
+        left, right = operands_like(slipped, rng)
+        if (left, right) == (slipped.left, slipped.right):
+            continue
+        if all(feature.has(left, right) for feature in features):
+            operation = Operation(slipped.sign, Number(left, 0, 0), Number(right, 0, 0))
+            found[left, right] = operation
+    operations = list(found.values())
+    drills = []
+    for first in range(0, len(operations), SHEET):
+        sheet = operations[first : first + SHEET]
+        lines = [
+            " = ".join(
+                [
+                    show(operation),
+                    *(steps_between(operation) if small_steps else []),
+                    show_value(value(operation)),
+                ]
             )
-        return drills
+            for operation in sheet
+        ]
+        bare = [show(operation) for operation in sheet]
+        asked = BETWEEN_DRILLS.join(bare)
+        result = value(sheet[-1])
+        drills.append(
+            Draft(
+                diagnosis_id=diagnosis.id,
+                prompt=rng.choice(DRILL_WORDINGS).format(asked),
+                completion="\n".join([*lines, *(final_lines(mistake.question, result) or ())]),
+                target=show_value(result),
+            )
+        )
+    return drills
+
+
+def final_lines(question: Question, answer: Value) -> tuple[str, ...] | None:
+    """How the exam goes on after the last equation: with a line that gives the answer, or, where
+    its solution ends in the equation, with nothing; None where it ends in words."""
+    line = final_line(question, answer)
+    if line is not None:
+        return (line,)
+    steps = steps_of(question.solution or "")
+    ends = bool(steps) and steps[-1].end == len(unmark(question.solution or "").rstrip())
+    return () if ends else None
 
 
 def again(

@@ -10,6 +10,7 @@ from errata.agents.ways.le_lec import BothFromError
 from errata.agents.ways.lec import LearningFromErrorByContrast
 from errata.agents.ways.sft import FineTuning
 from errata.agents.ways.sft_augment import FineTuningAndAugmentation
+from errata.agents.ways.sft_lec import FineTuningAndContrast
 from errata.agents.ways.way import Step, Way
 
 WAYS: dict[str, Way] = {
@@ -19,6 +20,7 @@ WAYS: dict[str, Way] = {
     "le": LearningFromError(),
     "lec": LearningFromErrorByContrast(),
     "le+lec": BothFromError(),
+    "sft+lec": FineTuningAndContrast(),
 }
 """By their name in a configuration, as `strategy`."""
 
