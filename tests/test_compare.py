@@ -9,6 +9,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,29 @@ def test_gains_are_told_for_each_hundred_examples_and_each_unit_of_money(
     for seed, money in ((1, 0.5), (2, 1.5)):
         one = read_finished("le", seed, arm(runs, f"le-{seed}"), shared)
         one_paid = one.run.model_copy(update={"money": money})
-        paid.append(type(one)(one.arm, one_paid, "USD", one.trained, one.shipped))
+        paid.append(replace(one, run=one_paid, currency="USD"))
     again = build_comparison(shared, "m", "arithmetic", paid, 100)
     assert again.currency == "USD"
     assert again.rows[1].money == 1.0
     assert again.rows[1].points_per_money == pytest.approx(points)
+
+
+def test_each_arm_tells_where_its_wrong_answers_leave_the_solution(finished: Finished) -> None:
+    found, runs, _ = finished
+    n = found.columns[0].n
+    for row in found.rows:
+        told = row.departures
+        assert told is not None
+        seeds = max(1, len(row.runs))
+        assert told.answers == n * seeds
+        assert told.right == round(row.trained[0].accuracy.value * n * seeds)
+        assert sum(told.first.values()) == told.answers - told.right
+    base = found.rows[0].departures
+    assert base is not None
+    assert base.first == {"no equation": base.answers - base.right}  # it says what it likes
+    shown = printed(lambda console: print_comparison(found, console, runs))
+    assert "How wrong answers come about" in shown
+    assert "no equation" in shown
 
 
 def test_every_two_arms_are_tested_and_the_tests_corrected_for_their_number(

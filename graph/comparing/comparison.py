@@ -7,7 +7,7 @@ would have got, the best model by the gate's word, stands beside them as `shippe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -22,9 +22,10 @@ from errata.agents.pooled import (
     pooled_accuracy,
     pooled_difference,
 )
-from errata.agents.records import Question, Record
+from errata.agents.records import Attempt, Question, Record
 from errata.agents.scores import clusters, holm
 from errata.agents.trainer import Trained
+from errata.agents.variations.departures import Departures, departures
 from errata.graph.report import Report
 from errata.graph.run_folder import SEALED, RunFolder
 
@@ -102,6 +103,9 @@ class ArmRow(Record):
     """`trained` gain in the main column, in percentage points; None without examples."""
     points_per_money: float | None
     """The same for one unit of the currency; None where nothing is known to have been paid."""
+    departures: Departures | None = None
+    """How the wrong answers of the `trained` models to the sealed test come about, all seeds
+    together; None where solutions have no equations."""
 
 
 class Pair(Record):
@@ -151,6 +155,8 @@ class Finished:
     currency: str | None
     trained: Answers
     shipped: Answers
+    attempts: Sequence[Attempt]
+    """Of the `trained` model at the sealed test."""
 
 
 def build_comparison(
@@ -186,18 +192,31 @@ def build_comparison(
     if not any(sealed == "test" for sealed, _ in parts):
         raise ExamError(f"{folder.exam('test')}: no question has a verdict from every model")
     columns = columns_of(parts, twisted)
+    tested = {q.id: q for (sealed, _), part in parts.items() if sealed == "test" for q in part}
+
+    def departed(attempts: Iterable[Attempt]) -> Departures | None:
+        return departures((tested[a.question_id], a) for a in attempts if a.question_id in tested)
+
     heads = headlines([column for column, _ in columns])
     arms = list(dict.fromkeys(one.arm for one in finished))
     trained = {arm: [one.trained for one in finished if one.arm == arm] for arm in arms}
     shipped = {arm: [one.shipped for one in finished if one.arm == arm] for arm in arms}
-    rows = [base_row(folder, [sittings(exams, [base]) for _, exams in columns])]
+    rows = [
+        base_row(
+            folder,
+            [sittings(exams, [base]) for _, exams in columns],
+            departed(attempts_in(folder, "base")),
+        )
+    ]
     for arm in arms:
+        of_arm = [one for one in finished if one.arm == arm]
         rows.append(
             arm_row(
-                [one for one in finished if one.arm == arm],
+                of_arm,
                 [cell(exams, trained[arm], base) for _, exams in columns],
                 [cell(exams, shipped[arm], base) for _, exams in columns],
                 heads[0],
+                departed(attempt for one in of_arm for attempt in one.attempts),
             )
         )
     n_seeds = len(finished) // len(arms)
@@ -224,11 +243,8 @@ def read_finished(arm: str, seed: int, run: RunFolder, folder: RunFolder) -> Fin
     report = read_record(run.path / "report.json", Report)
     trainings = trainings_of(run)
     last = max(trainings, default=0)
-    base = answers_in(run, "base")
-    shipped = answers_in(run, "best") if report.best_round else base
-    answers = shipped
-    if last != report.best_round:
-        answers = answers_in(folder, run.name)
+    best = "best" if report.best_round else "base"
+    where, model = (run, best) if last == report.best_round else (folder, run.name)
     cost = report.cost
     return Finished(
         arm=arm,
@@ -245,8 +261,9 @@ def read_finished(arm: str, seed: int, run: RunFolder, folder: RunFolder) -> Fin
             money=cost.total.money if cost else None,
         ),
         currency=cost.currency if cost else None,
-        trained=answers,
-        shipped=shipped,
+        trained=answers_in(where, model),
+        shipped=answers_in(run, best),
+        attempts=attempts_in(where, model),
     )
 
 
@@ -261,13 +278,17 @@ def trainings_of(run: RunFolder) -> dict[int, Trained]:
 
 def answers_in(folder: RunFolder, model: str) -> dict[str, bool]:
     """To the sealed questions, of the model that is called so under `final/`."""
-    paths = [folder.final_exam(name, model) for name in SEALED]
     return {
         attempt.question_id: attempt.correct
-        for path in paths
-        if path.exists()
-        for attempt in folder.attempts(path)
+        for name in SEALED
+        for attempt in attempts_in(folder, model, name)
     }
+
+
+def attempts_in(folder: RunFolder, model: str, name: str = "test") -> list[Attempt]:
+    """At a sealed set; none where there is no such exam."""
+    path = folder.final_exam(name, model)
+    return folder.attempts(path) if path.exists() else []
 
 
 # The table.
@@ -324,7 +345,9 @@ def cell(exams: Sequence[Part], answers: Sequence[Answers], base: Answers) -> Ce
     return Cell(accuracy=pooled_accuracy(ours), gain=pooled_difference(ours, before))
 
 
-def base_row(folder: RunFolder, columns: Sequence[list[Sittings]]) -> ArmRow:
+def base_row(
+    folder: RunFolder, columns: Sequence[list[Sittings]], departed: Departures | None
+) -> ArmRow:
     cells = tuple(Cell(accuracy=pooled_accuracy(exams), gain=None) for exams in columns)
     return ArmRow(
         arm="base",
@@ -337,11 +360,16 @@ def base_row(folder: RunFolder, columns: Sequence[list[Sittings]]) -> ArmRow:
         money=None,
         points_per_100_examples=None,
         points_per_money=None,
+        departures=departed,
     )
 
 
 def arm_row(
-    finished: Sequence[Finished], trained: Sequence[Cell], shipped: Sequence[Cell], main: int
+    finished: Sequence[Finished],
+    trained: Sequence[Cell],
+    shipped: Sequence[Cell],
+    main: int,
+    departed: Departures | None,
 ) -> ArmRow:
     runs = [one.run for one in finished]
     examples = fmean(run.examples for run in runs)
@@ -360,6 +388,7 @@ def arm_row(
         money=money,
         points_per_100_examples=100 * points / examples if examples else None,
         points_per_money=points / money if money else None,
+        departures=departed,
     )
 
 

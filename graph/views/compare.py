@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_KINDS = 24
+MOST_DEPARTURES = 4
 SAME_TOKENS = 0.05
 """Runs whose trained tokens differ by no more than this share are called equal."""
 
@@ -59,6 +61,9 @@ def print_comparison(found: Comparison, console: Console, folder: Path) -> None:
     show_work(found, out)
     for line in tokens_said(found):
         out.print(line, "yellow")
+    if any(row.departures for row in found.rows):
+        out.heading("How wrong answers come about, in percent of all answers to the sealed test")
+        show_departures(found, out)
     if found.pairs:
         out.heading("Every two arms, in points: the same questions, paired")
         show_pairs(found, out)
@@ -141,6 +146,29 @@ def show_work(found: Comparison, out: Printer) -> None:
         rates = (rate(row.points_per_100_examples), rate(row.points_per_money))
         table.add_row(out.text(row.arm), *map(out.text, rates))
     out.print(table)
+
+
+def show_departures(found: Comparison, out: Printer) -> None:
+    """Where they first leave the worked solution; beside it, what does not add up."""
+    every = Counter[str]()
+    for row in found.rows:
+        every.update(row.departures.first if row.departures else {})
+    kinds = [kind for kind, _ in every.most_common(MOST_DEPARTURES)]
+    numbers: list[Column] = ["right"] * (len(kinds) + 2)
+    table = grid("left", *numbers)
+    table.add_row("", *(out.text(name, "dim") for name in ("right", *kinds, "false equation")))
+    for row in found.rows:
+        if (told := row.departures) is None:
+            continue
+        counts = (told.right, *(told.first.get(kind, 0) for kind in kinds), told.false_equation)
+        shares = (out.text(f"{100 * n / told.answers:.1f}") for n in counts)
+        table.add_row(out.text(row.arm), *shares)
+    out.print(table)
+    out.print(
+        "a wrong answer is counted where it first leaves the worked solution; false equation: one "
+        "that does not hold in itself, in right answers too",
+        "dim",
+    )
 
 
 def show_pairs(found: Comparison, out: Printer) -> None:
