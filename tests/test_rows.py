@@ -401,7 +401,7 @@ def test_a_trace_shows_rows_as_they_are_trained_on(shaped: RunFolder, tmp_path: 
     ("examples", "says"),
     [
         ({"shape": ["unsovled"]}, "there is no shaper 'unsovled'; did you mean 'unsolved'?"),
-        ({"shape": ["zzz"]}, "there is no shaper 'zzz'; there are diverse, more_words, own_words"),
+        ({"shape": ["zzz"]}, "there is no shaper 'zzz'; there are difficulty, diverse, more_words"),
         ({"shape": ["unsolved", "unsolved"]}, "'unsolved' stands there twice; take one out"),
         ({"answers": 4}, "nothing in shape goes by the student's answers; take it out"),
         ({"shape": ["unsolved"], "answers": 0}, "greater than or equal to 1"),

@@ -10,9 +10,51 @@ from shaping import BUS, rehearsed, row_of
 from errata.agents.marking import mark
 from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, Row, TextAnswer, Unusable
 from errata.agents.shapers import SHAPERS, Rehearsed
+from errata.agents.shapers.difficulty import Difficulty
 from errata.agents.shapers.diverse import Diverse
 from errata.agents.shapers.more_words import MoreWords
 from errata.agents.shapers.tagged import Tagged
+
+# Difficulty
+
+RIGHT, WRONG = "47 + 26 = 73\n73 - 28 = 45\n#### 45", "#### 44"
+
+
+def by_difficulty(right_of_4: dict[str, int], keep: float) -> tuple[list[str], list[str]]:
+    """Ids of the rows that stay, and of those left out; what is not named was not asked."""
+    rows = [row_of(id=id) for id in (*right_of_4, "unasked")]
+    known = rehearsed(rows)
+    attempts = {
+        id: rehearsed([row_of(id=id)], "", *[RIGHT] * n, *[WRONG] * (4 - n)).attempts[id]
+        for id, n in right_of_4.items()
+    }
+    made = Difficulty(keep=keep).shape(rows, Rehearsed(known.examples, attempts), 0)
+    return (
+        [row.id for row in made if isinstance(row, Row)],
+        [left.source_id for left in made if isinstance(left, Unusable)],
+    )
+
+
+def test_what_is_right_now_and_then_is_kept_before_what_always_or_never_is() -> None:
+    right = {"never": 0, "always": 4, "mostly": 3, "half": 2, "seldom": 1}
+    assert by_difficulty(right, 0.2) == (
+        ["half", "unasked"],
+        ["never", "always", "mostly", "seldom"],
+    )
+    assert by_difficulty(right, 0.6) == (
+        ["mostly", "half", "seldom", "unasked"],
+        ["never", "always"],
+    )
+    assert by_difficulty(right, 0.8)[1] == ["never"]
+
+
+def test_a_practice_questions_own_solution_is_kept_however_easy() -> None:
+    row = row_of(id="s-1")
+    known = rehearsed([row], "", *[RIGHT] * 4)
+    solution = known.examples["s-1"].model_copy(update={"made_from": "solution"})
+    made = Difficulty(keep=0.0).shape([row], Rehearsed({"s-1": solution}, known.attempts), 0)
+    assert made == [row]
+
 
 # More words
 
