@@ -31,7 +31,9 @@ ROWS = [row.model_copy(update={"rejected": None}) for row in PAIRS]
 
 
 def settings_of(training: dict[str, Any]) -> TrainingSettings:
-    return parse_config({"exam": {"name": "arithmetic"}, "training": training}, "a.toml").training
+    shape = ["spoiled"] if training.get("objective") == "dpo" else []  # dpo learns from pairs
+    given = {"exam": {"name": "arithmetic"}, "examples": {"shape": shape}, "training": training}
+    return parse_config(given, "a.toml").training
 
 
 def test_an_objective_brings_its_learning_rate_and_its_options() -> None:
