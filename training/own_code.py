@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field
 from typing_extensions import get_protocol_members
 
 PREFIX = "python:"
@@ -25,6 +25,8 @@ PREFIX = "python:"
 PATTERN = r"^python:.+:\w+$"
 OwnCode = Annotated[str, Field(pattern=PATTERN)]
 """As it stands in a configuration."""
+OWN_OR_NAMED = Discriminator(lambda given: "own" if str(given).startswith(PREFIX) else "named")
+"""Between `OwnCode` and the names of what is shipped, so that a wrong name is told of its own."""
 
 
 class OwnCodeError(ValueError):
