@@ -134,3 +134,88 @@ def test_what_cannot_be_gone_on_from_or_taken_is_refused(base: str, tmp_path: Pa
             trainable(again, settings_of(asked), torch.float32)
     with pytest.raises(Refused, match=r"training.rank \(17\) .*k_proj has 16; lower the rank"):
         trainable(start, settings_of("pissa", rank=17), torch.float32, PISSA)
+    only = settings_of("pissa", rank=17, targets=["q_proj"])  # 32 by 32
+    trainable(start, only, torch.float32, PISSA)
+
+
+def adapted_layers(adapted: Any) -> set[str]:
+    return {name for name, _ in adapted.named_modules() if name.endswith(".lora_A.default")}
+
+
+@pytest.mark.parametrize("targets", [["all-linear"], ["v_proj", "mlp.down_proj"]])
+def test_every_kind_of_adapter_stands_beside_the_same_layers(targets: list[str], base: str) -> None:
+    import torch
+
+    from errata.training.adapters.lora import trainable
+    from errata.training.train import ADAPTERS
+
+    found = [
+        adapted_layers(
+            trainable(
+                ModelRef(base=base),
+                settings_of(kind, targets=targets),
+                torch.float32,
+                ADAPTERS[kind],  # type: ignore[index]
+                ROWS,
+            )
+        )
+        for kind in KINDS
+    ]
+    assert len(found[0]) == 2 * (7 if targets == ["all-linear"] else 2)
+    assert all(layers == found[0] for layers in found)
+
+
+@pytest.mark.parametrize("kind", ["pissa", "corda"])
+def test_a_part_of_the_base_is_taken_out_of_unrounded_weights(kind: str, base: str) -> None:
+    import torch
+
+    from errata.training.adapters.lora import trainable
+    from errata.training.models import load_model
+    from errata.training.train import ADAPTERS
+
+    adapter = ADAPTERS[kind]  # type: ignore[index]
+    half = settings_of(kind, precision="bfloat16")
+    adapted = trainable(ModelRef(base=base), half, torch.bfloat16, adapter, ROWS)
+    untouched = logits(load_model(base, torch.float32))
+    assert torch.allclose(logits(adapted), untouched, atol=1e-3)
+
+
+def test_corda_begins_with_what_the_training_rows_use_most(base: str) -> None:
+    import torch
+
+    from errata.training.adapters.lora import trainable
+    from errata.training.models import load_model
+    from errata.training.train import ADAPTERS
+
+    rows = [[7, 8, 9, 7, 8], [9, 7, 8, 9, 7]]  # three tokens, of a vocabulary of 260
+    embedded = load_model(base, torch.float32).get_input_embeddings()
+
+    def left_to_the_base(kind: str) -> float:
+        """Share of what the first layer says to the rows' tokens that its adapter did not take."""
+        adapter = ADAPTERS[kind]  # type: ignore[index]
+        adapted = trainable(ModelRef(base=base), settings_of(kind), torch.float32, adapter, rows)
+        block = adapted.get_base_model().model.layers[0]
+        with torch.no_grad():
+            seen = block.input_layernorm(embedded(torch.tensor(sorted(set(rows[0])))))
+            layer = block.self_attn.q_proj
+            return float(layer.base_layer(seen).norm() / layer(seen).norm())
+
+    assert left_to_the_base("corda") < 0.1 < 0.5 < left_to_the_base("pissa")
+
+
+@pytest.mark.parametrize("kind", ["pissa", "corda"])
+def test_a_round_goes_on_from_such_an_adapter_without_taking_from_the_base_again(
+    kind: str, base: str, tmp_path: Path
+) -> None:
+    import torch
+    from test_objectives import ROWS as EXAMPLES
+    from test_objectives import job_of, trained
+
+    first = job_of(base, tmp_path / "first", EXAMPLES, adapter=kind, rank=4)
+    trained(first)
+    start = ModelRef(base=base, adapter=str(first.adapter))
+    still = {"start": start, "adapter": kind, "rank": 4, "epochs": 1, "learning_rate": 1e-12}
+    again = job_of(base, tmp_path / "again", EXAMPLES, **still)
+    trained(again)
+    own = plain(base, first.adapter)
+    assert torch.allclose(plain(base, again.adapter), own, atol=1e-4 * float(own.abs().max()))
