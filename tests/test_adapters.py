@@ -84,9 +84,7 @@ def test_an_adapter_gives_the_trainers_own_logits_on_the_untouched_base(
     if adapter.takes_from_base:
         adapted.save_pretrained(str(tmp_path / "plainly"))
         assert not torch.allclose(without_its_start(base, tmp_path / "plainly"), own, atol=1)
-        save(adapted, folder, tmp_path)
-    else:
-        adapted.save_pretrained(str(folder))
+    save(adapted, base, folder, tmp_path if adapter.takes_from_base else None)
     assert torch.allclose(plain(base, folder), own, atol=1e-4 * float(own.abs().max()))
     assert torch.allclose(
         logits(merged(base, str(folder), torch.float32)), own, atol=1e-4 * float(own.abs().max())
@@ -136,6 +134,21 @@ def test_what_cannot_be_gone_on_from_or_taken_is_refused(base: str, tmp_path: Pa
         trainable(start, settings_of("pissa", rank=17), torch.float32, PISSA)
     only = settings_of("pissa", rank=17, targets=["q_proj"])  # 32 by 32
     trainable(start, only, torch.float32, PISSA)
+
+
+def test_nothing_is_looked_up_by_the_name_of_the_base_when_an_adapter_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from test_objectives import ROWS as EXAMPLES
+    from test_objectives import job_of, trained
+
+    write_tiny_model(tmp_path / "smollm2-135m-instruct")
+    monkeypatch.setenv("ERRATA_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # peft then warns of what it cannot look up
+    job = job_of("bundled", tmp_path / "job", EXAMPLES, adapter="pissa", rank=4, epochs=1)
+    trained(job)
+    told = json.loads((job.adapter / "adapter_config.json").read_text())
+    assert told["base_model_name_or_path"] == "bundled"
 
 
 def adapted_layers(adapted: Any) -> set[str]:

@@ -630,7 +630,7 @@ def test_the_bundled_student_learns_its_pairs_and_still_ends_its_answers(tmp_pat
         )
         for a, b in sums
     ]
-    job = job_of("bundled", tmp_path, rows, objective="dpo", learning_rate=2e-4, epochs=2)
+    job = job_of("bundled", tmp_path, rows, objective="dpo", learning_rate=5e-4, epochs=2)
     finished = trained(job)
     assert finished.measured["told_apart"] == 1
     assert finished.measured["margin"] > 0.5

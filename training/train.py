@@ -101,14 +101,11 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     with disable_input_dtype_casting(model):  # autocast does it, without a detour over float32
         trainer.train()
         measured = trainer.measured() if isinstance(trainer, AnswersOnlyTrainer) else {}
-    # The name that the user knows, not the folder that it was loaded from.
-    model.peft_config["default"].base_model_name_or_path = job.start.base
-    trainer.save_model(str(scratch / "adapter"))
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return
-    if converts:
-        save(model, scratch / "adapter", scratch)
+    save(model, job.start.base, scratch / "adapter", scratch if converts else None)
+    tokenizer.save_pretrained(str(scratch / "adapter"))
     tokens = sum(made.sizes[at] for at in order)
     finished = FinishedTraining(
         job=job,
