@@ -27,6 +27,7 @@ from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.twists import TwistedExam
+from errata.agents.own_code import check_own
 from errata.agents.promotion import Gate
 from errata.agents.records import Record, Sampling, TrainingSettings
 from errata.agents.shapers import Shaper, check_objective
@@ -34,7 +35,7 @@ from errata.agents.shapers.chosen import sampling_for, shaper_named
 from errata.agents.student import StudentSettings
 from errata.agents.variations.writer import SmallSteps
 from errata.agents.ways import WAYS, Way, own_way
-from errata.training.own_code import OwnCode, is_own, with_path_from
+from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
 
 
 class Variations(Record):
@@ -68,7 +69,7 @@ Strategy = Annotated[
         Literal["sft", "augment", "sft+augment", "le", "lec", "le+lec", "sft+lec"], Tag("named")
     ]
     | Annotated[OwnCode, Tag("own")],
-    Discriminator(lambda given: "own" if str(given).startswith("python:") else "named"),
+    OWN_OR_NAMED,
 ]
 
 
@@ -411,6 +412,8 @@ def load_config(path: Path) -> RunConfig:
         # Code of the user's own is refused here, not in the middle of a command.
         _ = config.way
         check_objective(config.training, dict(config.examples.shapers))
+        if is_own(config.training.objective):
+            check_own(config.training.objective, "an objective", ["loss"])
     except ValueError as error:  # a ConfigError is one, too
         raise ConfigError(f"{path}: {error}") from None
     return config
@@ -528,6 +531,9 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
             ),
             "guard": tuple(moved(exam) for exam in config.guard),
             "student": student.model_copy(update=changed),
+            "training": config.training.model_copy(
+                update={"objective": with_path_from(config.training.objective, folder)}
+            ),
             "verify": verify,
         }
     )

@@ -135,7 +135,7 @@ class LoraSettings(Record):
     """How an adapter is made and fine-tuned."""
 
     objective: ObjectiveName = "sft"
-    """What the training minimizes (docs/objectives.md)."""
+    """What the training minimizes (docs/objectives.md), or `python:FILE.py:NAME`, of your own."""
     options: Options = NoOptions()
     """The objective's own."""
     adapter: AdapterName = "lora"

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, Tag, ValidationError
 
+from errata.training.own_code import OWN_OR_NAMED, OwnCode
 from errata.training.record import Record
 
-ObjectiveName = Literal["sft", "dpo", "masked", "dft", "coverage"]
+ObjectiveName = Annotated[
+    Annotated[Literal["sft", "dpo", "masked", "dft", "coverage"], Tag("named")]
+    | Annotated[OwnCode, Tag("own")],
+    OWN_OR_NAMED,
+]
 AdapterName = Literal["lora", "dora", "pissa", "corda"]
 Wants = Literal["completions", "pairs"]
 """Of a training's rows: a completion each, or a completion and a worse one."""
@@ -21,7 +26,7 @@ class Refused(ValueError):
 
 
 class NoOptions(Record):
-    """Options of `sft` and `dft`: there are none."""
+    """Options of `sft`, `dft` and an objective of one's own: there are none."""
 
     wants: ClassVar[Wants] = "completions"
     learning_rate: ClassVar[float] = 1e-3
@@ -58,7 +63,7 @@ class CoverageOptions(NoOptions):
 
 Options = DpoOptions | MaskedOptions | CoverageOptions | NoOptions
 
-OBJECTIVES: dict[ObjectiveName, type[NoOptions]] = {
+OBJECTIVES: dict[str, type[NoOptions]] = {
     "sft": NoOptions,
     "dpo": DpoOptions,
     "masked": MaskedOptions,
@@ -67,9 +72,9 @@ OBJECTIVES: dict[ObjectiveName, type[NoOptions]] = {
 }
 
 
-def read_options(objective: ObjectiveName, given: Mapping[str, object]) -> NoOptions:
+def read_options(objective: str, given: Mapping[str, object]) -> NoOptions:
     """Raises: ValueError: in one sentence, with the option and the remedy."""
-    model = OBJECTIVES[objective]
+    model = OBJECTIVES.get(objective, NoOptions)
     try:
         return model.model_validate(given)
     except ValidationError as error:

@@ -12,12 +12,12 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field
 from typing_extensions import get_protocol_members
 
 PREFIX = "python:"
@@ -25,6 +25,8 @@ PREFIX = "python:"
 PATTERN = r"^python:.+:\w+$"
 OwnCode = Annotated[str, Field(pattern=PATTERN)]
 """As it stands in a configuration."""
+OWN_OR_NAMED = Discriminator(lambda given: "own" if str(given).startswith(PREFIX) else "named")
+"""Between `OwnCode` and the names of what is shipped, so that a wrong name is told of its own."""
 
 
 class OwnCodeError(ValueError):
@@ -86,21 +88,24 @@ def check_unloaded(name: str, what: str, methods: Collection[str] = ()) -> None:
         body = ast.parse(file.read_bytes()).body
     except (SyntaxError, ValueError, OSError) as error:
         raise failed(name, what, error) from error
-    names: set[str] = set()
-    for each in body:
-        if isinstance(each, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in each.names}
-        elif isinstance(each, ast.ClassDef | ast.FunctionDef):
-            names.add(each.name)
-        elif isinstance(each, ast.Assign):
-            names |= {target.id for target in each.targets if isinstance(target, ast.Name)}
-    if attribute not in names:
+    if attribute not in names_in(body):
         raise OwnCodeError(f"{name}: there is no {attribute} in {place}; correct the name")
     for each in body:
         if isinstance(each, ast.ClassDef) and each.name == attribute and not each.bases:
-            there = {node.name for node in each.body if isinstance(node, ast.FunctionDef)}
+            there = set(names_in(each.body))
             if missing := set(methods) - there:
                 raise OwnCodeError(lacks(name, what, missing))
+
+
+def names_in(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """What a module or a class says at its top: imported, defined or assigned."""
+    for each in body:
+        if isinstance(each, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in each.names)
+        elif isinstance(each, ast.ClassDef | ast.FunctionDef):
+            yield each.name
+        elif isinstance(each, ast.Assign):
+            yield from (target.id for target in each.targets if isinstance(target, ast.Name))
 
 
 def file_of(name: str) -> Path | None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback, set_seed
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -36,12 +39,14 @@ from errata.training.objectives.coverage import CoverageTrainer
 from errata.training.objectives.dft import DynamicTrainer
 from errata.training.objectives.dpo import PairsTrainer, make_pairs
 from errata.training.objectives.masked import MaskedTrainer
-from errata.training.objectives.sft import AnswersOnlyTrainer, make_rows
-from errata.training.options import AdapterName, ObjectiveName, Refused
+from errata.training.objectives.own import Objective, OwnTrainer
+from errata.training.objectives.sft import AnswersOnlyTrainer, Rows, make_rows
+from errata.training.options import AdapterName, Refused
 from errata.training.order import order_for
+from errata.training.own_code import OwnCodeError, is_own, made_by
 from errata.training.wire import ChildWire
 
-TRAINERS: dict[ObjectiveName, type[AnswersOnlyTrainer]] = {
+TRAINERS: dict[str, type[AnswersOnlyTrainer]] = {
     "sft": AnswersOnlyTrainer,
     "dpo": PairsTrainer,
     "masked": MaskedTrainer,
@@ -60,73 +65,47 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
     """Ends with one sentence where the training is refused."""
     try:
         train_adapter(job, wire)
-    except Refused as refused:
+    except (Refused, OwnCodeError) as refused:
         sys.exit(str(refused))
 
 
 def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     settings = job.settings
+    make_trainer = maker_of(settings)
     set_seed(settings.seed)
     processes = PartialState(cpu=not torch.cuda.is_available())
     tokenizer = load_tokenizer(job.start.base)
     examples = sha256_of(job.examples)
-    made = (make_pairs if settings.options.wants == "pairs" else make_rows)(
-        (TrainingRow.model_validate_json(line) for line in read_lines(job.examples)),
-        tokenizer,
-        settings.max_tokens,
-        job.system,
-    )
-    if not made.rows:
-        raise Refused(
-            f"no example of {job.examples} is as short as training.max_tokens "
-            f"({settings.max_tokens}); raise it"
-        )
+    made = rows_of(job, tokenizer)
     scratch = job.adapter.with_name(job.adapter.name + ".part")
     if processes.is_main_process:
         shutil.rmtree(scratch, ignore_errors=True)
     processes.wait_for_everyone()
     order = order_for(
-        made.sizes,
-        settings.seed,
-        settings.batch,
-        tokens=settings.tokens,
-        epochs=settings.epochs,
+        made.sizes, settings.seed, settings.batch, tokens=settings.tokens, epochs=settings.epochs
     )
     kind = ADAPTERS[settings.adapter]
-    model = trainable(
-        job.start,
-        settings,
-        choose_dtype(settings.precision),
-        kind,
-        [row["input_ids"] for row in made.rows],
-    )
+    ids = [row["input_ids"] for row in made.rows]
+    model = trainable(job.start, settings, choose_dtype(settings.precision), kind, ids)
     converts = kind.takes_from_base and job.start.adapter is None
     if converts and processes.is_main_process:
         save_beginning(model, scratch)
     progress = Progress(wire)
-    args = training_arguments(settings, len(order), processes.num_processes, scratch / "trainer")
-    given = {
-        "model": model,
-        "args": args,
-        "train_dataset": Dataset.from_list(made.rows).select(order),
-        "processing_class": tokenizer,
-        "callbacks": [progress],
-    }
-    if settings.objective == "sft" and torch.cuda.is_available():
-        trainer = SFTTrainer(**given)
-    else:
-        trainer = TRAINERS[settings.objective](options=settings.options, **given)
+    trainer = make_trainer(
+        model=model,
+        args=training_arguments(settings, len(order), processes.num_processes, scratch / "trainer"),
+        train_dataset=Dataset.from_list(made.rows).select(order),
+        processing_class=tokenizer,
+        callbacks=[progress],
+    )
     with disable_input_dtype_casting(model):  # autocast does it, without a detour over float32
         trainer.train()
         measured = trainer.measured() if isinstance(trainer, AnswersOnlyTrainer) else {}
-    # The name that the user knows, not the folder that it was loaded from.
-    model.peft_config["default"].base_model_name_or_path = job.start.base
-    trainer.save_model(str(scratch / "adapter"))
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return
-    if converts:
-        save(model, scratch / "adapter", scratch)
+    save(model, job.start.base, scratch / "adapter", scratch if converts else None)
+    tokenizer.save_pretrained(str(scratch / "adapter"))
     tokens = sum(made.sizes[at] for at in order)
     finished = FinishedTraining(
         job=job,
@@ -142,6 +121,34 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     put_in_place(scratch / "adapter", job.adapter)
     shutil.rmtree(scratch)
     wire.tell(finished)
+
+
+def maker_of(settings: LoraSettings) -> Callable[..., SFTTrainer]:
+    """What makes the trainer of the settings' objective.
+
+    Raises:
+        OwnCodeError: It is code of the user's own, and cannot be had.
+    """
+    name = settings.objective
+    if is_own(name):
+        return partial(OwnTrainer, objective=made_by(name, "an objective", Objective), name=name)
+    if name == "sft" and torch.cuda.is_available():
+        return SFTTrainer
+    return partial(TRAINERS[name], options=settings.options)
+
+
+def rows_of(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> Rows:
+    """Raises: Refused: The objective cannot use one of them, or none is short enough."""
+    settings = job.settings
+    make = make_pairs if settings.options.wants == "pairs" else make_rows
+    lines = (TrainingRow.model_validate_json(line) for line in read_lines(job.examples))
+    made = make(lines, tokenizer, settings.max_tokens, job.system)
+    if not made.rows:
+        raise Refused(
+            f"no example of {job.examples} is as short as training.max_tokens "
+            f"({settings.max_tokens}); raise it"
+        )
+    return made
 
 
 def training_arguments(

@@ -114,14 +114,28 @@ def check_rank(model: PreTrainedModel, settings: LoraSettings) -> None:
 
 def save_beginning(adapted: PeftModel, folder: Path) -> None:
     """Writes what the adapter begins with, for `save`."""
-    adapted.save_pretrained(str(folder / INITIAL))
+    write(adapted, folder / INITIAL)
 
 
-def save(adapted: PeftModel, folder: Path, beginning: Path) -> None:
-    """Writes the adapter for a base that lacks nothing: what was learnt, at twice the rank."""
-    adapted.save_pretrained(
-        str(folder), path_initial_model_for_weight_conversion=str(beginning / INITIAL)
-    )
+def save(adapted: PeftModel, base: str, folder: Path, beginning: Path | None = None) -> None:
+    """Writes the adapter for a base that lacks nothing.
+
+    Args:
+        base: As the user names it, not the folder that it was loaded from.
+        beginning: The folder of `save_beginning`, where there is one: what was learnt since is
+            written, at twice the rank.
+    """
+    began = None if beginning is None else str(beginning / INITIAL)
+    write(adapted, folder, path_initial_model_for_weight_conversion=began)
+    written = LoraConfig.from_pretrained(str(folder))
+    written.base_model_name_or_path = base
+    written.save_pretrained(str(folder))
+
+
+def write(adapted: PeftModel, folder: Path, **how: Any) -> None:
+    """Without the base's name, which peft would look up on the hub for its vocabulary's size."""
+    adapted.peft_config["default"].base_model_name_or_path = ""
+    adapted.save_pretrained(str(folder), **how)
 
 
 def merged(base: str, adapter: str, dtype: torch.dtype) -> PreTrainedModel:

@@ -15,9 +15,8 @@ from errata.training.objectives.sft import AnswersOnlyTrainer
 class CoverageTrainer(AnswersOnlyTrainer):
     """The gradient of that loss is the plain one of each row, times a factor between 1 and 0."""
 
-    def weights(self, losses: torch.Tensor) -> torch.Tensor:
-        row = self.answers.nonzero()[:, 0]  # (answers,)
-        return factors(self.sums(losses), self.options.answers)[row]
+    def loss(self, losses: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+        return factors(self.sums(losses.detach()), self.options.answers)[row] * losses
 
 
 def factors(losses: torch.Tensor, answers: int) -> torch.Tensor:

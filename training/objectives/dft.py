@@ -12,5 +12,5 @@ from errata.training.objectives.sft import AnswersOnlyTrainer
 
 
 class DynamicTrainer(AnswersOnlyTrainer):
-    def weights(self, losses: torch.Tensor) -> torch.Tensor:
-        return torch.exp(-losses)
+    def loss(self, losses: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-losses.detach()) * losses

@@ -118,15 +118,15 @@ class AnswersOnlyTrainer(SFTTrainer):
         row = self.answers.nonzero()[:, 0]  # (answers,)
         return losses.new_zeros(len(self.answers)).index_add(0, row, losses)
 
-    def weights(self, losses: torch.Tensor) -> torch.Tensor | float:
-        """Of the tokens of the answers; no gradient passes through them. (answers,)"""
-        return 1.0
+    def loss(self, losses: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
+        """Of each token of the answers, as `Objective.loss`. (answers,)"""
+        return losses
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         losses = self.losses(model, inputs)
-        loss = (losses * self.weights(losses.detach())).sum()
+        loss = self.loss(losses, self.answers.nonzero()[:, 0]).sum()
         # The answers' tokens are counted over all processes, and DDP takes the mean of gradients.
         return loss / num_items_in_batch * self.accelerator.num_processes
 
