@@ -13,8 +13,9 @@ import inspect
 import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field
@@ -144,8 +145,17 @@ def module_of(name: str, what: str) -> ModuleType:
         raise failed(name, what, error) from error
 
 
+class Uncached(SourceFileLoader):
+    """Compiles the file as it is: the cache takes a file of the same size for the old one within a
+    second, and nothing is left in the user's folder."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def module_from(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    loader = Uncached(file.stem, str(file))
+    spec = importlib.util.spec_from_file_location(file.stem, file, loader=loader)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
