@@ -18,7 +18,7 @@ from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.records import Draft, Example
+from errata.agents.records import Draft, Row
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, completion, error
 from errata.graph.report import Report
 from errata.graph.run import resume, run
@@ -102,9 +102,9 @@ def worked(reply: Callable[[dict[str, Any]], Reply], runs: Path, **changes: Any)
             assert len(said) < 30, "the run does not get on"
     assert all("openai:scripted" in sentence and "\n" not in sentence for sentence in said)
     trained = RunFolder(runs / "llm").round(1) / "training.jsonl"
-    for each in read_records(trained, Example) if trained.exists() else []:
-        draft = Draft(**each.model_dump(include=set(Draft.model_fields)))
-        assert wrong(draft) is None
+    for row in read_records(trained, Row) if trained.exists() else []:
+        said_there = row.model_dump(include={"prompt", "completion", "target", "answer"})
+        assert wrong(Draft(diagnosis_id="any", **said_there)) is None
     return report
 
 
