@@ -447,8 +447,9 @@ def make_rows(index: int, best_round: int, context: Context) -> None:
     seed = config.seed + index
     attempts: Mapping[str, Sequence[Attempt]] = {}
     if (sampling := config.examples.sampling(seed)) is not None and examples:
-        each = list({example.id: example for example in examples}.values())
-        attempts = rehearse(index, best_round, each, sampling, context)
+        # Of practice questions the student is asked in the practice exam; here it may know them.
+        written = {each.id: each for each in examples if each.made_from != "solution"}
+        attempts = rehearse(index, best_round, list(written.values()), sampling, context)
     known = what_is_known(index, examples, attempts, context)
     rows, left_out = shape(rows_of(examples), config.examples.shapers, known, seed)
     if any(row.made_by != "example" for row in rows):

@@ -220,8 +220,8 @@ def lineage_of_rows(run: Run, index: int) -> Iterator[Finding]:
 
 
 def check_rehearsals(run: Run) -> Iterator[Finding]:
-    """Where shapers go by the student's answers, each example of a row has as many as were to be
-    asked for; nothing else has any."""
+    """Where shapers go by the student's answers, each written example of a row has as many as were
+    to be asked for; nothing else has any, nor has a practice question's own solution."""
     sampling = run.config.examples.sampling(0)
     asked = sampling.answers if sampling is not None else 0
     for index in run.rounds:
@@ -244,7 +244,7 @@ def check_rehearsals(run: Run) -> Iterator[Finding]:
         bad = [
             id
             for id in sorted(made.keys() | trained)
-            if made[id] != asked
+            if made[id] != (0 if id in known and known[id].made_from == "solution" else asked)
             and not (id in known and isinstance(known[id].answer, CodeAnswer))  # tests that fail
         ]
         what = f"examples have not {asked} answers"
