@@ -118,10 +118,9 @@ def marked_against(row: Row) -> str | None:
     """
     if not row.ends:
         return None
-    question = Question(id=row.id, prompt=row.prompt, target=row.target, answer=row.answer)
-    if row.system is None and not mark(question, row.given + row.completion).correct:
+    if row.system is None and not mark(row.question, row.given + row.completion).correct:
         return "its answer is marked wrong"
-    if row.rejected is not None and mark(question, row.given + row.rejected).correct:
+    if row.rejected is not None and mark(row.question, row.given + row.rejected).correct:
         return "its rejected answer is marked right"
     return None
 

@@ -252,6 +252,13 @@ class Row(Record):
     target: str
     answer: Answer = NumberAnswer()
 
+    @property
+    def question(self) -> Question:
+        """What it asks, for the marker."""
+        return Question(
+            id=self.example_id, prompt=self.prompt, target=self.target, answer=self.answer
+        )
+
 
 class Refusal(Record):
     """A draft that failed a check and is trained on by nobody."""

@@ -14,7 +14,7 @@ from errata.agents.instructor import Instructor
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer
-from errata.graph.config import RunConfig
+from errata.graph.config import RunConfig, Variations
 from errata.graph.costs import costs_log, prices_of
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
@@ -175,10 +175,11 @@ def open_instructor_and_writer(
         solver = LlmSolver(client_for(config.solver))
     elif not isinstance(second, LlmSettings):
         solver = VariationsSolver()
+    offline = second if isinstance(second, Variations) else Variations()
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
-        writer=writer or VariationsWriter(getattr(second, "small_steps", "always")),
+        writer=writer or VariationsWriter(offline.small_steps),
         writer_name=second.model,
         solver=solver,
         clients=tuple(clients.values()),

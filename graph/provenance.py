@@ -57,7 +57,7 @@ class OwnWay(Way):
         self.steps, self.rounds = known.steps, known.rounds
 
     def collect(self, practised: Practised, round_index: int, seed: int) -> Collected:
-        raise NotImplementedError
+        raise RunError("what is finished is read without its way, which is the user's own code")
 
 
 def provenance_of(config: RunConfig) -> Provenance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from errata.agents.errors import ErrataError, ExamError
@@ -17,6 +17,7 @@ from errata.agents.records import (
     Row,
     Sampling,
 )
+from errata.agents.scores import by_question
 from errata.agents.shapers import Rehearsed
 from errata.graph.context import Context
 
@@ -95,10 +96,7 @@ def rehearse(
         "examiner", "examples rehearsed", examples=len(examples), right=right, answers=len(attempts)
     )
     context.watcher.say(f"{title}: {right} of {len(attempts)} right")
-    found: dict[str, list[Attempt]] = defaultdict(list)
-    for attempt in attempts:
-        found[attempt.question_id].append(attempt)
-    return found
+    return by_question(attempts)
 
 
 class Undecided(NotCounted):

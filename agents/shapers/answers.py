@@ -15,18 +15,12 @@ def is_plain(row: Row) -> bool:
 
 def question_of(row: Row) -> Question:
     """The row as a question, its completion as the worked solution."""
-    return Question(
-        id=row.example_id,
-        prompt=row.prompt,
-        target=row.target,
-        solution=row.completion,
-        answer=row.answer,
-    )
+    return row.question.model_copy(update={"solution": row.completion})
 
 
 def is_right(row: Row, response: str) -> bool:
     """Whether the row's marker calls the response right."""
-    return mark(question_of(row), response).correct
+    return mark(row.question, response).correct
 
 
 def right_answers(row: Row, rehearsed: Rehearsed) -> list[Attempt]:

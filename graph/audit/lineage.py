@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
 from errata.agents.checks import marked_against
+from errata.agents.examiner import attempt_id
 from errata.agents.records import (
+    GREEDY,
     Attempt,
     CodeAnswer,
     Diagnosis,
@@ -227,13 +229,12 @@ def check_rehearsals(run: Run) -> Iterator[Finding]:
     for index in run.rounds:
         path = run.of_round(index, "rehearsed")
         attempts = run.records(path, Attempt)
-        known, end = origins(run, index), f"@{rehearsed_exam(index)}"
+        known, exam = origins(run, index), rehearsed_exam(index)
         seen: set[str] = set()
         strange = []
         for attempt in attempts:
-            sample = f"#{attempt.sample}" if asked > 1 else ""
-            named = attempt.id == f"{attempt.question_id}{end}{sample}"
-            if attempt.question_id not in known or not named or attempt.id in seen:
+            id = attempt_id(attempt.question_id, exam, attempt.sample, sampling or GREEDY)
+            if attempt.question_id not in known or attempt.id != id or attempt.id in seen:
                 strange.append(attempt.id)
             seen.add(attempt.id)
         file, means = run.name(path), "what is trained on was chosen by other answers"
