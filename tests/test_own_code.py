@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -26,6 +27,7 @@ from errata.graph.report import Report
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher
+from errata.training.own_code import made_by
 
 ALL = [kind.name for kind in KINDS]
 
@@ -207,6 +209,50 @@ def test_each_run_in_one_process_loads_the_code_as_it_is_then(folder: Path) -> N
     run(config, folder / "runs", **tables(config))
     here = RunFolder(folder / "runs" / "t")
     assert len(read_records(here.round(1) / "training.jsonl", Row)) == 6
+
+
+def test_code_is_read_as_it_stands_though_size_and_time_are_those_of_the_old_one(
+    folder: Path,
+) -> None:
+    """A cache of compiled code goes by both, and an edit within a second may keep both."""
+    file = folder / "mine.py"
+    then = file.stat()
+    assert made_by(f"python:{file}:A_NUMBER", "a number") == 3
+    file.write_text(MINE.replace("A_NUMBER: int = 3", "A_NUMBER: int = 4"))
+    os.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))
+    assert made_by(f"python:{file}:A_NUMBER", "a number") == 4
+    assert not (folder / "__pycache__").exists()
+
+
+SHAPER = """
+from errata.agents.shapers import Shaper
+
+class Shortest(Shaper):
+    def shape(self, rows, rehearsed, seed):
+        return sorted(rows, key=lambda row: len(row.prompt))[:4]
+"""
+
+
+@pytest.mark.loop
+def test_a_shaper_of_the_users_own_is_found_beside_the_configuration_and_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    (folder / "shaper.py").write_text(SHAPER)
+    path = toml(folder, "sft")
+    shape = 'shape = ["python:shaper.py:Shortest"]'
+    path.write_text(path.read_text().replace("[examples]", f"[examples]\n{shape}"))
+    config = load_config(path)
+    run(config, folder / "runs", **tables(config))
+    here = RunFolder(folder / "runs" / "t")
+    rows = read_records(here.round(1) / "training.jsonl", Row)
+    shortest = sorted(len(question.prompt) for question in here.questions("practice"))[:4]
+    assert [len(row.prompt) for row in rows] == shortest
+    assert audit(here, NoWatcher()).findings == ()
+
+    (folder / "shaper.py").write_text("class Shortest:\n    pass\n")
+    with pytest.raises(ConfigError, match="shaper"):
+        load_config(path)
 
 
 @pytest.mark.loop

@@ -447,6 +447,22 @@ def test_an_llm_rewrites_questions_without_a_look_at_any_answer(
     assert {row.agent for row in report.cost.rows} == {"data writer"}
 
 
+@pytest.mark.parametrize("section", ["instructor", "writer"])
+def test_small_steps_are_taken_as_the_configuration_says(section: str, tmp_path: Path) -> None:
+    def chains(when: str) -> int:
+        changes = {section: {"model": "variations", "small_steps": when}}
+        settings = config("le", name=when, stop={"rounds": 1}, **changes)
+        given = table_agents(load_exams(settings.exam).practice, [[]])
+        run(settings, tmp_path, **given)
+        examples = RunFolder(tmp_path / when).collected(1, "examples", Example)
+        assert len(examples) == 20
+        said = [line for example in examples for line in example.completion.splitlines()]
+        return sum(line.count("=") > 1 for line in said)
+
+    assert chains("always") > 0
+    assert chains("slips") == chains("never") == 0  # the student says no equation: it cannot slip
+
+
 @pytest.mark.parametrize("strategy", WAYS)
 def test_the_estimate_counts_the_calls_that_the_way_makes(
     strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
