@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +213,10 @@ def test_each_run_in_one_process_loads_the_code_as_it_is_then(folder: Path) -> N
 
 
 def test_code_is_read_as_it_stands_though_size_and_time_are_those_of_the_old_one(
-    folder: Path,
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cache of compiled code goes by both, and an edit within a second may keep both."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     file = folder / "mine.py"
     then = file.stat()
     assert made_by(f"python:{file}:A_NUMBER", "a number") == 3
