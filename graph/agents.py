@@ -179,7 +179,7 @@ def open_instructor_and_writer(
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
-        writer=writer or VariationsWriter(offline.small_steps),
+        writer=writer or VariationsWriter(offline.small_steps, offline.rename),
         writer_name=second.model,
         solver=solver,
         clients=tuple(clients.values()),

@@ -47,6 +47,9 @@ class Variations(Record):
     """Which examples against mistakes are worked in small steps (`73 - 28 = 73 - 20 - 8 =
     53 - 8 = 45`): `always` all, `slips` those against a slip in calculating, `never` none. The
     others are worked as the exam's own solutions are. It is the writer's."""
+    rename: bool = False
+    """Whether the written examples call people and things otherwise too: other first names, other
+    countable things of the same sort. It is the writer's."""
 
 
 InstructorSettings = Annotated[

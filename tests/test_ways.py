@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -461,6 +462,36 @@ def test_small_steps_are_taken_as_the_configuration_says(section: str, tmp_path:
 
     assert chains("always") > 0
     assert chains("slips") == chains("never") == 0  # the student says no equation: it cannot slip
+
+
+@pytest.mark.parametrize("section", ["instructor", "writer"])
+def test_people_and_things_are_renamed_as_the_configuration_says(
+    section: str, tmp_path: Path
+) -> None:
+    def stories(rename: bool) -> set[str]:
+        changes = {section: {"model": "variations", "rename": rename}}
+        questions = [
+            {"prompt": f"Anna ate {n} plums and {n + 3} pears. How many?", "target": 2 * n + 3,
+             "solution": f"{n} + {n + 3} = {2 * n + 3}\n#### {2 * n + 3}"}
+            for n in range(11, 61)
+        ]  # fmt: skip
+        path = tmp_path / "exam.jsonl"
+        path.write_text("".join(json.dumps(question) + "\n" for question in questions))
+        parts = {"practice": (0, 30), "dev": (30, 10), "test": (40, 10)}
+        exam = {
+            part: {"file": str(path), "skip": skip, "take": take}
+            for part, (skip, take) in parts.items()
+        }
+        settings = config("le", name=f"rename-{rename}", stop={"rounds": 1}, exam=exam, **changes)
+        run(settings, tmp_path, **table_agents(load_exams(settings.exam).practice, [[]]))
+        folder = RunFolder(tmp_path / settings.name)
+        return {
+            re.sub(r"\d+", "", example.prompt)
+            for example in folder.collected(1, "examples", Example)
+        }
+
+    assert stories(rename=False) == {"Anna ate  plums and  pears. How many?"}
+    assert len(stories(rename=True)) > 5
 
 
 @pytest.mark.parametrize("strategy", WAYS)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from errata.agents.marking.equations import read_equations, show_value, value
 from errata.agents.records import NumberAnswer, Question
+from errata.agents.variations.renaming import names_between, with_names
 from errata.agents.variations.templates import Template, TemplateError, read_template
 from errata.agents.variations.writer import BETWEEN_DRILLS, DRILL_WORDINGS
 from errata.agents.verifier import Problem
@@ -20,7 +21,7 @@ class VariationsSolver:
 
     def __init__(self) -> None:
         self.templates: dict[str, Template | None] = {}
-        """By the id of the missed question; None of one that cannot be varied."""
+        """By the missed question's text under its present names; None where it cannot be varied."""
 
     def solve(self, problems: Sequence[Problem]) -> Iterator[tuple[Problem, str | None]]:
         """See `Solver.solve`."""
@@ -31,10 +32,13 @@ class VariationsSolver:
             yield problem, None if answer is None else f"#### {answer}"
 
     def varied(self, problem: Problem) -> str | None:
-        question = problem.source
-        if question.id not in self.templates:
-            self.templates[question.id] = template_of(question)
-        template = self.templates[question.id]
+        names = names_between(problem.source.prompt, problem.prompt)
+        if names is None:
+            return None
+        question = with_names(problem.source, names)
+        if question.prompt not in self.templates:
+            self.templates[question.prompt] = template_of(question)
+        template = self.templates[question.prompt]
         return None if template is None else template.target_of(problem.prompt)
 
 

@@ -345,7 +345,13 @@ def read_template(question: Question) -> Template:
     operands = [[*numbers_of(equation.left)] for equation in equations]
     used = {number.value for numbers in operands for number in numbers}
     unused = {value for value in values if value not in used}
-    held = {value for value in values if value in fixed | constants or value in unused}
+    compares = COMPARES.search(question.prompt) is not None
+    held = {
+        value
+        for value in values
+        if value in fixed | constants
+        or (value in unused and (compares or _related(value, [*values, *result_values])))
+    }
     held |= _bound_together(question.prompt, values, equations, result_values)
     known = constants | fixed
 
@@ -406,7 +412,7 @@ def read_template(question: Question) -> Template:
         free=tuple(free),
         results=tuple(result_values),
         sums=tuple(sums),
-        keep_order=bool(unused - {0, 1}) or COMPARES.search(question.prompt) is not None,
+        keep_order=bool(unused - {0, 1}) or compares,
     )
 
 
@@ -515,6 +521,17 @@ CALCULATION = re.compile(r"\d.*(?:\s[-+*/x\u00d7\u00f7\u2212\u2013]\s|[*/+])")
 LABEL = re.compile(r"[A-Za-z]{2,}[)'\"]?\s*$")
 """A word before an equals sign: `Total = 48 + 29 = 77`."""
 ALGEBRA = re.compile(r"\d\s?[a-wyzA-WYZ]\b(?=\s*[-+=*/)])|\b[b-zB-Z]\s*=|=\s*[b-zB-Z]\b|\d\(")
+
+
+def _related(value: Value, others: Sequence[Value]) -> bool:
+    """Whether two others make `value` by one operation, or one other and `value` a third: what
+    looks idle may say again what the rest of the story says."""
+    rest = {other for other in others if other != value}
+    return any(
+        made in rest
+        for other in rest
+        for made in (value + other, value - other, other - value, value * other)
+    ) or any(first * second == value for first in rest for second in rest)
 
 
 def _bound_together(

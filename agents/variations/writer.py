@@ -32,6 +32,7 @@ from errata.agents.variations.faults import (
     plain_operation,
     steps_of,
 )
+from errata.agents.variations.renaming import other_names, with_names
 from errata.agents.variations.templates import TemplateError, final_line, read_template
 
 SmallSteps = Literal["always", "slips", "never"]
@@ -46,13 +47,15 @@ class VariationsWriter:
     Args:
         small_steps: Whether the working splits operations that are not elementary,
             `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`: always, against slips, or never.
+        rename: Whether people and things are called otherwise too.
     """
 
     examples_per_ask = 1  # nothing is saved by asking for several
     asks_per_batch = 1
 
-    def __init__(self, small_steps: SmallSteps = "always") -> None:
+    def __init__(self, small_steps: SmallSteps = "always", rename: bool = False) -> None:
         self.small_steps = small_steps
+        self.rename = rename
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """See `Writer.draft`; in the order of the asks."""
@@ -62,7 +65,7 @@ class VariationsWriter:
                 drafts = self.draft_one(lesson.mistake, lesson.diagnosis, ask.count, ask.seed)
             else:
                 rng = random.Random(f"{ask.seed}/{lesson.id}")
-                drafts = again(lesson.question, lesson.id, ask.count, rng, small_steps=False)
+                drafts = again(lesson.question, lesson.id, ask.count, rng, False, self.rename)
             yield ask, drafts
 
     def draft_one(
@@ -84,6 +87,7 @@ class VariationsWriter:
             count - len(drills),
             rng,
             small_steps,
+            self.rename,
             slipped,
             features,
         )
@@ -157,6 +161,7 @@ def again(
     count: int,
     rng: random.Random,
     small_steps: bool,
+    rename: bool = False,
     slipped: Slipped | None = None,
     features: Sequence[Feature] = (),
 ) -> list[Draft | Unusable]:
@@ -173,7 +178,8 @@ def again(
         return [Unusable(source_id=source_id, reason=str(reason))]
     drafts: dict[str, Draft | Unusable] = {}
     for draw in range(6 * count):
-        new = template.draw(rng, small_steps)
+        story = renamed(question, rng) if rename else question
+        new = (template if story is question else read_template(story)).draw(rng, small_steps)
         if new is None:
             break
         if slipped and draw % 3 < 2 and not shows(new.completion, slipped.sign, features):
@@ -191,6 +197,12 @@ def again(
         nothing = "no other numbers keep the working exact and in proportion"
         return [Unusable(source_id=source_id, reason=nothing)]
     return list(drafts.values())
+
+
+def renamed(question: Question, rng: random.Random) -> Question:
+    """The question with other names for its people and things; itself where it has none."""
+    new = other_names(question.prompt, rng)
+    return with_names(question, new) if new else question
 
 
 SHEET = 4
