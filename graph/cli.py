@@ -102,21 +102,48 @@ def resume(
         bool | None,
         typer.Option("--approve/--reject", help="Answer to a pending review of examples."),
     ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(help="The same for single examples: the file that `errata review` wrote."),
+    ] = None,
     no_cache: NoCache = False,
     no_tracing: NoTracing = False,
 ) -> None:
     """Go on with a run that was stopped, killed or paused. Nothing finished is done again."""
+    from errata.graph.review import read_review
     from errata.graph.run import resume as resume_run
     from errata.graph.run_folder import find_run
 
+    if approve is not None and review is not None:
+        raise typer.BadParameter("says it for all, --review for each", param_hint="--approve")
     folder = find_run(run, runs)
+    said = None if review is None else read_review(review)
     finish(
         folder.path,
         lambda watcher, draw: resume_run(
-            folder, watcher=watcher, approve=approve, cache=not no_cache, draw=draw
+            folder, watcher=watcher, approve=approve, review=said, cache=not no_cache, draw=draw
         ),
         not no_tracing,
     )
+
+
+@app.command()
+def review(
+    run: Annotated[str, typer.Argument(help="Name or folder of a run that waits for a review.")],
+    runs: Runs = HERE,
+    out: Annotated[
+        Path, typer.Option(help="The review goes here; one that is begun is gone on with.")
+    ] = Path("review.json"),
+    by: Annotated[
+        str | None, typer.Option(help="Who reviews; your login name, when not said.")
+    ] = None,
+) -> None:
+    """Walk through the examples that RUN would train on: accept, edit or reject each."""
+    from errata.graph.commands.review import open_walk
+    from errata.graph.run_folder import find_run
+    from errata.graph.views.review import walk_through
+
+    walk_through(open_walk(find_run(run, runs), out, by), console())
 
 
 @app.command("runs")
