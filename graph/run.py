@@ -10,18 +10,25 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from errata.agents.chat_models.cache import ReplyCache, replies_path
+from errata.agents.chat_models.tracing import without_tracing
 from errata.agents.data_writer import Writer
 from errata.agents.errors import RunError
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
-from errata.agents.jsonl import read_record, read_records, write_record, write_records
+from errata.agents.jsonl import (
+    read_record,
+    read_records,
+    write_record,
+    write_records,
+    write_text,
+)
 from errata.agents.promotion import foresight
 from errata.agents.records import Question, Review
 from errata.agents.student import Student
@@ -40,6 +47,7 @@ from errata.graph.provenance import (
     read_provenance,
 )
 from errata.graph.report import Report, build_report, write_report
+from errata.graph.report_text import page_of
 from errata.graph.review import everything, refusals, review_path, take
 from errata.graph.run_folder import RunFolder, taken
 from errata.graph.state import State, Status
@@ -49,6 +57,8 @@ from errata.graph.watcher import NoWatcher, Watcher
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
+
+PAGE = "report.md"
 
 Draw = Callable[[Report, Path], None]
 """Pictures of a report, into a folder."""
@@ -229,7 +239,8 @@ def drive(context: Context, answer: Review | bool | None) -> State:
         if given is not None or before.tasks:
             check_versions(folder)
             try:
-                graph.invoke(given, thread, durability="sync")
+                with nullcontext() if context.config.tracing else without_tracing():
+                    graph.invoke(given, thread, durability="sync")
             finally:
                 context.agents.unload()
         after = graph.get_state(thread)
@@ -247,7 +258,8 @@ def answer_review(answer: Review | bool, index: int, context: Context) -> None:
     folder = context.folder
     review = everything(answer, folder, index) if isinstance(answer, bool) else answer
     try:
-        refused = refusals(take(review, index, context))
+        with nullcontext() if context.config.tracing else without_tracing():
+            refused = refusals(take(review, index, context))
     finally:
         context.agents.unload()
     if refused:
@@ -267,11 +279,15 @@ def end_of(folder: RunFolder) -> State | None:
 
 
 def conclude(folder: RunFolder, config: RunConfig, end: State, draw: Draw | None = None) -> Report:
-    """Writes the report and its pictures, as far as they are not there, and seals the run."""
+    """Writes the report, as a record, as text and as pictures, as far as they are not there, and
+    seals the run."""
     manifest = folder.manifest
     report = build_report(folder, config, end)
     if not manifest.holds("report.json"):
         write_report(report, folder)
+    known = {line.path for line in manifest.read().lines}
+    if not manifest.holds(PAGE) and (PAGE in known or not manifest.sealed):
+        write_text(folder.path / PAGE, page_of(report))
     if draw is not None and not all(map(manifest.holds, PICTURES)):
         draw(report, folder.path)
     manifest.seal()

@@ -19,7 +19,7 @@
       trace.jsonl       events, one a line, as they happen, for people
       costs.jsonl       tokens and money of each call to an LLM; estimate.json: what was expected
       checkpoints.sqlite  LangGraph's
-      report.json, report.svg, report.png
+      report.json, report.md, report.svg, report.png
 
 A file is written line by line under the name `X.jsonl.part` and renamed when it is whole.
 docs/run-folder.md describes each file.
