@@ -98,14 +98,14 @@ def examine(state: State, context: Context) -> State:
         best_round = index if promotion.promoted else state["best_round"]
         status = out_of_patience_or_time(index, best_round, context)
     if not promotion.promoted:
-        return {"round": index, "status": status}
+        return {"round": index, "status": status, "dev": dev.accuracy}
     practice = exam_of_round(index, "practice", context)
     target = context.config.stop.target_accuracy
     if dev.accuracy >= target:
         status = "target reached" if dev.ci95[0] >= target else "target not proven"
     elif practice.accuracy == 1 and status is None and "diagnose" in way.steps:
         status = "no mistakes left"
-    return {"round": index, "best_round": index, "status": status}
+    return {"round": index, "best_round": index, "status": status, "dev": dev.accuracy}
 
 
 def collect(state: State, context: Context) -> State:
