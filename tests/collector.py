@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +14,8 @@ class Collector:
     url: str
     status: int = 200
     reply: bytes = b"{}"
+    answer: Callable[[str, bytes], bytes] | None = None
+    """In place of `reply`: from the path and the body of a request."""
     headers: dict[str, str] = field(default_factory=dict)
     """Of each reply."""
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
@@ -34,12 +36,14 @@ def collecting(status: int = 200) -> Iterator[Collector]:
             collector.got.append(
                 (self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             )
+            answer = collector.answer
+            reply = collector.reply if answer is None else answer(self.path, body)
             self.send_response(collector.status)
             for name, value in collector.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(collector.reply)))
+            self.send_header("Content-Length", str(len(reply)))
             self.end_headers()
-            self.wfile.write(collector.reply)
+            self.wfile.write(reply)
 
         do_GET = do_PATCH = do_POST  # noqa: N815
 

@@ -224,7 +224,7 @@ class Trip:
         if self.with_content and exam == "practice" and index is not None:
             causes = self.causes(index + 1)
         for at in range(0, len(attempts), PER_SPAN):
-            attributes = {"errata.exam": exam}
+            attributes: dict[str, Any] = {"errata.exam": exam}
             if index is not None:
                 attributes["errata.round"] = index
             name = path.relative_to(self.folder.path).as_posix()
