@@ -1,5 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
+# make test-dev: drives `langgraph dev`, which it installs.
 # make quick: the tests that need no model, no sandbox, no other process and no whole run.
 
 PYTHON ?= python3
@@ -19,6 +20,10 @@ test: .venv/ready
 
 quick: .venv/ready
 	$(QUICK) -m "$(LIGHT) and not loop"
+
+test-dev: .venv/ready
+	$(PIP) --config-settings editable_mode=strict -e '.[dev,studio]'
+	$(BIN)/pytest tests/test_studio.py
 
 LIGHT := not model and not sandbox and not process and not slow
 # Two files at a time; the others have the machine to themselves.
@@ -45,4 +50,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv build *.egg-info
 
-.PHONY: demo test quick setup clean
+.PHONY: demo test test-dev quick setup clean

@@ -281,6 +281,36 @@ class RefusalLine(Record):
     result: Refusal | Unusable
 
 
+class ReviewEntry(Record):
+    """What a person says of one example before it is trained on."""
+
+    example_id: str
+    """Of the `Example` whose rows are meant: all that are made of it."""
+    verdict: Literal["accepted", "edited", "rejected"]
+    """`edited`: trained on word for word as it stands here, if it passes the checks that written
+    examples pass. `rejected`: trained on neither in this round nor later."""
+    prompt: Text | None = None
+    """Of an edited example: its question; None as it is. Means nothing of others."""
+    completion: Text | None = None
+    """Of an edited example: its answer; None as it is."""
+    target: Text | None = None
+    """Of an edited example: the final answer, where it is another one now."""
+    note: Text = ""
+    """Why, for whoever reads the records."""
+
+
+class Review(Record):
+    """review.json: a person's answer to a run that waits with its rows (`review = true`)."""
+
+    run: str
+    """Name of the run."""
+    round: int = Field(ge=1)
+    by: Text = ""
+    """Who says so; the login name where it is empty."""
+    entries: tuple[ReviewEntry, ...] = ()
+    """An example that is not named is trained on as it is."""
+
+
 class LlmCall(Record):
     """One call to an LLM, for the trace: what it saw, what it said, what it took."""
 

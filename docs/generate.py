@@ -36,6 +36,7 @@ from errata.agents.records import (
     Picked,
     Question,
     RefusalLine,
+    Review,
     Row,
     Unusable,
 )
@@ -75,6 +76,9 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/refusals.jsonl": RefusalLine,
     "round-*/rehearsed.jsonl": Attempt,
     "round-*/shaped.jsonl": Unusable,
+    "round-*/proposed.jsonl": Row,
+    "round-*/review.json": Review,
+    "round-*/review-votes.jsonl": Vote,
     "round-*/training.jsonl": Row,
     "round-*/trained.json": Trained,
     "round-*/dev.jsonl": Attempt,

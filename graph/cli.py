@@ -102,21 +102,50 @@ def resume(
         bool | None,
         typer.Option("--approve/--reject", help="Answer to a pending review of examples."),
     ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(help="The same for single examples: the file that `errata review` wrote."),
+    ] = None,
     no_cache: NoCache = False,
     no_tracing: NoTracing = False,
 ) -> None:
     """Go on with a run that was stopped, killed or paused. Nothing finished is done again."""
+    from errata.graph.provenance import read_provenance
+    from errata.graph.review import read_review
     from errata.graph.run import resume as resume_run
     from errata.graph.run_folder import find_run
 
+    if approve is not None and review is not None:
+        raise typer.BadParameter("says it for all, --review for each", param_hint="--approve")
     folder = find_run(run, runs)
+    said = None if review is None else read_review(review)
+    tracing = not no_tracing and read_provenance(folder).config.tracing
     finish(
         folder.path,
         lambda watcher, draw: resume_run(
-            folder, watcher=watcher, approve=approve, cache=not no_cache, draw=draw
+            folder, watcher=watcher, approve=approve, review=said, cache=not no_cache, draw=draw
         ),
-        not no_tracing,
+        tracing,
     )
+
+
+@app.command()
+def review(
+    run: Annotated[str, typer.Argument(help="Name or folder of a run that waits for a review.")],
+    runs: Runs = HERE,
+    out: Annotated[
+        Path, typer.Option(help="The review goes here; one that is begun is gone on with.")
+    ] = Path("review.json"),
+    by: Annotated[
+        str | None, typer.Option(help="Who reviews; your login name, when not said.")
+    ] = None,
+) -> None:
+    """Walk through the examples that RUN would train on: accept, edit or reject each."""
+    from errata.graph.commands.review import open_walk
+    from errata.graph.run_folder import find_run
+    from errata.graph.views.review import walk_through
+
+    walk_through(open_walk(find_run(run, runs), out, by), console())
 
 
 @app.command("runs")
@@ -137,12 +166,32 @@ def trace(
         typer.Option(help="Follow one practice question, by its id, through all rounds."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Everything, at full length.")] = False,
+    otlp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL", help="Export it as OpenTelemetry spans instead (docs/traces.md)."
+        ),
+    ] = None,
+    with_content: Annotated[
+        bool, typer.Option("--with-content", help="With --otlp: what was asked and said, too.")
+    ] = False,
 ) -> None:
-    """Show what each agent saw and said, round by round."""
+    """Show what each agent saw and said, round by round; or export it."""
     from errata.graph.run_folder import find_run
+
+    folder = find_run(run, runs)
+    if otlp is not None:
+        from errata.graph.commands.otlp import export
+
+        if question is not None or full:
+            raise typer.BadParameter("shows a trace, --otlp exports it", param_hint="--question")
+        printer().unwrapped(export(folder, otlp, with_content))
+        return
+    if with_content:
+        raise typer.BadParameter("goes with --otlp", param_hint="--with-content")
     from errata.graph.views.trace import print_trace
 
-    print_trace(find_run(run, runs), console(), question, full)
+    print_trace(folder, console(), question, full)
 
 
 @app.command()
@@ -358,7 +407,10 @@ def compare(
         else:
             print_outlook(ahead, console(), currency_of(asked.config))
         return
-    with working(to_stderr=as_json, again=True) as watcher, tracing_told(watcher, not no_tracing):
+    with (
+        working(to_stderr=as_json, again=True) as watcher,
+        tracing_told(watcher, not no_tracing and asked.config.tracing),
+    ):
         found = compare_arms(*given, watcher=watcher)
     folder = runs / f"{asked.config.name}.compare"
     draw_comparison(found, folder)
@@ -457,7 +509,8 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing:
     from errata.graph.run_folder import free_name
 
     name = name or free_name(config.name, runs)
-    config = parse_config(config.model_dump() | {"name": name}, "--name")
+    tracing = tracing and config.tracing
+    config = parse_config(config.model_dump() | {"name": name, "tracing": tracing}, "--name")
     finish(
         runs / name,
         lambda watcher, draw: start_run(config, runs, watcher=watcher, cache=cache, draw=draw),

@@ -275,6 +275,9 @@ class RunConfig(Record):
     """What the LLMs may take."""
     review: bool = False
     """Pause before each training, so that a person can look at the examples."""
+    tracing: bool = True
+    """Whether LangSmith may trace the run, where the environment switches it on (docs/traces.md);
+    with `--no-tracing` it is false, also when the run is resumed."""
 
     @field_validator("instructor")
     @classmethod

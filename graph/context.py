@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from errata.agents.exams import HeldOut
 from errata.agents.records import Attempt, Example, ModelRef, Question, Record
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
-from errata.graph.run_folder import RunFolder
+from errata.graph.run_folder import HELD_OUT, RunFolder
 from errata.graph.trace import Trace
 from errata.graph.watcher import Watcher
 
@@ -56,3 +57,9 @@ class Context:
     def collected(self, round_index: int, name: str, of: type[R]) -> list[R]:
         """See `RunFolder.collected`."""
         return self.folder.collected(round_index, name, of)
+
+
+def held_out_in(folder: RunFolder) -> HeldOut:
+    """What nothing may be learnt from."""
+    held_out = (question for name in HELD_OUT for question in folder.questions(name))
+    return HeldOut(held_out, folder.questions("practice"))

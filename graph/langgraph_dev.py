@@ -16,6 +16,7 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 
 from errata.agents.chat_models.cache import ReplyCache, replies_path
+from errata.agents.errors import RunError
 from errata.agents.exams.several import load_exams
 from errata.graph.agents import Given, open_agents
 from errata.graph.config import RunConfig, load_config
@@ -31,17 +32,25 @@ from errata.graph.watcher import NoWatcher
 
 @asynccontextmanager
 async def make_graph(config: RunnableConfig) -> AsyncIterator[Any]:
-    """The compiled loop of one thread; without a thread, to be looked at only.
+    """The compiled loop of one thread; without a thread, to be looked at only."""
+    with closing(ReplyCache(replies_path())) as cache:
+        async with loop_of(config, lambda thread: open_thread(thread, cache)) as graph:
+            yield graph
+
+
+@asynccontextmanager
+async def loop_of(
+    config: RunnableConfig, opens: Callable[[str | None], Context]
+) -> AsyncIterator[Any]:
+    """The compiled loop of one thread, whose agents are let go of at the end.
 
     Files are read in another thread of this process: the server lets nothing block its own.
     """
-    thread = config.get("configurable", {}).get("thread_id")
-    with closing(ReplyCache(replies_path())) as cache:
-        context = await asyncio.to_thread(open_thread, thread, cache)
-        try:
-            yield build_graph(context, served).compile()
-        finally:
-            await asyncio.to_thread(context.agents.unload)
+    context = await asyncio.to_thread(opens, config.get("configurable", {}).get("thread_id"))
+    try:
+        yield build_graph(context, served).compile()
+    finally:
+        await asyncio.to_thread(context.agents.unload)
 
 
 def open_thread(
@@ -63,7 +72,7 @@ def open_thread(
 
 def served(node: Node, context: Context) -> Callable[[State], State]:
     """`node` as a server calls it: the run folder is held for each step, and the report written
-    after the last one."""
+    after the last one. A finished run takes no further step: its files are sealed."""
     step = recorded(node, context)
 
     def run(state: State) -> State:
@@ -73,9 +82,13 @@ def served(node: Node, context: Context) -> Callable[[State], State]:
             config.way.check(exams.practice)
             folder.create(lambda scratch: write_start(scratch, config, exams, None))
         with folder.locked():
-            update = cast(State, step(state))
+            if folder.manifest.sealed:
+                raise RunError(f"the run {folder.path} is finished: begin a new thread")
+            update: State = {**cast(State, step(state)), "run": str(folder.path)}
             if node.__name__ == "final_exam":
-                conclude(folder, config, state)
+                report = conclude(folder, config, state)
+                update["report"] = str(folder.path / "report.json")
+                update["gain"] = report.test.gain.accuracy
         return update
 
     return run

@@ -17,10 +17,10 @@ from errata.agents.data_writer import Diagnosed, Lesson, write_for_exams
 from errata.agents.errors import BudgetSpent, ErrataError, ExamError
 from errata.agents.examiner import NotCounted
 from errata.agents.examiner import examine as examine_student
-from errata.agents.exams import HeldOut
 from errata.agents.exams.held_out import TOO_NEAR
 from errata.agents.exams.layouts import stem
 from errata.agents.jsonl import Journal, read_record, read_records, write_record, write_records
+from errata.agents.plain_text import one_line
 from errata.agents.planner import Plan, plan
 from errata.agents.records import (
     Accuracy,
@@ -33,24 +33,33 @@ from errata.agents.records import (
     Question,
     Refusal,
     RefusalLine,
+    Review,
     Row,
     Unusable,
 )
 from errata.agents.scores import accuracy, tally
 from errata.agents.shapers.chosen import shape
 from errata.agents.trainer import TrainingJob
-from errata.agents.verifier import Solver, Verifier, Vote
+from errata.agents.verifier import Vote
 from errata.agents.weights.models import special_tokens
 from errata.graph.asks import Asked, RememberingWriter
-from errata.graph.config import VerifySettings
-from errata.graph.context import Context
+from errata.graph.context import Context, held_out_in
 from errata.graph.decision import decide
 from errata.graph.readings import note_readings
+from errata.graph.review import (
+    answered,
+    as_reviewed,
+    known_examples,
+    proposed,
+    review_path,
+    reviewed_rows,
+    reviews_before,
+)
 from errata.graph.rows import rehearse, rows_of, what_is_known
-from errata.graph.run_folder import HELD_OUT, NotCountedQuestion
+from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
 from errata.graph.stop import out_of_patience_or_time
-from errata.graph.votes import RememberingSolver
+from errata.graph.votes import RememberingSolver, verifier_for
 
 BUDGET_SPENT = "the budget was spent"
 """Why a mistake has no diagnosis, or a round no more examples, as people read it."""
@@ -89,14 +98,14 @@ def examine(state: State, context: Context) -> State:
         best_round = index if promotion.promoted else state["best_round"]
         status = out_of_patience_or_time(index, best_round, context)
     if not promotion.promoted:
-        return {"round": index, "status": status}
+        return {"round": index, "status": status, "dev": dev.accuracy}
     practice = exam_of_round(index, "practice", context)
     target = context.config.stop.target_accuracy
     if dev.accuracy >= target:
         status = "target reached" if dev.ci95[0] >= target else "target not proven"
     elif practice.accuracy == 1 and status is None and "diagnose" in way.steps:
         status = "no mistakes left"
-    return {"round": index, "best_round": index, "status": status}
+    return {"round": index, "best_round": index, "status": status, "dev": dev.accuracy}
 
 
 def collect(state: State, context: Context) -> State:
@@ -122,7 +131,7 @@ def collect(state: State, context: Context) -> State:
         )
     if found.solutions is None:
         return {"round": index, "examples": 0}
-    held_out = held_out_questions(context)
+    held_out = held_out_in(context.folder)
     near = {s.question_id for s in found.solutions if held_out.nearest(stem(s)) is not None}
     solutions = [s for s in found.solutions if s.question_id not in near]
     left_out = [
@@ -206,26 +215,44 @@ def prepare(state: State, context: Context) -> State:
     if not state["examples"]:
         budget_spent = is_budget_spent(index, context)
         return {"status": "budget spent" if budget_spent else "no examples accepted"}
-    if not (context.folder.round(index) / "training.jsonl").exists():
-        make_rows(index, state["best_round"], context)
-    rows = context.collected(index, "training", Row)
+    name = "proposed" if context.config.review else "training"
+    if not (context.folder.round(index) / f"{name}.jsonl").exists():
+        make_rows(index, state["best_round"], name, context)
+    rows = context.collected(index, name, Row)
     return {"status": None if rows else "no examples accepted"}
 
 
 def review(state: State, context: Context) -> State:
-    """A person may look at the training rows first (`review = true`)."""
+    """A person may accept, edit or reject the training rows first (`review = true`)."""
     if not context.config.review:
         return {}
-    file = context.folder.round(state["round"]) / "training.jsonl"
-    answer = interrupt(
-        {
-            "question": "Train on these rows? Resume with true or false.",
-            "round": state["round"],
-            "rows": len(read_records(file, Row)),
-            "file": str(file),
-        }
+    index = state["round"]
+    folder = context.folder.round(index)
+    rows = proposed(context.folder, index)
+    asked: dict[str, object] = {
+        "question": "Train on these rows? Resume with true, false, or a review of single examples.",
+        "round": index,
+        "rows": len(rows),
+        "file": str(folder / "proposed.jsonl"),
+    }
+    while not review_path(context.folder, index).exists():
+        asked["refused"] = answered(interrupt(asked), index, context)
+    review = read_record(review_path(context.folder, index), Review)
+    trained_on = reviewed_rows(rows, known_examples(context.folder, index), review)
+    verdicts = tally(entry.verdict for entry in review.entries)
+    context.trace.tell(
+        "reviewer", "rows reviewed", by=review.by, rows=len(trained_on), verdicts=verdicts
     )
-    return {} if answer else {"status": "rejected"}
+    said = "".join(f", {count} {verdict}" for verdict, count in verdicts.items())
+    context.watcher.say(
+        f"round {index}: reviewed by {one_line(review.by, 60)}{said}: {len(trained_on)} of "
+        f"{len(rows)} rows to train on"
+    )
+    if not trained_on:
+        return {"status": "rejected"}
+    if not (folder / "training.jsonl").exists():
+        write_records(folder / "training.jsonl", trained_on)
+    return {}
 
 
 def train(state: State, context: Context) -> State:
@@ -366,12 +393,6 @@ def practised(state: State, context: Context) -> list[tuple[Question, Attempt]]:
     return [(question, attempts[question.id]) for question in context.questions("practice")]
 
 
-def held_out_questions(context: Context) -> HeldOut:
-    """What nothing may be learnt from."""
-    held_out = (question for name in HELD_OUT for question in context.questions(name))
-    return HeldOut(held_out, context.questions("practice"))
-
-
 def shown_mistakes(index: int, context: Context) -> list[Mistake]:
     """What the instructor sees: the mistakes, with their contrast where the way asks for it."""
     name = "contrasts" if "contrast" in context.config.way.steps else "mistakes"
@@ -385,8 +406,12 @@ def write_examples(index: int, context: Context) -> list[Example]:
         return read_records(folder / "examples.jsonl", Example)
     lessons = lessons_of(index, context)
     checker = Checker(
-        held_out_questions(context),
-        [*context.questions("practice"), *context.examples_before(index)],
+        held_out_in(context.folder),
+        [
+            *context.questions("practice"),
+            *context.examples_before(index),
+            *as_reviewed(context.examples_before(index), reviews_before(context.folder, index)),
+        ],
         special_tokens(context.config.student.model),
     )
     exam_of = {lesson.question.id: lesson.question.exam or "" for lesson in lessons}
@@ -432,15 +457,16 @@ def write_examples(index: int, context: Context) -> list[Example]:
     return examples
 
 
-def make_rows(index: int, best_round: int, context: Context) -> None:
-    """What a round trains on: training.jsonl, and shaped.jsonl where something is left out."""
+def make_rows(index: int, best_round: int, name: str, context: Context) -> None:
+    """What a round is to train on: NAME.jsonl, and shaped.jsonl where something is left out."""
     config = context.config
     folder = context.folder.round(index)
     settings = read_record(context.folder.plan(index), Plan).applied(config.training)
+    reviews = reviews_before(context.folder, index)
     examples = config.way.rows(
-        context.collected(index, "solutions", Example),
+        as_reviewed(context.collected(index, "solutions", Example), reviews),
         context.collected(index, "examples", Example),
-        context.examples_before(index),
+        as_reviewed(context.examples_before(index), reviews),
         settings,
         index,
     )
@@ -460,27 +486,18 @@ def make_rows(index: int, best_round: int, context: Context) -> None:
         write_records(folder / "shaped.jsonl", left_out)
         says = "".join(f", {count} left out: {reason}" for reason, count in reasons.items())
         context.watcher.say(f"round {index}: {len(rows)} rows to train on{says}")
-    write_records(folder / "training.jsonl", rows)
+    write_records(folder / f"{name}.jsonl", rows)
     made_by = tally(row.made_by for row in rows)
     context.trace.tell("trainer", "rows prepared", rows=made_by, left_out=reasons)
 
 
 def without_unfit(rows: Sequence[Row], context: Context) -> tuple[list[Row], list[Unusable]]:
     """The rows without those that a shaper made and nobody should learn from."""
-    held_out = held_out_questions(context)
+    held_out = held_out_in(context.folder)
     special = special_tokens(context.config.student.model)
     why = {row.id: refuse_row(row, held_out, special) for row in rows if row.made_by != "example"}
     refused = [Unusable(source_id=id, reason=reason) for id, reason in why.items() if reason]
     return [row for row in rows if not why.get(row.id)], refused
-
-
-def verifier_for(solver: Solver | None, settings: VerifySettings) -> Verifier | None:
-    """Who has drafts solved again; None where nobody does."""
-    if solver is None:
-        return None
-    if not settings.votes:
-        return Verifier(solver)
-    return Verifier(solver, settings.votes, settings.agreement)
 
 
 def lessons_of(index: int, context: Context) -> list[Lesson]:

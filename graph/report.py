@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
 from errata.agents.exams.twists import Twist, TwistedExam, twisted_id
 from errata.agents.jsonl import read_record, write_record
+from errata.agents.plain_text import one_line
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -202,6 +204,28 @@ class Report(Record):
     """The sealed test again, each question with a twist."""
     readings: tuple[Reading, ...] = ()
     """The sealed sets, and how many runs had read them before this one."""
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what came of the run, as a table."""
+        test, gain = self.test, self.test.gain
+        rows = [
+            ("before", f"{test.base.accuracy:.1%}", test.base.ci95, "{:.1%}"),
+            ("after", f"{test.final.accuracy:.1%}", test.final.ci95, "{:.1%}"),
+            ("gain", f"{100 * gain.accuracy:+.1f} points", gain.ci95, "{:+.1%}"),
+        ]
+        shown = "".join(
+            f'<tr><th scope="row">{row}</th><td>{value}</td>'
+            f"<td>{form.format(low)} to {form.format(high)}</td></tr>"
+            for row, value, (low, high), form in rows
+        )
+        adapter = self.model.adapter or "none: the model that it began with stays the best"
+        return (
+            f"<table><caption>{escape(one_line(f'{self.name}: {self.status}'))}, sealed test of "
+            f'{test.final.n} questions</caption><thead><tr><th scope="col"></th>'
+            f'<th scope="col">right</th><th scope="col">95% interval</th></tr></thead>'
+            f"<tbody>{shown}</tbody></table>"
+            f"<p>Adapter: <code>{escape(one_line(adapter))}</code></p>"
+        )
 
 
 def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:

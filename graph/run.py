@@ -10,20 +10,27 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from errata.agents.chat_models.cache import ReplyCache, replies_path
+from errata.agents.chat_models.tracing import without_tracing
 from errata.agents.data_writer import Writer
 from errata.agents.errors import RunError
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
-from errata.agents.jsonl import read_record, read_records, write_record, write_records
+from errata.agents.jsonl import (
+    read_record,
+    read_records,
+    write_record,
+    write_records,
+    write_text,
+)
 from errata.agents.promotion import foresight
-from errata.agents.records import Question
+from errata.agents.records import Question, Review
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
 from errata.agents.weights import check_model
@@ -40,6 +47,8 @@ from errata.graph.provenance import (
     read_provenance,
 )
 from errata.graph.report import Report, build_report, write_report
+from errata.graph.report_text import page_of
+from errata.graph.review import everything, refusals, review_path, take
 from errata.graph.run_folder import RunFolder, taken
 from errata.graph.state import State, Status
 from errata.graph.trace import Trace
@@ -48,6 +57,8 @@ from errata.graph.watcher import NoWatcher, Watcher
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
+
+PAGE = "report.md"
 
 Draw = Callable[[Report, Path], None]
 """Pictures of a report, into a folder."""
@@ -125,6 +136,7 @@ def resume(
     embeddings: Embeddings | None = None,
     watcher: Watcher | None = None,
     approve: bool | None = None,
+    review: Review | None = None,
     cache: bool = True,
     draw: Draw | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -133,6 +145,7 @@ def resume(
 
     Args:
         approve: The answer to a pending review of examples.
+        review: The same, for each example.
         student, trainer, instructor, writer, embeddings, cache, draw, clock: As `run`.
 
     Raises:
@@ -150,7 +163,8 @@ def resume(
             folder.manifest.record_finished()
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given)
-            end = drive(Context(config, folder, trace, agents, watcher, clock), approve)
+            context = Context(config, folder, trace, agents, watcher, clock)
+            end = drive(context, approve if review is None else review)
         return conclude(folder, config, end, draw)
 
 
@@ -197,10 +211,13 @@ def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:
         context.watcher.say(f"{len(skipped)} questions left out, the first: {skipped[0]}")
 
 
-def drive(context: Context, approve: bool | None) -> State:
-    """Runs the graph from its last checkpoint to its end; how it ended."""
+def drive(context: Context, answer: Review | bool | None) -> State:
+    """Runs the graph from its last checkpoint to its end; how it ended.
+
+    Args:
+        answer: To a pending review.
+    """
     from langgraph.checkpoint.sqlite import SqliteSaver
-    from langgraph.types import Command
 
     from errata.graph.loop import build_graph
 
@@ -211,20 +228,46 @@ def drive(context: Context, approve: bool | None) -> State:
         before = graph.get_state(thread)
         given: Any = {"round": 0} if not before.values else None
         if before.interrupts:
-            if approve is None:
-                raise pending(folder, before.interrupts[0].value["file"])
-            given = Command(resume=approve)
+            asked = before.interrupts[0].value
+            if not review_path(folder, asked["round"]).exists():
+                if answer is None:
+                    raise pending(folder, asked["file"])
+                answer_review(answer, asked["round"], context)
+        elif isinstance(answer, Review):
+            raise RunError(f"the run {folder.name} waits for no review: resume it without one")
         # A kill between a node's writes and the next checkpoint leaves its task and no next node.
         if given is not None or before.tasks:
             check_versions(folder)
             try:
-                graph.invoke(given, thread, durability="sync")
+                with nullcontext() if context.config.tracing else without_tracing():
+                    graph.invoke(given, thread, durability="sync")
             finally:
                 context.agents.unload()
         after = graph.get_state(thread)
         if after.interrupts:
             raise pending(folder, after.interrupts[0].value["file"])
     return cast(State, after.values)
+
+
+def answer_review(answer: Review | bool, index: int, context: Context) -> None:
+    """Puts the answer to a pending review on record, where the node finds it.
+
+    Raises:
+        RunError: Edited examples are refused, or it is of another round.
+    """
+    folder = context.folder
+    review = everything(answer, folder, index) if isinstance(answer, bool) else answer
+    try:
+        with nullcontext() if context.config.tracing else without_tracing():
+            refused = refusals(take(review, index, context))
+    finally:
+        context.agents.unload()
+    if refused:
+        what = "edited example is" if len(refused) == 1 else "edited examples are"
+        raise RunError(
+            f"{len(refused)} {what} refused: {'; '.join(refused)}; nothing is changed: mend or "
+            "reject them in the review, then resume again"
+        )
 
 
 def end_of(folder: RunFolder) -> State | None:
@@ -236,11 +279,15 @@ def end_of(folder: RunFolder) -> State | None:
 
 
 def conclude(folder: RunFolder, config: RunConfig, end: State, draw: Draw | None = None) -> Report:
-    """Writes the report and its pictures, as far as they are not there, and seals the run."""
+    """Writes the report, as a record, as text and as pictures, as far as they are not there, and
+    seals the run."""
     manifest = folder.manifest
     report = build_report(folder, config, end)
     if not manifest.holds("report.json"):
         write_report(report, folder)
+    known = {line.path for line in manifest.read().lines}
+    if not manifest.holds(PAGE) and (PAGE in known or not manifest.sealed):
+        write_text(folder.path / PAGE, page_of(report))
     if draw is not None and not all(map(manifest.holds, PICTURES)):
         draw(report, folder.path)
     manifest.seal()
@@ -272,6 +319,6 @@ def open_checkpoints(context: Context) -> sqlite3.Connection:
 
 def pending(folder: RunFolder, files: str) -> ReviewPending:
     return ReviewPending(
-        f"the run {folder.name} waits for your review: read {files}, then "
-        f"`errata resume {folder.name} --approve` or `errata resume {folder.name} --reject`"
+        f"the run {folder.name} waits for your review: read {files}, then `errata review "
+        f"{folder.name}`, or `errata resume {folder.name} --approve` or `--reject` for all"
     )

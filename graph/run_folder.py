@@ -7,8 +7,9 @@
       round-00/         the base model: dev.jsonl, practice.jsonl (attempts), promotion.json
       round-01/         plan.json; mistakes, contrasts, diagnoses, picked, solutions, left-out
                         (.jsonl), as its way needs them; asks, votes, examples, refusals (.jsonl);
-                        rehearsed, shaped (.jsonl), as its shapers need them; training.jsonl,
-                        adapter/, trained.json, then the candidate's dev.jsonl, practice.jsonl and
+                        rehearsed, shaped (.jsonl), as its shapers need them; proposed.jsonl and
+                        review.json, where a person is asked; training.jsonl, adapter/,
+                        trained.json, then the candidate's dev.jsonl, practice.jsonl and
                         guard.jsonl where dev passed, promotion.json
       final/            the sealed exams: readings.json (how often they were read before),
                         test-base.jsonl, test-best.jsonl, out-of-domain-…
@@ -18,7 +19,7 @@
       trace.jsonl       events, one a line, as they happen, for people
       costs.jsonl       tokens and money of each call to an LLM; estimate.json: what was expected
       checkpoints.sqlite  LangGraph's
-      report.json, report.svg, report.png
+      report.json, report.md, report.svg, report.png
 
 A file is written line by line under the name `X.jsonl.part` and renamed when it is whole.
 docs/run-folder.md describes each file.

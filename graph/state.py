@@ -29,3 +29,11 @@ class State(TypedDict, total=False):
     """New ones to train on in this round."""
     status: Status | None
     """Why the loop stopped; None while it goes on."""
+    dev: float
+    """Share of right answers to the dev questions, of the candidate."""
+    run: str
+    """Folder of the run, where a server shows it."""
+    report: str
+    """Path of report.json at the end, as above."""
+    gain: float
+    """Of the best model in the sealed test, in shares of 1; as above."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from errata.agents.jsonl import Journal
-from errata.agents.verifier import Problem, Solver, Vote
+from errata.agents.verifier import Problem, Solver, Verifier, Vote
+from errata.graph.config import VerifySettings
 
 
 class RememberingSolver:
@@ -42,3 +43,12 @@ class RememberingSolver:
             )
             self.journal.add(vote)
             yield problem, vote.response
+
+
+def verifier_for(solver: Solver | None, settings: VerifySettings) -> Verifier | None:
+    """Who has drafts solved again; None where nobody does."""
+    if solver is None:
+        return None
+    if not settings.votes:
+        return Verifier(solver)
+    return Verifier(solver, settings.votes, settings.agreement)

@@ -18,7 +18,9 @@ from typing import Any
 
 SCRIPT = Path(__file__).with_name("table_run.py")
 NOT_COMPARED = (".log", ".part", "lock", "-job.json")
-GROWING = set("trace.jsonl steps.jsonl manifest.jsonl seal.json report.json config.json".split())
+GROWING = set(
+    "trace.jsonl steps.jsonl manifest.jsonl seal.json report.json report.md config.json".split()
+)
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,16 @@ from errata.agents.marking import mark
 from errata.agents.records import (
     Answer,
     ChoiceAnswer,
+    Example,
     MathAnswer,
     NumberAnswer,
     Question,
+    Review,
+    ReviewEntry,
     TextAnswer,
 )
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.run import resume, run
+from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
@@ -159,12 +162,21 @@ def test_every_file_of_a_run_is_described_and_holds_what_its_page_says(
     blind = config(strategy="sft+augment", examples={"per_round": 20, "shape": ["unsolved"]})
     agents = table_agents(load_exams(blind.exam).practice, [ALL[:8], ALL[:12]], ALL[:3])
     run(blind, tmp_path, **agents, cache=False)
+    reviewed = config(name="r", review=True, stop={"rounds": 1})
+    with pytest.raises(ReviewPending):
+        run(reviewed, tmp_path, **agents, cache=False)
+    waiting = RunFolder(tmp_path / "r")
+    example = waiting.collected(1, "examples", Example)[0]
+    entry = ReviewEntry(
+        example_id=example.id, verdict="edited", completion=f"{example.completion} "
+    )
+    resume(waiting, **agents, cache=False, review=Review(run="r", round=1, entries=(entry,)))
     page = (ROOT / "docs" / "run-folder.md").read_text()
     # The first two need an LLM, the third an exam that is at fault, the last one weights.
     unseen = set(generate.RECORDS) - {"estimate.json", "costs.jsonl", "not-counted.jsonl"}
     unseen -= {"machines.jsonl"}
-    for path in [*folder.path.rglob("*"), *(tmp_path / "t").rglob("*")]:
-        whole = folder.path if folder.path in path.parents else tmp_path / "t"
+    wholes = (folder.path, tmp_path / "t", waiting.path)
+    for whole, path in ((each, path) for each in wholes for path in each.rglob("*")):
         name = path.relative_to(whole).as_posix()
         if path.is_dir() or "/adapter/" in name:
             continue

@@ -129,9 +129,9 @@ def test_every_record_can_be_followed_back_to_its_question(finished: Finished) -
 def test_a_review_pauses_the_run_until_a_person_answers(tmp_path: Path) -> None:
     settings = config(review=True, stop={"rounds": 1})
     table = agents(settings, [ALL[:8]])
-    with pytest.raises(ReviewPending, match=r"training\.jsonl"):
+    with pytest.raises(ReviewPending, match=r"proposed\.jsonl"):
         run(settings, tmp_path, **table)
-    with pytest.raises(ReviewPending, match=r"round-01/training\.jsonl"):
+    with pytest.raises(ReviewPending, match=r"round-01/proposed\.jsonl"):
         resume(folder(tmp_path), **table)
     assert table["trainer"].jobs == []
     report = resume(folder(tmp_path), **table, approve=True)

@@ -296,9 +296,10 @@ def test_a_review_shows_what_is_trained_on(tmp_path: Path) -> None:
     student = Says(lambda question: f"It is {question.target}.")
     trainer = RecordingTrainer(student)
     settings = config(["own_words"], review=True, stop={"rounds": 1})
-    with pytest.raises(ReviewPending, match=r"read \S+/round-01/training\.jsonl, then"):
+    with pytest.raises(ReviewPending, match=r"read \S+/round-01/proposed\.jsonl, then"):
         run(settings, tmp_path, student=student, trainer=trainer, cache=False)
-    assert {row.made_by for row in rows_in(RunFolder(tmp_path / "t"), 1)} == {"own_words"}
+    asked = read_records(tmp_path / "t" / "round-01" / "proposed.jsonl", Row)
+    assert {row.made_by for row in asked} == {"own_words"}
     resume(RunFolder(tmp_path / "t"), student=student, trainer=trainer, approve=True, cache=False)
     assert trainer.rows == [rows_in(RunFolder(tmp_path / "t"), 1)]
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from pathlib import Path
 
 import pytest
+from collector import collecting
+from doubles import table_agents
 
 from errata.agents.chat_models.tracing import SWITCHES, tracing_target, without_tracing
+from errata.agents.exams.several import load_exams
+from errata.graph.config import parse_config
+from errata.graph.run import ReviewPending, run
+from errata.graph.run_folder import RunFolder
 
 ASK = """
 import sys
@@ -78,57 +84,95 @@ def test_the_host_is_the_one_that_langsmith_would_send_to(
     utils.get_env_var.cache_clear()  # type: ignore[attr-defined]
 
 
-@pytest.fixture
-def collector() -> Iterator[tuple[str, list[bytes]]]:
-    """The address of a server for traces, and what it got."""
-    got: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
-            self.send_response(202)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        do_GET = do_PATCH = do_POST  # noqa: N815
-
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = Thread(target=http.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}", got
-        http.shutdown()
-        thread.join()
-
-
 @pytest.mark.process
 @pytest.mark.parametrize("how", ["with", "without"])
 def test_without_tracing_nothing_of_a_question_leaves_even_after_it_was_on(
-    how: str, collector: tuple[str, list[bytes]]
+    how: str,
 ) -> None:
-    url, got = collector
-    tracing = {
-        "LANGSMITH_TRACING": "true",
-        "LANGSMITH_ENDPOINT": url,
-        "LANGSMITH_API_KEY": "none",
-        "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",
-    }
+    sent = sent_by("-c", ASK, how)
+    assert b"begins" in sent
+    assert (b"a secret question" in sent) == (how == "with")
+
+
+def sent_by(*python: str) -> bytes:
+    """What a program sends to LangSmith, set up as docs/traces.md says."""
+    page = (Path(__file__).parents[1] / "docs" / "traces.md").read_text()
+    lines = re.findall(r"^ +export (LANGSMITH_\w+)=(\S+)", page, re.MULTILINE)
+    assert [name for name, _ in lines] == ["LANGSMITH_TRACING", "LANGSMITH_API_KEY", PROJECT]
+    with collecting(202) as collector:
+        where = {
+            "LANGSMITH_ENDPOINT": collector.url,
+            "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",
+        }
+        done = subprocess.run(
+            [sys.executable, *python],
+            env=os.environ | dict(lines) | where,
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+    return collector.sent
+
+
+PROJECT = "LANGSMITH_PROJECT"
+
+
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.parametrize("tracing", ["on", "off"])
+def test_a_run_is_traced_node_by_node_or_not_at_all_also_when_it_is_resumed(
+    tracing: str, tmp_path: Path
+) -> None:
+    sent = sent_by("traced_run.py", str(tmp_path), tracing)
+    questions = RunFolder(tmp_path / "traced").questions("practice")
+    found = sum(json.dumps(question.prompt)[1:-1].encode() in sent for question in questions)
+    assert found == (len(questions) if tracing == "on" else 0)
+    for node in ("diagnose", "write", "review", "LangGraph", "train", "slip: sums"):
+        assert (f'"{node}"'.encode() in sent or node.encode() in sent) == (tracing == "on")
+
+
+def told(folder: Path, *options: str) -> str:
+    """What `errata` prints in a shell that traces."""
     done = subprocess.run(
-        [sys.executable, "-c", ASK, how],
-        env=os.environ | tracing,
+        [sys.executable, "-m", "errata.graph.cli", *options],
+        env=os.environ | {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": "http://127.0.0.1:9"},
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    sent = b"".join(got)
-    assert b"begins" in sent
-    assert (b"a secret question" in sent) == (how == "with")
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_run_keeps_to_no_tracing(tmp_path: Path) -> None:
+    """Of a model that cannot be loaded, the run begins and stops at its first question."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "none such"}')
+    exam = 'exam = { name = "arithmetic", practice = 18, dev = 18, test = 18 }\n'
+    (tmp_path / "x.toml").write_text(exam + '[student]\nmodel = "./model"\n')
+    assert "tracing is on" not in told(tmp_path, "run", "x.toml", "--name", "x", "--no-tracing")
+    kept = json.loads((tmp_path / "runs" / "x" / "config.json").read_text())["config"]
+    assert kept["tracing"] is False
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("tracing", [True, False])
+def test_a_resumed_run_says_where_traces_go_unless_it_began_without(
+    tracing: bool, tmp_path: Path
+) -> None:
+    exam = {"name": "arithmetic", "practice": 18, "dev": 18, "test": 18}
+    given = {"name": "t", "exam": exam, "review": True, "tracing": tracing}
+    settings = parse_config(given, "test")
+    table = table_agents(load_exams(settings.exam).practice, [[]])
+    with pytest.raises(ReviewPending):
+        run(settings, tmp_path / "runs", **table, cache=False)
+    said = told(tmp_path, "resume", "t")
+    assert "waits for your review" in said
+    assert ("go to 127.0.0.1" in said) == tracing

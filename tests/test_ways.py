@@ -281,7 +281,7 @@ def test_fine_tuning_is_one_round_however_many_are_configured(tmp_path: Path) ->
 def test_a_review_of_solutions_names_the_rows(tmp_path: Path) -> None:
     settings = config("sft", review=True)
     table = table_agents(load_exams(settings.exam).practice, [ALL])
-    with pytest.raises(ReviewPending, match=r"round-01/training\.jsonl,"):
+    with pytest.raises(ReviewPending, match=r"round-01/proposed\.jsonl,"):
         run(settings, tmp_path, **table, cache=False)
     report = resume(RunFolder(tmp_path / "t"), **table, approve=True, cache=False)
     assert len(table["trainer"].jobs) == 1

@@ -30,10 +30,13 @@ DEEPEST = 4  # dicts and lists within each other that are looked through
 
 
 class Secrets:
-    """The keys that a model of LangChain holds; it keeps them in SecretStr."""
+    """The keys that a model of LangChain holds, which keeps them in SecretStr, and others."""
 
-    def __init__(self, model: BaseChatModel | Embeddings) -> None:
-        keys = {held.get_secret_value() for held in secrets_in(vars(model).values(), DEEPEST)}
+    def __init__(
+        self, model: BaseChatModel | Embeddings | None = None, others: Iterable[str] = ()
+    ) -> None:
+        holding = () if model is None else vars(model).values()
+        keys = {held.get_secret_value() for held in secrets_in(holding, DEEPEST)} | {*others}
         self.forms = sorted({f for key in keys if len(key) >= SHORTEST for f in forms_of(key)})
         heads = sorted({form[:RECOGNISED] for form in self.forms}, key=len, reverse=True)
         self.heads = re.compile("|".join(BREAK.join(map(re.escape, head)) for head in heads))

@@ -37,14 +37,15 @@ def tracing_target() -> str | None:
 @contextmanager
 def without_tracing() -> Iterator[None]:
     """Nothing is sent while its `with` block runs, by child processes neither."""
-    from langsmith import utils
+    from langsmith import tracing_context, utils
 
     forget: Callable[[], None] = utils.get_env_var.cache_clear  # type: ignore[attr-defined]
     before = {name: os.environ.get(name) for name in SWITCHES}
     os.environ.update(dict.fromkeys(SWITCHES, "false"))
     forget()  # it remembers what the variables said
     try:
-        yield
+        with tracing_context(enabled=False):  # a caller may have switched it on without them
+            yield
     finally:
         for name, value in before.items():
             if value is None:

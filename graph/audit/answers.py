@@ -92,7 +92,7 @@ def rehearsals(run: Run) -> Iterator[tuple[Path, dict[str, Question]]]:
     for index in run.rounds:
         path = run.of_round(index, "rehearsed")
         if path.exists():
-            known = origins(run, index).values()
+            known = origins(run, index, reviewed=False).values()
             yield path, {example.id: question_of(example, run.practice) for example in known}
 
 

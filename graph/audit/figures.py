@@ -14,6 +14,7 @@ from errata.agents.records import (
     Row,
 )
 from errata.graph.audit.evidence import REPORT, Finding, Run
+from errata.graph.audit.lineage import ROWS
 from errata.graph.decision import decide
 from errata.graph.report import Report, build_report
 from errata.graph.state import State, Status
@@ -93,7 +94,7 @@ def ended_so(run: Run, report: Report) -> bool:
         return False
     last = run.rounds[-1]
     dev = report.rounds[-1].dev
-    rows = run.records(run.of_round(last, "training"), Row)
+    rows = [r for name in ROWS for r in run.records(run.of_round(last, name), Row)]
     match report.status:
         case "target reached":
             return dev is not None and dev.ci95[0] >= report.target_accuracy

@@ -18,6 +18,7 @@ from errata.agents.records import (
     Mistake,
     Picked,
     Question,
+    Review,
     Row,
     Unusable,
 )
@@ -25,10 +26,12 @@ from errata.agents.trainer import Trained
 from errata.agents.ways.sft import completion_of
 from errata.graph.asks import Asked
 from errata.graph.audit.evidence import Finding, Run, some
+from errata.graph.review import as_reviewed, review_path, reviewed_rows
 from errata.graph.rows import rehearsed_exam, row_of
 from errata.training.finished import NAME, sha256_of
 from errata.training.jobs import FinishedTraining
 
+ROWS = ("proposed", "training")
 Origin = Callable[[Run, int], Iterable[Example]]
 
 
@@ -56,9 +59,20 @@ ORIGINS: tuple[Origin, ...] = (accepted, solutions)
 it."""
 
 
-def origins(run: Run, index: int) -> dict[str, Example]:
-    """What a round's rows may be made of, by id."""
-    return {each.id: each for origin in ORIGINS for each in origin(run, index)}
+def origins(run: Run, index: int, reviewed: bool = True) -> dict[str, Example]:
+    """What a round's rows may be made of, by id.
+
+    Args:
+        reviewed: As a person left it who looked at the round's rows; else as it was before.
+    """
+    read = (
+        run.record(review_path(run.folder, at), Review)
+        for at in run.rounds
+        if 0 < at < index + reviewed
+    )
+    made = (each for origin in ORIGINS for each in origin(run, index))
+    reviews = [review for review in read if review is not None]
+    return {each.id: each for each in as_reviewed(made, reviews)}
 
 
 def check_lineage(run: Run) -> Iterator[Finding]:
@@ -73,7 +87,9 @@ def check_lineage(run: Run) -> Iterator[Finding]:
         diagnoses = yield from lineage_of_diagnoses(run, index, mistakes)
         picked = yield from lineage_of_picked(run, index)
         yield from lineage_of_examples(run, index, {**diagnoses, **picked})
-        yield from lineage_of_rows(run, index)
+        yield from lineage_of_rows(run, index, "proposed", origins(run, index, reviewed=False))
+        yield from lineage_of_rows(run, index, "training", origins(run, index))
+        yield from lineage_of_review(run, index)
 
 
 def lineage_of_mistakes(run: Run, index: int) -> Generator[Finding, None, dict[str, Mistake]]:
@@ -189,12 +205,13 @@ def lineage_of_examples(
     yield from some("lineage", run.name(path), unwritten, len(examples), what, means)
 
 
-def lineage_of_rows(run: Run, index: int) -> Iterator[Finding]:
+def lineage_of_rows(
+    run: Run, index: int, name: str, known: Mapping[str, Example]
+) -> Iterator[Finding]:
     """Each row is an example word for word, or what a shaper of the run made of one: to the same
     question, and as its marker says."""
-    path = run.of_round(index, "training")
+    path = run.of_round(index, name)
     rows = run.records(path, Row)
-    known = origins(run, index)
     seen: set[str] = set()
     strange, unlike, against = [], [], []
     for number, row in enumerate(rows, 1):
@@ -221,6 +238,29 @@ def lineage_of_rows(run: Run, index: int) -> Iterator[Finding]:
     yield from some("lineage", file, against, len(rows), "are not as their marker says", means)
 
 
+def lineage_of_review(run: Run, index: int) -> Iterator[Finding]:
+    """Where a person was asked, the rows are what the review on record makes of those proposed."""
+    asked, path = run.of_round(index, "proposed"), run.of_round(index, "training")
+    if not asked.exists() or not (path.exists() or review_path(run.folder, index).exists()):
+        return
+    review = run.record(review_path(run.folder, index), Review)
+    rows = run.records(asked, Row)
+    before = origins(run, index, reviewed=False)
+    unknown = (
+        []
+        if review is None
+        else [entry.example_id for entry in review.entries if entry.example_id not in before]
+    )
+    made = [] if review is None or unknown else reviewed_rows(rows, before, review)
+    if review is None or unknown or made != run.records(path, Row):
+        yield Finding(
+            check="lineage",
+            file=run.name(path),
+            wrong="is not what the review on record makes of the rows that were proposed",
+            means="the adapter learnt what the reviewer did not agree to",
+        )
+
+
 def check_rehearsals(run: Run) -> Iterator[Finding]:
     """Where shapers go by the student's answers, each written example of a row has as many as were
     to be asked for; nothing else has any, nor has a practice question's own solution."""
@@ -229,7 +269,7 @@ def check_rehearsals(run: Run) -> Iterator[Finding]:
     for index in run.rounds:
         path = run.of_round(index, "rehearsed")
         attempts = run.records(path, Attempt)
-        known, exam = origins(run, index), rehearsed_exam(index)
+        known, exam = origins(run, index, reviewed=False), rehearsed_exam(index)
         seen: set[str] = set()
         strange = []
         for attempt in attempts:
@@ -241,7 +281,8 @@ def check_rehearsals(run: Run) -> Iterator[Finding]:
         what = "are no answers to the round's examples"
         yield from some("attempts", file, strange, len(attempts), what, means)
         made = Counter(attempt.question_id for attempt in attempts)
-        trained = {row.example_id for row in run.records(run.of_round(index, "training"), Row)}
+        rows = [r for name in ROWS for r in run.records(run.of_round(index, name), Row)]
+        trained = {row.example_id for row in rows}
         bad = [
             id
             for id in sorted(made.keys() | trained)

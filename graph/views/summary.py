@@ -261,6 +261,8 @@ def show_use(report: Report, folder: Path, out: Printer) -> None:
         out.print("")
     if (folder / "report.svg").exists():
         out.unwrapped(f"The picture: {folder / 'report.svg'}")
+    if (folder / "report.md").exists():
+        out.unwrapped(f"The same as text, for a ticket: {folder / 'report.md'}")
     out.unwrapped(f"The numbers: {folder / 'report.json'}")
     out.unwrapped(f"What each agent saw and said: errata trace {shlex.quote(report.name)}")
     seal = Manifest(folder).sealing()
