@@ -431,19 +431,53 @@ def instructors() -> None:
 @app.command()
 def check(
     config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    with_rehearsal: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse",
+            help="Ask two practice questions, train on them, ask again: how long will a run take?",
+        ),
+    ] = False,
+    runs: Runs = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
 ) -> None:
-    """Read CONFIG's exams, and ask its instructor and writer one small question each."""
+    """Look at everything that a run of CONFIG needs, before it begins.
+
+    The exams and the gain that they can show; GPUs, memory with its arithmetic, room on the disk,
+    the command that launches a training; and the instructor, the writer and a solver, which are
+    asked one small question each. The exit code is 2 where something would stop the run.
+    """
+    from errata.agents.exams.several import load_exams
+    from errata.graph.agents import Given
     from errata.graph.commands.check import check as check_config
     from errata.graph.commands.check import sees
+    from errata.graph.commands.machine import Asked, Checkup, look, machine_here, rehearse
     from errata.graph.config import load_config
+    from errata.graph.views.check import print_looked, print_rehearsed
     from errata.graph.views.instructors import print_checked
 
     settings = load_config(config)
-    with working() as watcher:
-        watcher.say(sees(settings))
+    rehearsed = None
+    with working(to_stderr=as_json) as watcher:
+        exams = load_exams(settings.exam, settings.out_of_domain, guard=settings.guard)
+        gain = sees(settings)
+        watcher.say(gain)
+        looked = look(settings, exams, runs, machine_here())
+        if not as_json:
+            print_looked(looked, console())
+        if with_rehearsal and not any(one.state == "problem" for one in looked):
+            watcher.progress("rehearsing with two practice questions", 0, 0)
+            rehearsed = rehearse(settings, exams, Given())
         found = check_config(settings)
-    print_checked(found, console())
-    if any(one.problem for one in found):
+    if as_json:
+        agents = tuple(Asked(agent=a.agent, model=a.model, problem=a.problem) for a in found)
+        told = Checkup(sees=gain, looked=tuple(looked), rehearsed=rehearsed, agents=agents)
+        print(told.model_dump_json(indent=2))
+    else:
+        if rehearsed is not None:
+            print_rehearsed(rehearsed, console())
+        print_checked(found, console())
+    if any(one.problem for one in found) or any(one.state == "problem" for one in looked):
         raise typer.Exit(2)
 
 

@@ -159,9 +159,10 @@ def test_what_the_base_recommends_for_chatting_does_not_come_along(
     adapter, _ = adapter_of("lora", str(chatty), tmp_path)
     model = ModelRef(base=str(chatty), adapter=adapter)
     for to in ("merged", "adapter"):
-        job = ExportJob(model=model, to=to, folder=tmp_path / to, max_new_tokens=12)
+        out = tmp_path / "out" / to
+        job = ExportJob(model=model, to=to, folder=out, max_new_tokens=12)  # type: ignore[arg-type]
         assert write(job).ends == ("<|im_end|>", "<|stop|>")
-        told = json.loads((tmp_path / to / "generation_config.json").read_text())
+        told = json.loads((out / "generation_config.json").read_text())
         told.pop("transformers_version")
         told.pop("_from_model_config", None)
         assert told == {"do_sample": False, "eos_token_id": [2, 3], "pad_token_id": 0}
