@@ -184,7 +184,7 @@ def conversations(with_system: bool) -> list[list[Message]]:
 
 def written(roles: dict[str, tuple[str, str]], opening: str) -> str:
     """The Go template that puts these texts around each message."""
-    branches = []
+    branches: list[str] = []
     for role, (before, after) in roles.items():
         word = "else if" if branches else "if"
         said = f"{literal(before)}{{{{ .Content }}}}{literal(after)}"
