@@ -329,7 +329,6 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(
 
 OLLAMA = """#!{python}
 import json, pathlib, sys
-from http.server import BaseHTTPRequestHandler
 log = pathlib.Path({log!r})
 with log.open("a") as file:
     file.write(json.dumps(sys.argv[1:]) + chr(10))
@@ -344,6 +343,9 @@ def test_ollama_is_asked_where_it_is_there_and_its_model_is_taken_out_again(
     from threading import Thread
 
     asked: list[Any] = []
+    chosen = chosen_of(finished)
+    answers = {made.question_id: made.response for made in chosen.answers}
+    said = {question.prompt: answers[question.id] for question in chosen.questions}
 
     class Server(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -352,8 +354,11 @@ def test_ollama_is_asked_where_it_is_there_and_its_model_is_taken_out_again(
         def do_POST(self) -> None:
             given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(given)
-            about = {"details": {"quantization_level": "F16"}}
-            self.say(about if self.path == "/api/show" else {"message": {"content": " #### 7\n"}})
+            if self.path == "/api/show":
+                self.say({"details": {"quantization_level": "F16"}})
+            else:
+                text = said[given["messages"][0]["content"]]
+                self.say({"message": {"content": f" {text}\n"}})
 
         def say(self, reply: Any) -> None:
             self.send_response(200)
@@ -375,7 +380,7 @@ def test_ollama_is_asked_where_it_is_there_and_its_model_is_taken_out_again(
         thread.start()
         monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{http.server_port}")
         try:
-            given = (chosen_of(finished), exported, tmp_path / "logs", NoWatcher())
+            given = (chosen, exported, tmp_path / "logs", NoWatcher())
             found = certify(tmp_path, "ollama", *given)
         finally:
             http.shutdown()

@@ -248,7 +248,7 @@ def student_need(
     process = process_of(STUDENT_PROCESS, on_gpu)
     merging = [
         process,
-        item("weights in float32, to merge", weights * 4, f"{weights / 1e6:,.0f}M x 4 bytes"),
+        item("weights in float32, to merge", weights * 4, f"{weights / 1e6:,.1f}M x 4 bytes"),
         item("adapter", own * 4, f"rank {rank}: {own / 1e6:,.1f}M x 4 bytes"),
     ]
     kept = 2 * shape.layers * shape.shared * shape.head * size  # of a token
@@ -258,7 +258,7 @@ def student_need(
     scores = 0 if on_gpu else batch * shape.heads * prompt * prompt * (size + 4)
     asking = [
         process,
-        item("weights", weights * size, f"{weights / 1e6:,.0f}M x {size} bytes"),
+        item("weights", weights * size, f"{weights / 1e6:,.1f}M x {size} bytes"),
         item(
             "keys and values",
             batch * length * kept,
@@ -319,7 +319,7 @@ def training_need(
     return Need(
         items=(
             process_of(TRAINER_PROCESS, on_gpu),
-            item("weights", weights * BYTES[base], f"{weights / 1e6:,.0f}M x {BYTES[base]} bytes"),
+            item("weights", weights * BYTES[base], f"{weights / 1e6:,.1f}M x {BYTES[base]} bytes"),
             item(
                 "adapter, gradient and AdamW",
                 own * 4 * 4,

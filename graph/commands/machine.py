@@ -341,14 +341,14 @@ def rehearse(config: RunConfig, exams: RunExams, given: Given) -> Rehearsed:
             load_s = timed(student, base, questions)
             question_s = timed(student, base, questions) / len(questions)
             student.close()
-            rows = folder / "rows.jsonl"
+            rows = folder / "round-01" / "training.jsonl"  # as in a run
             write_records(rows, [row_of(question) for question in questions])
             told: list[float] = []
             trained = trainer.train(
                 TrainingJob(
                     start=base,
                     examples=rows,
-                    adapter=folder / "adapter",
+                    adapter=rows.with_name("adapter"),
                     settings=small(config.training),
                     system=config.student.system,
                 ),
