@@ -190,6 +190,31 @@ def test_a_base_without_a_chat_template_gets_one_that_says_what_the_student_read
     assert ids == prompt_ids(load_tokenizer(str(plain)), "How?", "Be.")
 
 
+def test_an_ollama_export_holds_weights_and_a_modelfile_or_is_refused(
+    base: str, tmp_path: Path
+) -> None:
+    from errata.training.export import write
+    from errata.training.modelfile import NoModelfile
+
+    copy = tmp_path / "base"
+    shutil.copytree(base, copy)
+    adapter, _ = adapter_of("lora", str(copy), tmp_path)
+    model = ModelRef(base=str(copy), adapter=adapter)
+    job = ExportJob(
+        model=model, to="ollama", folder=tmp_path / "out", system="Be brief.", max_new_tokens=12
+    )
+    write(job)
+    lines = (tmp_path / "out" / "Modelfile").read_text().splitlines()
+    assert lines[0] == "FROM ."
+    assert {'SYSTEM """Be brief."""', 'PARAMETER stop """<|im_end|>"""'} < set(lines)
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    template = copy / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%d') }}" + template.read_text())
+    with pytest.raises(NoModelfile, match="today's date"):
+        write(job.model_copy(update={"folder": tmp_path / "dated"}))
+    assert not (tmp_path / "dated").exists()
+
+
 @pytest.mark.process
 @pytest.mark.slow
 def test_an_export_answers_by_plain_transformers_as_the_run_did_and_says_so(

@@ -117,7 +117,8 @@ def export(
         if place.exists():
             raise taken(place)
         scratch.rename(place)
-        shutil.rmtree(logs, ignore_errors=True)
+        if certificate.agreement is not None:  # else the log says why there is none
+            shutil.rmtree(logs, ignore_errors=True)
     if not certificate.passed:
         raise ExportError(f"{certificate.why}: it is kept as {place}, see {NAME} there")
     return Finished(out, certificate, exported.notes)
