@@ -166,6 +166,8 @@ def test_what_the_base_recommends_for_chatting_does_not_come_along(
         told.pop("transformers_version")
         told.pop("_from_model_config", None)
         assert told == {"do_sample": False, "eos_token_id": [2, 3], "pad_token_id": 0}
+    named = json.loads((tmp_path / "out" / "adapter" / "adapter_config.json").read_text())
+    assert named["base_model_name_or_path"] == "chatty"  # of a folder no more than its name
 
 
 def test_a_base_without_a_chat_template_gets_one_that_says_what_the_student_read(
