@@ -23,9 +23,9 @@ STUDENT_PROCESS, TRAINER_PROCESS = 0.40 * GIB, 0.56 * GIB
 """Of Python with torch, transformers, and for training peft and trl, before any weights."""
 GPU_CONTEXT = 0.5 * GIB
 """What CUDA takes for a process before any weights."""
-HOLES_CPU, HOLES_GPU = 0.6, 0.2
-"""Share of activations and logits that gradients on their way and the allocator's holes take
-besides: measured on the CPU, a guess on the GPU."""
+HOLES_CPU, HOLES_GPU = 0.8, 0.2
+"""Share of the activations that gradients on their way back and the allocator's holes take besides,
+when the logits are gone: measured on the CPU, a guess on the GPU."""
 
 BUNDLED: Mapping[str, Any] = {
     "hidden_size": 576,
@@ -333,8 +333,9 @@ def training_need(
             ),
             item(
                 "on the way back",
-                holes * (kept.bytes + logits),
-                f"gradients, and what the allocator holds: {holes:.0%} of the two above",
+                max(0, holes * kept.bytes - logits),
+                f"gradients and the allocator's holes, {holes:.0%} of the activations, as far as "
+                "that is more than the logits, which are gone by then",
             ),
         )
     )
