@@ -9,6 +9,7 @@
     ├── BudgetSpent      (RuntimeError)     a budget that holds no further call to an LLM
     ├── SandboxError     (RuntimeError)     generated code that cannot be run safely here
     │   └── BoxBroke                        one program that was not run; the next may be
+    ├── ExportError      (RuntimeError)     a model that is not exported: cannot be, or differs
     └── StepFailed       (RuntimeError)     a child process that failed; the run can be resumed
 
 Each message is one sentence that names the thing and the remedy.
@@ -51,6 +52,10 @@ class SandboxError(ErrataError, RuntimeError):
 
 class BoxBroke(SandboxError):
     """One box that failed, through nothing that its program did: the response has no verdict."""
+
+
+class ExportError(ErrataError, RuntimeError):
+    """A model that cannot be exported as asked, or whose export does not answer as it did."""
 
 
 class StepFailed(ErrataError, RuntimeError):

@@ -227,6 +227,57 @@ def audit(
 
 
 @app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="Name or folder of a finished run.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="`merged`: weights that any program loads; `adapter`: the LoRA adapter with its "
+            "card; `ollama`: weights and a Modelfile; `hub-folder`: weights and a card, as a "
+            "model hub wants them."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to make; exports/RUN-TO when not said. It must not be there."),
+    ] = None,
+    which: Annotated[
+        str, typer.Option("--round", help="Whose model: a number, `best` or `last`.")
+    ] = "best",
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="Ask only so many of the dev questions afterwards.")
+    ] = None,
+    runs: Runs = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+) -> None:
+    """Write RUN's model so that other programs load it, and check that it answers there alike.
+
+    The export is asked the run's dev questions by a plain script (transformers, peft, or Ollama
+    where it runs), never the sealed ones. certificate.json beside it says how far the answers are
+    the run's. An export that answers otherwise is refused: exit code 2, and it is kept under
+    another name.
+    """
+    from typing import get_args
+
+    from errata.graph.commands.export import export as export_run
+    from errata.graph.run_folder import find_run
+    from errata.graph.views.export import print_export
+    from errata.training.export_jobs import Target
+
+    if to not in get_args(Target):
+        known = ", ".join(get_args(Target))
+        raise typer.BadParameter(f"{to!r} is none of {known}", param_hint="--to")
+    folder = find_run(run, runs)
+    place = out or Path("exports") / f"{folder.name}-{to}"
+    with working(to_stderr=as_json) as watcher:
+        found = export_run(folder, to, place, watcher, which, questions)  # type: ignore[arg-type]
+    if as_json:
+        print(found.certificate.model_dump_json(indent=2))
+    else:
+        print_export(found, console())
+
+
+@app.command()
 def forecast(
     run: Annotated[
         str,
@@ -432,19 +483,53 @@ def instructors() -> None:
 @app.command()
 def check(
     config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    with_rehearsal: Annotated[
+        bool,
+        typer.Option(
+            "--rehearse",
+            help="Ask two practice questions, train on them, ask again: how long will a run take?",
+        ),
+    ] = False,
+    runs: Runs = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
 ) -> None:
-    """Read CONFIG's exams, and ask its instructor and writer one small question each."""
+    """Look at everything that a run of CONFIG needs, before it begins.
+
+    The exams and the gain that they can show; GPUs, memory with its arithmetic, room on the disk,
+    the command that launches a training; and the instructor, the writer and a solver, which are
+    asked one small question each. The exit code is 2 where something would stop the run.
+    """
+    from errata.agents.exams.several import load_exams
+    from errata.graph.agents import Given
     from errata.graph.commands.check import check as check_config
     from errata.graph.commands.check import sees
+    from errata.graph.commands.machine import Asked, Checkup, look, machine_here, rehearse
     from errata.graph.config import load_config
+    from errata.graph.views.check import print_looked, print_rehearsed
     from errata.graph.views.instructors import print_checked
 
     settings = load_config(config)
-    with working() as watcher:
-        watcher.say(sees(settings))
+    rehearsed = None
+    with working(to_stderr=as_json) as watcher:
+        exams = load_exams(settings.exam, settings.out_of_domain, guard=settings.guard)
+        gain = sees(settings)
+        watcher.say(gain)
+        looked = look(settings, exams, runs, machine_here())
+        if not as_json:
+            print_looked(looked, console())
+        if with_rehearsal and not any(one.state == "problem" for one in looked):
+            watcher.progress("rehearsing with two practice questions", 0, 0)
+            rehearsed = rehearse(settings, exams, Given())
         found = check_config(settings)
-    print_checked(found, console())
-    if any(one.problem for one in found):
+    if as_json:
+        agents = tuple(Asked(agent=a.agent, model=a.model, problem=a.problem) for a in found)
+        told = Checkup(sees=gain, looked=tuple(looked), rehearsed=rehearsed, agents=agents)
+        print(told.model_dump_json(indent=2))
+    else:
+        if rehearsed is not None:
+            print_rehearsed(rehearsed, console())
+        print_checked(found, console())
+    if any(one.problem for one in found) or any(one.state == "problem" for one in looked):
         raise typer.Exit(2)
 
 

@@ -1,4 +1,4 @@
-"""Child process: `python -m errata.training student|trainer JOB.json`.
+"""Child process: `python -m errata.training student|trainer|exporter|plain JOB.json`.
 
 It listens to its parent before the slow imports, so that it ends with it even while it starts.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from errata.training.export_jobs import ExportJob, PlainJob
 from errata.training.jobs import StudentJob, TrainingJob
 from errata.training.wire import ChildWire
 
@@ -19,6 +20,14 @@ def main(program: str, job_file: str) -> None:
         from errata.training.student import serve
 
         serve(StudentJob.model_validate_json(job), wire)
+    elif program == "exporter":
+        from errata.training.export import export
+
+        export(ExportJob.model_validate_json(job), wire)
+    elif program == "plain":
+        from errata.training.plain_use import serve as serve_plainly
+
+        serve_plainly(PlainJob.model_validate_json(job), wire)
     else:
         from errata.training.train import train
 

@@ -40,12 +40,16 @@ ENVIRONMENT = {
 class Child:
     """One child; it is killed when closed before it has ended."""
 
-    def __init__(self, program: str, job: Record, folder: Path, name: str) -> None:
-        """Starts `program`, student or trainer.
+    def __init__(
+        self, program: str, job: Record, folder: Path, name: str, then: str = "resume the run"
+    ) -> None:
+        """Starts `program`: student, trainer, exporter or plain.
 
         The job goes to `folder/name-job.json`, what the child prints to `folder/name.log`.
+        `then` says what a person does when it has failed and the reason is mended.
         """
         self.program = program
+        self.then = then
         self.log = folder / f"{name}.log"
         folder.mkdir(parents=True, exist_ok=True)
         job_file = folder / f"{name}-job.json"
@@ -110,7 +114,7 @@ class Child:
         else:
             said = [line for line in self.log.read_text(errors="replace").splitlines() if line]
             how = "failed: " + (said[-1] if said else f"exit code {code}")
-        return StepFailed(f"the {self.program} process {how}; see {self.log}, then resume the run")
+        return StepFailed(f"the {self.program} process {how}; see {self.log}, then {self.then}")
 
     def close(self) -> None:
         if self.process.poll() is None:
