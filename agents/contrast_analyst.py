@@ -72,7 +72,8 @@ def neighbours(
             found[rows, at] = -np.inf
             best[better, -1], where[better, -1] = value[better], first + at[better]
             order = np.argsort(-best, axis=1, kind="stable")
-            best, where = (np.take_along_axis(each, order, 1) for each in (best, where))
+            best = np.take_along_axis(best, order, 1)
+            where = np.take_along_axis(where, order, 1)
     return best, where
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
 from tiny_models import write_tiny_model
 
-from errata.training.jobs import ModelRef, Reply, Sampling, StudentJob
+from errata.training.jobs import AskRequest, ModelRef, Reply, Sampling, StudentJob
 
 pytestmark = pytest.mark.model
 
@@ -141,6 +141,30 @@ def test_a_batch_that_memory_has_no_room_for_is_halved_and_so_are_those_after_it
     assert [reply.sample for reply in sampled] == [0, 1, 2, 3, 4]
     assert len({reply.text for reply in sampled}) == 5
     assert told == [4, 2]
+
+
+def test_what_memory_had_room_for_is_told_before_the_answers_that_it_shaped(base: str) -> None:
+    from errata.training.student import answer_requests
+
+    class Wire:
+        told: ClassVar[list[Any]] = []
+        tell = told.append
+
+        def requests(self) -> list[AskRequest]:
+            return [AskRequest(prompts=tuple(PROMPTS)), AskRequest(prompts=tuple(PROMPTS[:5]))]
+
+    student = loaded(base, batch_size=8)
+
+    def refuse(module: Any, args: Any, given: dict[str, Any]) -> None:
+        if len(given["input_ids"]) > 4:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory")
+
+    student.model.register_forward_pre_hook(refuse, with_kwargs=True)
+    answer_requests(student, cast(Any, Wire()))
+    kinds = [(type(said).__name__, getattr(said, "at_once", None)) for said in Wire.told]
+    reply, done = ("Reply", None), ("RequestDone", None)
+    assert kinds[:2] == [("Machine", None), ("Machine", 4)]
+    assert kinds[2:] == [reply] * 12 + [done] + [reply] * 5 + [done]
 
 
 def test_no_memory_for_one_answer_is_said_and_another_error_is_not_taken_for_it(base: str) -> None:

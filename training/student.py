@@ -2,9 +2,9 @@
 
     python -m errata.training student JOB.json
 
-The job (`StudentJob`) says which weights to load. The child first tells the `Machine`, then answers
-each `AskRequest` on standard input with the replies to its prompts, as batches finish, and a
-`RequestDone`.
+The job (`StudentJob`) says which weights to load. The child first tells the `Machine`, and again
+when its memory turns out to hold less than a batch. It answers each `AskRequest` on standard input
+with the replies to its prompts, as batches finish, and a `RequestDone`.
 Batches are made from all prompts alike, whether answered or not: a response depends a little on
 its batch, and so a resumed exam gives the answers that an undisturbed one gives. For the same
 reason each batch has a seed of its own, where chance is wanted. Where memory is too small for a
@@ -250,8 +250,11 @@ def load_student(job: StudentJob) -> LoadedStudent:
 
 
 def serve(job: StudentJob, wire: ChildWire) -> None:
-    student = load_student(job)
-    machine = machine_here(job.precision)
+    answer_requests(load_student(job), wire)
+
+
+def answer_requests(student: LoadedStudent, wire: ChildWire) -> None:
+    machine = machine_here(student.job.precision)
     wire.tell(machine)
     student.on_less = lambda at_once: wire.tell(machine.model_copy(update={"at_once": at_once}))
     for request in wire.requests():
