@@ -16,6 +16,7 @@ FAMILIES = ("llama", "qwen2", "qwen3", "smollm3", "olmo2", "granite", "gemma", "
 NO_WINDOW: dict[str, dict[str, Any]] = {"mistral": {"sliding_window": None}}
 SIZES = {"hidden_size": 48, "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 8}
 PROMPTS = [(f"q{at}", f"What is {at} + {7 * at}?" + " Say why." * (at % 4 * 3)) for at in range(12)]
+LONG = [("long", "a" * 900), ("longer", "b" * 1100)]  # too long to be read with the others
 
 
 def loaded(base: str, **job: Any) -> Any:
@@ -33,12 +34,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny", **SIZES)
 
 
-def both(student: Any, **sampling: Any) -> tuple[list[Reply], list[Reply]]:
+def both(
+    student: Any, prompts: list[tuple[str, str]] = PROMPTS, **sampling: Any
+) -> tuple[list[Reply], list[Reply]]:
     """The replies as they are made, and as `generate` makes them."""
-    ours = list(student.answer(PROMPTS, sampling=Sampling(**sampling)))
+    ours = list(student.answer(prompts, sampling=Sampling(**sampling)))
     student.by_rows = False
     student.model.set_attn_implementation("eager")
-    return ours, list(student.answer(PROMPTS, sampling=Sampling(**sampling)))
+    return ours, list(student.answer(prompts, sampling=Sampling(**sampling)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -50,6 +53,15 @@ def test_each_family_answers_as_generate_lets_it(family: str, tmp_path: Path) ->
     assert ours == theirs
     assert len({reply.text for reply in ours}) > 6
     assert len({reply.tokens for reply in ours}) > 1
+
+
+def test_prompts_of_unlike_length_and_answers_longer_than_the_room_at_first(base: str) -> None:
+    student = loaded(base, max_new_tokens=140)
+    student.ends = frozenset({2})
+    student.model.generation_config.eos_token_id = [2]
+    ours, theirs = both(student, [*PROMPTS[:3], *LONG])
+    assert ours == theirs
+    assert max(reply.tokens for reply in ours) == 140
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.8])
@@ -96,10 +108,9 @@ def test_what_all_prompts_begin_with_is_read_once_and_answers_that_end_leave(bas
 
 
 def test_prompts_of_unlike_length_are_not_padded_to_the_longest(base: str) -> None:
-    student = loaded(base, max_new_tokens=2)
+    student = loaded(base, max_new_tokens=2, batch_size=14)
     seen = passes(student)
-    unlike = [("long", "a" * 900), ("longer", "b" * 1100), *PROMPTS]
-    replies = list(student.answer(unlike))
+    replies = list(student.answer([*LONG, *PROMPTS]))
     read = sum(rows * tokens for rows, tokens in seen if tokens > 1)
     assert read < 1.5 * sum(reply.prompt_tokens for reply in replies)
 

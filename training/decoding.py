@@ -74,12 +74,12 @@ def grouped_attention(
     return seen.transpose(1, 2).contiguous(), None
 
 
-class RoomLayer(DynamicLayer):
+class RoomLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """Keys and values of one layer, in room for more of them: a token adds a column."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor, filled: int) -> None:
         """`keys` and `values`: (rows, groups, room, size), of which `filled` columns are."""
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.room = (keys, values)
         self.filled = filled
         self.dtype, self.device = keys.dtype, keys.device
@@ -95,11 +95,14 @@ class RoomLayer(DynamicLayer):
         first, self.filled = self.filled, self.filled + key_states.shape[2]
         if self.filled > self.room[0].shape[2]:
             more = max(CHUNK, self.filled - self.room[0].shape[2])
-            self.room = tuple(torch.nn.functional.pad(each, (0, 0, 0, more)) for each in self.room)
+            self.room = (
+                torch.nn.functional.pad(self.room[0], (0, 0, 0, more)),
+                torch.nn.functional.pad(self.room[1], (0, 0, 0, more)),
+            )
         for each, new in zip(self.room, (key_states, value_states), strict=True):
             each[:, :, first : self.filled] = new
         self.show()
-        return self.keys, self.values
+        return pair(self)
 
     def keep(self, moved: torch.Tensor, holes: torch.Tensor, rows: int) -> None:
         """The rows `moved` take the places `holes`; `rows` are left. No other is copied."""
@@ -181,7 +184,8 @@ def read_prompts(
         wide = max(map(len, group))
         cache = DynamicCache()
         for at, layer in enumerate(begun.layers):
-            cache.update(*(repeated(each, len(group)) for each in pair(layer)), at)
+            keys, values = pair(layer)
+            cache.update(repeated(keys, len(group)), repeated(values, len(group)), at)
         ids = torch.tensor([[0] * (wide - len(each)) + each for each in group])
         own_at = shared + torch.tensor([range(len(each) - wide, len(each)) for each in group])
         mask = look_back(model, filled(group, wide, shared), wide)
@@ -189,13 +193,13 @@ def read_prompts(
         rows = slice(first * copies, last * copies)
         for at, layer in enumerate(cache.layers):
             if at == len(room):
-                shape = (len(prompts) * copies, layer.keys.shape[1], shared + widest + CHUNK)
+                shape = (len(prompts) * copies, pair(layer)[0].shape[1], shared + widest + CHUNK)
                 room.append(tuple(e.new_zeros(*shape, e.shape[-1]) for e in pair(layer)))
             for each, read in zip(room[at], pair(layer), strict=True):
                 read = read.repeat_interleave(copies, 0)
                 each[rows, :, :shared] = read[:, :, :shared]
                 each[rows, :, shared + widest - wide : shared + widest] = read[:, :, shared:]
-    layers = [RoomLayer(keys, values, shared + widest) for keys, values in room]
+    layers: list[Any] = [RoomLayer(keys, values, shared + widest) for keys, values in room]
     mask = look_back(model, filled(own, widest, shared), 1).repeat_interleave(copies, 0)
     return torch.cat(logits).repeat_interleave(copies, 0), Cache(layers=layers), mask
 

@@ -207,7 +207,8 @@ def draw(sampling: Sampling, responses: int) -> Pick:
         scores = cooler(ids, cast(torch.FloatTensor, logits))
         chances = (scores if top is None else top(ids, scores)).softmax(-1)
         luck = chances.new_empty(responses, chances.shape[1]).exponential_()
-        return (chances / luck[list(rows)]).argmax(-1)
+        drawn: torch.Tensor = (chances / luck[list(rows)]).argmax(-1)
+        return drawn
 
     return pick
 
