@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -191,3 +193,13 @@ def test_no_memory_for_one_answer_is_said_and_another_error_is_not_taken_for_it(
     raised[0] = RuntimeError("DefaultCPUAllocator: not enough memory")
     with pytest.raises(MemoryError, match=r"memory for one response .*max_new_tokens"):
         list(student.answer(PROMPTS))
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_the_command_that_compares_ways_to_answer_on_a_gpu_runs_on_a_cpu() -> None:
+    command = Path(__file__).parents[1] / "benchmarks" / "gpu_answering.py"
+    done = subprocess.run(
+        [sys.executable, str(command), "--tiny"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("6 of 6") == 3
