@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
     from numpy.typing import NDArray
 
-BLOCK = 1000  # rows at a time: 10,000 mistakes by 10,000 answers never stand in memory at once
+BLOCK = 1000
+"""Mistakes at a time, and texts."""
+TILE = 10_000
+"""Correct answers at a time: never does a mistake's likeness to all of them stand in memory."""
 
 
 def contrast_mistakes(
@@ -27,37 +30,55 @@ def contrast_mistakes(
     """The mistakes, each with its `k` nearest correctly answered questions, nearest first."""
     if not mistakes or not solved:
         return list(mistakes)
-    import numpy as np
-
     right = embed(embeddings, [question.prompt for question, _ in solved])  # (solved, size)
-    k = min(k, len(solved))
     contrasted = []
     for first in range(0, len(mistakes), BLOCK):
         block = mistakes[first : first + BLOCK]
         wrong = embed(embeddings, [mistake.question.prompt for mistake in block])
-        similarity = wrong @ right.T  # (block, solved)
-        nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        for mistake, row, columns in zip(block, similarity, nearest, strict=True):
-            order = sorted(columns.tolist(), key=lambda column: (-row[column], column))
-            contrasted.append(
-                mistake.model_copy(
-                    update={
-                        "contrast": tuple(
-                            Solved(
-                                question=solved[column][0],
-                                attempt=solved[column][1],
-                                similarity=round(float(row[column]), 4),
-                            )
-                            for column in order
-                        )
-                    }
+        likeness, nearest = neighbours(wrong, right, min(k, len(solved)))
+        for mistake, row, columns in zip(block, likeness.tolist(), nearest.tolist(), strict=True):
+            contrast = tuple(
+                Solved(
+                    question=solved[column][0],
+                    attempt=solved[column][1],
+                    similarity=round(similarity, 4),
                 )
+                for similarity, column in zip(row, columns, strict=True)
             )
+            contrasted.append(mistake.model_copy(update={"contrast": contrast}))
     return contrasted
 
 
+def neighbours(
+    wrong: NDArray[np.float32], right: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Similarities and rows of the `k` rows of `right` nearest to each of `wrong`, nearest first.
+
+    Of equals the earlier. (wrong, k) both.
+    """
+    import numpy as np
+
+    best = np.full((len(wrong), k), -np.inf, np.float32)
+    where = np.zeros((len(wrong), k), np.int64)
+    for first in range(0, len(right), TILE):
+        found = wrong @ right[first : first + TILE].T  # (wrong, tile)
+        for _ in range(k):  # each round brings every row the best that it has not seen
+            at = found.argmax(axis=1)
+            rows = np.arange(len(wrong))
+            value = found[rows, at]
+            better = value > best[:, -1]
+            if not better.any():
+                break
+            found[rows, at] = -np.inf
+            best[better, -1], where[better, -1] = value[better], first + at[better]
+            order = np.argsort(-best, axis=1, kind="stable")
+            best = np.take_along_axis(best, order, 1)
+            where = np.take_along_axis(where, order, 1)
+    return best, where
+
+
 def embed(embeddings: Embeddings, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Rows of length 1. (texts, size), float32"""
+    """Rows of length 1, or 0 for a text without any. (texts, size), float32"""
     import numpy as np
 
     rows = np.concatenate(
@@ -66,6 +87,7 @@ def embed(embeddings: Embeddings, texts: Sequence[str]) -> NDArray[np.float32]:
             for first in range(0, len(texts), BLOCK)
         ]
     )
+    rows = np.nan_to_num(rows, copy=False, nan=0, posinf=0, neginf=0)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: NDArray[np.float32] = rows / np.maximum(lengths, 1e-12)
     return unit

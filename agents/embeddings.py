@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from array import array
 from collections import Counter
 from itertools import pairwise
 
@@ -66,7 +67,7 @@ class StoredEmbeddings(Embeddings):
         self.cache = cache
         self.ledger = ledger
         self.secrets = Secrets(provider)
-        self.known: dict[str, list[float]] = {}
+        self.known: dict[str, array[float]] = {}  # a list's numbers take four times the room
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]
@@ -75,7 +76,7 @@ class StoredEmbeddings(Embeddings):
         """Raises: InstructorError: The provider failed."""
         for text in texts:
             if text not in self.known and (kept := self.kept(text)) is not None:
-                self.known[text] = kept
+                self.known[text] = array("d", kept)
         new = list(dict.fromkeys(text for text in texts if text not in self.known))
         if new:
             try:
@@ -86,9 +87,9 @@ class StoredEmbeddings(Embeddings):
             if self.ledger is not None:
                 self.ledger.count("contrast analyst", self.name, sum(map(estimate, new)))
             for text, vector in zip(new, vectors, strict=True):
-                self.known[text] = vector
+                self.known[text] = array("d", vector)
                 self.keep(text, vector)
-        return [self.known[text] for text in texts]
+        return [self.known[text].tolist() for text in texts]
 
     def key(self, text: str) -> str:
         return cache_key(f"embeddings {self.name}", {}, (("user", text),), "")

@@ -1,6 +1,9 @@
 """Questions per second: `errata exam` against plain `generate`, one question at a time, in fp32.
 
-    python benchmarks/answering.py [EXAM.jsonl] [--questions 64] [--tokens 128]
+    python benchmarks/answering.py [EXAM.jsonl] [--questions 64] [--tokens 128] [--batches]
+
+With `--batches` against `generate` with the same batches, precision and eager attention, in seconds
+of the processor, so that other work on the machine counts for little; different texts are shown.
 
 Both answer the same questions with the bundled student in this one run; loading is not counted.
 EXAM is `arithmetic` or a JSON-lines file, such as GSM8K's test.jsonl.
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any, cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -47,13 +51,38 @@ def errata_seconds(prompts: list[str], tokens: int) -> float:
     return time.perf_counter() - start
 
 
+def in_batches(prompts: list[str], tokens: int) -> None:
+    """Prints what errata's own decoding takes, and `generate`."""
+    job = StudentJob(model=ModelRef(base="bundled"), max_new_tokens=tokens, batch_size=64)
+    student = load_student(job)
+    pairs = [(str(at), prompt) for at, prompt in enumerate(prompts)]
+    took, texts = [], []
+    for name in ("errata", "generate"):
+        if name == "generate":
+            student.by_rows = False
+            cast(Any, student.model).set_attn_implementation("eager")
+        start = time.process_time()
+        texts.append({reply.id: reply.text for reply in student.answer(pairs)})
+        took.append(time.process_time() - start)
+        print(f"{name:10}{took[-1]:8.1f} processor seconds", flush=True)
+    ours, others = texts
+    print(f"ratio {took[1] / took[0]:.2f}, {len(ours)} texts")
+    for id, text in ours.items():
+        if text != others[id]:
+            print(f"{id} differs:\n  {text!r}\n  {others[id]!r}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("exam", nargs="?", default="arithmetic")
     parser.add_argument("--questions", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--batches", action="store_true")
     given = parser.parse_args()
     prompts = [q.prompt for q in named_questions(given.exam, 0, given.questions)]
+    if given.batches:
+        in_batches(prompts, given.tokens)
+        return
     ours = errata_seconds(prompts, given.tokens)
     print(f"errata:         {len(prompts) / ours:6.2f} questions/s")
     plain = plain_seconds(prompts, given.tokens)

@@ -59,6 +59,8 @@ class Machine(Record):
     """Number format of the weights."""
     threads: int
     """Of torch, on the CPU."""
+    at_once: int | None = None
+    """Responses that its memory had room for, where that was less than a batch."""
 
 
 class Sampling(Record):

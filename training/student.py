@@ -2,27 +2,35 @@
 
     python -m errata.training student JOB.json
 
-The job (`StudentJob`) says which weights to load. The child first tells the `Machine`, then answers
-each `AskRequest` on standard input with the replies to its prompts, as batches finish, and a
-`RequestDone`.
+The job (`StudentJob`) says which weights to load. The child first tells the `Machine`, and again
+when its memory turns out to hold less than a batch. It answers each `AskRequest` on standard input
+with the replies to its prompts, as batches finish, and a `RequestDone`.
 Batches are made from all prompts alike, whether answered or not: a response depends a little on
 its batch, and so a resumed exam gives the answers that an undisturbed one gives. For the same
-reason each batch has a seed of its own, where chance is wanted.
+reason each batch has a seed of its own, where chance is wanted. Where memory is too small for a
+batch it is halved, and so are those after it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import (
+    GenerationConfig,
+    PreTrainedModel,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.chat import prompt_ids
+from errata.training.decoding import Pick, attend_in_groups, decode, decodes
 from errata.training.jobs import (
     GREEDY,
     Conversation,
@@ -34,8 +42,11 @@ from errata.training.jobs import (
 from errata.training.models import choose_dtype, load_model, load_tokenizer, machine_here
 from errata.training.wire import ChildWire
 
+Batch = Sequence[tuple[str, list[int]]]
+"""Ids and token ids of prompts."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class LoadedStudent:
     """Weights that answer."""
 
@@ -44,6 +55,12 @@ class LoadedStudent:
     tokenizer: PreTrainedTokenizerBase
     ends: frozenset[int]
     """Each of these tokens ends a response."""
+    by_rows: bool
+    """Whether `decode` answers, or `generate`."""
+    at_once: int
+    """Responses that memory has room for, as far as is known."""
+    on_less: Callable[[int], None] = lambda _: None
+    """Is told `at_once` when it falls."""
 
     def answer(
         self,
@@ -55,6 +72,9 @@ class LoadedStudent:
 
         Sorting keeps padding small, and the longest first shows at once whether memory suffices.
         A batch holds `batch_size` responses, however many of them answer the same prompt.
+
+        Raises:
+            MemoryError: There is none for a single response.
         """
         encoded = [(id, prompt_ids(self.tokenizer, text, self.job.system)) for id, text in prompts]
         encoded.sort(key=lambda pair: (-len(pair[1]), pair[0]))
@@ -65,25 +85,41 @@ class LoadedStudent:
                 continue
             for sample in range(0, sampling.answers, self.job.batch_size):
                 samples = range(sampling.answers)[sample : sample + self.job.batch_size]
-                replies = self.answer_batch(batch, sampling, samples)
+                replies = self.answer_in_parts(batch, sampling, samples)
                 yield from (reply for reply in replies if reply.id not in answered)
 
-    def answer_batch(
-        self, batch: Sequence[tuple[str, list[int]]], sampling: Sampling, samples: range
-    ) -> Iterator[Reply]:
-        """Those `samples` of the responses to each prompt of a batch."""
-        padded = self.tokenizer.pad(
-            {"input_ids": [ids for _, ids in batch]}, padding_side="left", return_tensors="pt"
-        ).to(self.model.device)
-        with torch.inference_mode():
-            if sampling.temperature == 0:
-                generated = self.generate(**padded)
-            else:
-                torch.manual_seed(seed_of([id for id, _ in batch], sampling.seed, samples[0]))
-                generated = self.sample(**padded, copies=len(samples), sampling=sampling)
-        replies = ((id, asked, sample) for id, asked in batch for sample in samples)
-        rows = generated[:, padded["input_ids"].shape[1] :].tolist()
-        for (id, asked, sample), row in zip(replies, rows, strict=True):
+    def answer_in_parts(self, batch: Batch, sampling: Sampling, samples: range) -> Iterator[Reply]:
+        """Those `samples` of the responses to each prompt, halved until memory suffices."""
+        size = len(batch) * len(samples)
+        if size <= self.at_once:
+            try:
+                made = self.responses(batch, sampling, samples)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise MemoryError(
+                        "there is not enough memory for one response at a time; free some, or "
+                        "take a smaller model, shorter answers (max_new_tokens) or bfloat16"
+                    ) from None
+                made = None  # the error holds on to the batch until this block is left
+            if made is not None:
+                yield from self.replies(batch, samples, made)
+                return
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self.at_once = size // 2
+            print(f"not enough memory for {size} responses at once", file=sys.stderr)
+            self.on_less(self.at_once)
+        many, half = len(batch) > 1, (len(batch) if len(batch) > 1 else len(samples)) // 2
+        for part in (slice(half), slice(half, None)):
+            yield from self.answer_in_parts(
+                batch[part] if many else batch, sampling, samples if many else samples[part]
+            )
+
+    def replies(self, batch: Batch, samples: range, made: list[list[int]]) -> Iterator[Reply]:
+        asked = ((id, ids, sample) for id, ids in batch for sample in samples)
+        for (id, ids, sample), row in zip(asked, made, strict=True):
             end = next((at for at, token in enumerate(row) if token in self.ends), None)
             text = str(self.tokenizer.decode(row[:end], skip_special_tokens=True))
             yield Reply(
@@ -92,8 +128,32 @@ class LoadedStudent:
                 text=text.strip(),
                 tokens=len(row) if end is None else end + 1,
                 truncated=end is None,
-                prompt_tokens=len(asked),
+                prompt_tokens=len(ids),
             )
+
+    def responses(self, batch: Batch, sampling: Sampling, samples: range) -> list[list[int]]:
+        """Token ids of the responses, those to one prompt side by side."""
+        if sampling.temperature > 0:
+            torch.manual_seed(seed_of([id for id, _ in batch], sampling.seed, samples[0]))
+        prompts = [ids for _, ids in batch]
+        with torch.inference_mode():
+            if self.by_rows:
+                pick = (
+                    greedy
+                    if sampling.temperature == 0
+                    else draw(sampling, len(batch) * len(samples))
+                )
+                longest = self.job.max_new_tokens
+                return decode(self.model, prompts, longest, self.ends, pick, len(samples))
+            padded = self.tokenizer.pad(
+                {"input_ids": prompts}, padding_side="left", return_tensors="pt"
+            ).to(self.model.device)
+            if sampling.temperature == 0:
+                generated = self.generate(**padded)
+            else:
+                generated = self.sample(**padded, copies=len(samples), sampling=sampling)
+        made: list[list[int]] = generated[:, padded["input_ids"].shape[1] :].tolist()
+        return made
 
     def generate(self, **given: Any) -> torch.Tensor:
         """Prompts and responses: (responses, tokens)."""
@@ -132,6 +192,34 @@ class LoadedStudent:
         )
 
 
+def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    return logits.argmax(-1)
+
+
+def draw(sampling: Sampling, responses: int) -> Pick:
+    """As `torch.multinomial` draws, for all responses, whether they have ended or not: each meets
+    the same chance however many are left."""
+    cooler = TemperatureLogitsWarper(sampling.temperature)
+    top = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
+
+    def pick(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+        ids = cast(torch.LongTensor, None)  # of what is written; the two do not look at it
+        scores = cooler(ids, cast(torch.FloatTensor, logits))
+        chances = (scores if top is None else top(ids, scores)).softmax(-1)
+        luck = chances.new_empty(responses, chances.shape[1]).exponential_()
+        drawn: torch.Tensor = (chances / luck[list(rows)]).argmax(-1)
+        return drawn
+
+    return pick
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """A GPU's memory has an error of its own, torch's for a CPU has none."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        "not enough memory" in str(error)
+    )
+
+
 def seed_of(ids: Sequence[str], seed: int, sample: int) -> int:
     """Of a batch: the same one is answered alike, whatever was answered before it."""
     said = json.dumps([seed, sample, *ids])
@@ -156,12 +244,20 @@ def load_student(job: StudentJob) -> LoadedStudent:
     cast(Any, model).generation_config = cast(Any, GenerationConfig)(
         do_sample=False, eos_token_id=sorted(ends), pad_token_id=tokenizer.pad_token_id
     )
-    return LoadedStudent(job, model, tokenizer, frozenset(ends))
+    by_rows = decodes(model)
+    if by_rows and model.device.type == "cpu":
+        attend_in_groups(model)
+    return LoadedStudent(job, model, tokenizer, frozenset(ends), by_rows, job.batch_size)
 
 
 def serve(job: StudentJob, wire: ChildWire) -> None:
-    student = load_student(job)
-    wire.tell(machine_here(job.precision))
+    answer_requests(load_student(job), wire)
+
+
+def answer_requests(student: LoadedStudent, wire: ChildWire) -> None:
+    machine = machine_here(student.job.precision)
+    wire.tell(machine)
+    student.on_less = lambda at_once: wire.tell(machine.model_copy(update={"at_once": at_once}))
     for request in wire.requests():
         for reply in student.answer(request.prompts, request.answered, request.sampling):
             wire.tell(reply)
