@@ -236,7 +236,6 @@ def test_what_is_missing_for_a_training_is_said_when_the_configuration_is_read(
             "swanlab, which is not installed: `pip install swan",
         ),
         ('[training]\nreport_to = ["tensorbord"]', "'training.report_to.0' is wrong"),
-        ('[student]\nquantize = "4bit"\n[training]\nadapter = "pissa"', 'say adapter = "lora"'),
         ('[student]\nquantize = "3bit"', "'student.quantize' is wrong"),
     ):
         file.write_text(f'[exam]\nname = "arithmetic"\n{section}\n')

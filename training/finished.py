@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from errata.training.jobs import FinishedTraining, TrainingJob
 
 NAME = "trained.json"
-MOVED = {
+MOVED: Any = {
     "examples": True,
     "adapter": True,
     "settings": {"checkpoint_minutes": True, "report_to": True},

@@ -18,7 +18,7 @@ from typing import Any, cast
 import torch
 from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
-from transformers.integrations import is_deepspeed_zero3_enabled
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.jobs import Machine, Quantize
@@ -61,7 +61,7 @@ def load_model(base: str, dtype: torch.dtype, quantize: Quantize | None = None) 
     return model
 
 
-def four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
+def four_bits(dtype: torch.dtype) -> Any:
     """QLoRA's: NF4 with its scales rounded, too. (Dettmers et al. 2023, arXiv 2305.14314.)"""
     try:
         importlib.import_module("bitsandbytes")
@@ -71,7 +71,7 @@ def four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
             f"student.quantize needs bitsandbytes, which cannot be used here ({said}); "
             "`pip install -e '.[4bit]'` in errata's folder, or take it out"
         ) from error
-    return BitsAndBytesConfig(
+    return cast(Any, BitsAndBytesConfig)(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -82,7 +82,7 @@ def four_bits(dtype: torch.dtype) -> BitsAndBytesConfig:
 def is_sharded() -> bool:
     """Whether the launcher has each layer's weights divided among GPUs: FSDP, ZeRO-3."""
     fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true")
-    return torch.cuda.is_available() and (fsdp or is_deepspeed_zero3_enabled())
+    return torch.cuda.is_available() and (fsdp or bool(cast(Any, is_deepspeed_zero3_enabled)()))
 
 
 def choose_dtype(precision: str) -> torch.dtype:
