@@ -149,9 +149,10 @@ def test_a_process_that_fails_ends_the_others_and_its_last_words_are_told(
     ]
 
 
+# Its launcher for GPUs: the one for CPUs starts several processes by mpirun alone.
 ACCELERATE = """
 compute_environment: LOCAL_MACHINE
-distributed_type: MULTI_CPU
+distributed_type: MULTI_GPU
 use_cpu: true
 num_machines: 1
 num_processes: 2
