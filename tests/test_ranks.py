@@ -64,13 +64,15 @@ def weights_of(adapter: Path) -> dict[str, Any]:
 def trained(
     base: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[TrainingJob, TrainingJob]]:
-    """Each training by one process, and by two with half of its batch."""
+    """Each training by one process, and by two with half of its batch, or of its batches."""
     folder = tmp_path_factory.mktemp("trained")
     jobs: dict[str, tuple[TrainingJob, TrainingJob]] = {}
     for name, settings in TRAININGS.items():
         rows = rows_for(settings.get("objective", "sft"))
         given = {"rank": 4, "epochs": 2, "batch": 4} | settings
-        half = given | {"batch": given["batch"] // 2}
+        half = given | (
+            {"accumulate": 1} if "accumulate" in given else {"batch": given["batch"] // 2}
+        )
         jobs[name] = (
             job_of(base, folder / f"one {name}", rows, **given),
             job_of(base, folder / f"two {name}", rows, **half),

@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback, set_seed
@@ -99,8 +100,9 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     )
     scratch = job.adapter.with_name(job.adapter.name + ".part")
     training = begun(job, examples, count)
-    checkpoint = find_checkpoint(scratch / "trainer", training)
-    processes.wait_for_everyone()
+    found = [find_checkpoint(scratch / "trainer", training)]
+    broadcast_object_list(found)  # a shared disk may show it to one machine before another
+    checkpoint = found[0]
     if processes.is_main_process and checkpoint is None:
         shutil.rmtree(scratch, ignore_errors=True)
     processes.wait_for_everyone()
