@@ -171,8 +171,8 @@ def main() -> None:
         folder = Path(scratch)
         base = write_model(folder / "model", given.size)
         half = given.tokens // 2
-        # A byte is a token; chat marks are about 50 more, half of a row is the answer.
-        row = {"prompt": "ask " * ((half - 50) // 4), "completion": "say " * (half // 4)}
+        # A byte is a token; chat marks are 20 more, half of a row is the answer.
+        row = {"prompt": "ask " * ((half - 20) // 4), "completion": "say " * (half // 4)}
         rows = folder / "rows.jsonl"
         rows.write_text((json.dumps(row) + "\n") * given.batch * given.steps)
         job = folder / "job.json"

@@ -29,7 +29,7 @@ def test_the_student_is_trained_and_asked_with_the_same_rounded_weights(tmp_path
 
     base = write_tiny_model(tmp_path / "tiny", hidden_size=64, intermediate_size=64)
     rows = [TrainingRow(prompt="Hello", completion="Hi there")] * 4
-    given = job_of(base, tmp_path / "job", rows, epochs=20, batch=4, learning_rate=2e-2)
+    given = job_of(base, tmp_path / "job", rows, epochs=40, batch=4, learning_rate=2e-2)
     job = given.model_copy(update={"quantize": "4bit", "system": None})
     losses = [told.loss for told in told_by(job) if isinstance(told, Step)]
     assert losses[-1] < 0.2 * losses[0]

@@ -129,6 +129,9 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
         callbacks=[progress, saving],
     )
     saving.trainer = trainer
+    for weights in model.parameters():
+        if weights.requires_grad:  # trl rounds them beside a 4-bit base, and small steps are lost
+            weights.data = weights.data.float()
     if processes.process_index:  # else all would drop out and mask alike
         set_seed(settings.seed + processes.process_index)
     if checkpoint is not None:
