@@ -50,7 +50,7 @@ class ChildWire:
                 standard input, which launchers hand on.
         """
         self._told = told
-        self._out = os.fdopen(os.dup(1), "wb") if told is None else claimed(told)
+        self._out = os.fdopen(os.dup(1), "wb") if told is None else self._claim(told)
         os.dup2(2, 1)
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
@@ -65,6 +65,19 @@ class ChildWire:
             part = self._told / f"{rank_here()}.part"
             part.write_text(words.model_dump_json(), encoding="utf-8")
             part.rename(part.with_suffix(FAILED))
+
+    def _claim(self, told: Path) -> IO[bytes]:
+        """The file of this process's messages; ends it where another has it already."""
+        try:
+            return (told / f"{rank_here()}.jsonl").open("xb")
+        except FileExistsError:
+            said = (
+                f"two processes say that they are number {rank_here()}: what training.launch names "
+                "starts them without telling them of each other; let it start torchrun, once on "
+                "each machine"
+            )
+            self.fail(said)
+            sys.exit(said)
 
     def requests(self) -> Iterator[AskRequest]:
         while (line := self._lines.get()) is not None:
@@ -95,15 +108,3 @@ def rank_here() -> int:
 
 
 RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
-
-
-def claimed(told: Path) -> IO[bytes]:
-    """The file of this process's messages; ends it where another has it already."""
-    try:
-        return (told / f"{rank_here()}.jsonl").open("xb")
-    except FileExistsError:
-        sys.exit(
-            f"two processes say that they are number {rank_here()} of the training: what "
-            "training.launch names starts them without telling them of each other; let it start "
-            "torchrun, once on each machine"
-        )

@@ -85,6 +85,8 @@ class LaunchedTraining:
                 message = of.validate_json(line)
                 if isinstance(message, FinishedTraining):
                     self.has_ended(LAST_S)
+                    if self.failures():  # one has trained without the others
+                        raise self.failure()
                 yield message
             if ended:
                 break
