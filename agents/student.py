@@ -17,7 +17,7 @@ from errata.agents.records import (
     Sampling,
     Text,
 )
-from errata.training.jobs import Conversation
+from errata.training.jobs import Conversation, Quantize
 
 
 class Revisited(Question):
@@ -79,6 +79,9 @@ class StudentSettings(Record):
     """Answers made at once: so many questions, or fewer where each is asked several times."""
     precision: Precision = "auto"
     """Number format of the weights; `auto` asks the hardware."""
+    quantize: Quantize | None = None
+    """`4bit`: the base's weights are rounded to 4 bits each, in training and when asked; an adapter
+    stands beside them and is not rounded (QLoRA). It takes the extra `4bit`."""
 
     @property
     def model_ref(self) -> ModelRef:

@@ -13,7 +13,7 @@ from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
-from errata.agents.weights import LocalStudent, LocalTrainer
+from errata.agents.weights import LocalStudent, LocalTrainer, check_here
 from errata.graph.config import RunConfig, Variations
 from errata.graph.costs import costs_log, prices_of
 from errata.graph.run_folder import RunFolder
@@ -91,7 +91,13 @@ def open_agents(
 def open_student_and_trainer(
     config: RunConfig, folder: Path, given: Given
 ) -> tuple[Student, Trainer]:
-    """Nothing is loaded yet. `folder` gets the student's job file and log."""
+    """Nothing is loaded yet. `folder` gets the student's job file and log.
+
+    Raises:
+        ConfigError: What they need is not installed here.
+    """
+    if given.student is None and given.trainer is None:
+        check_here(config.student, config.training)
     return given.student or LocalStudent(config.student, folder), given.trainer or LocalTrainer()
 
 

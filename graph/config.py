@@ -35,6 +35,7 @@ from errata.agents.shapers.chosen import sampling_for, shaper_named
 from errata.agents.student import StudentSettings
 from errata.agents.variations.writer import SmallSteps
 from errata.agents.ways import WAYS, Way, own_way
+from errata.agents.weights import check_here
 from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
 
 
@@ -420,6 +421,7 @@ def load_config(path: Path) -> RunConfig:
         check_objective(config.training, dict(config.examples.shapers))
         if is_own(config.training.objective):
             check_own(config.training.objective, "an objective", ["loss"])
+        check_here(config.student, config.training)
     except ValueError as error:  # a ConfigError is one, too
         raise ConfigError(f"{path}: {error}") from None
     return config

@@ -278,6 +278,7 @@ def train(state: State, context: Context) -> State:
             adapter=folder / "adapter",
             settings=settings.model_copy(update={"seed": settings.seed + index}),
             system=context.config.student.system,
+            quantize=context.config.student.quantize,
         ),
         on_step,
     )

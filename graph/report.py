@@ -168,6 +168,9 @@ class ModelReport(Record):
     """Folder of the best adapter; None when the base stayed the best."""
     system: str | None
     """The system prompt that it was trained and asked with."""
+    quantize: str | None = None
+    """`4bit`: it was trained and asked with the base's weights rounded so; unrounded, or with the
+    adapter merged, it may answer otherwise."""
     exams: tuple[str, ...]
     """What was practised, as `errata exam` takes it."""
 
@@ -267,6 +270,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
             if best_round
             else config.student.adapter,
             system=config.student.system,
+            quantize=config.student.quantize,
             exams=tuple(exam_argument(exam) for exam in config.exam),
         ),
         seconds=round(sum(sum(r.seconds.values()) for r in rounds), 1),

@@ -298,7 +298,7 @@ def test_the_loss_of_dpo_is_the_published_one(base: str, tmp_path: Path) -> None
     trainer = trainer_of(base, tmp_path, PAIRS, "dpo")
     trainer.reference = trainer.log_probabilities()
     batch = batch_of(trainer)
-    trainer.current_gradient_accumulation_steps = 2
+    trainer.get_batch_samples(iter([batch, batch]), 2, "cpu")  # of one step
     with torch.no_grad():
         before, answers = token_losses(shaken_copy := shaken(trainer).eval(), batch)
         with shaken_copy.disable_adapter():  # the reference of a fresh adapter

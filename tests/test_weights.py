@@ -124,6 +124,7 @@ def test_the_system_prompt_reaches_the_student_and_the_training(
         "batch_size": 4,
         "precision": "float32",
         "system": None,
+        "quantize": None,
     }
     made = make_rows(
         [TrainingRow(prompt="Hello", completion="Hi")], load_tokenizer(base), 1024, "Be brief."
@@ -432,41 +433,3 @@ def test_the_loss_on_the_answers_alone_is_the_models_own_loss(
         with torch.no_grad():
             loss = trainer.compute_loss(adapted, masked, num_items_in_batch=answers)
         assert float(loss) == pytest.approx(expected, rel=1e-4)
-
-
-def test_two_processes_train_as_one_does_with_the_batches_of_both(
-    base: str, tmp_path: Path
-) -> None:
-    from safetensors.torch import load_file
-
-    rows = [(p, "yes" * (1 + at % 3)) for at, p in enumerate(PROMPTS * 4)]
-    one = TrainingJob(
-        start=ModelRef(base=base),
-        examples=write_examples(tmp_path / "rows.jsonl", rows),
-        adapter=tmp_path / "one",
-        settings=SETTINGS.model_copy(update={"batch": 2, "accumulate": 2, "epochs": 2}),
-    )
-    LocalTrainer().train(one, lambda step, steps, loss: None)
-    alone = one.settings.model_copy(update={"accumulate": 1})
-    two = one.model_copy(update={"adapter": tmp_path / "two", "settings": alone})
-    job = tmp_path / "two.json"
-    job.write_text(two.model_dump_json())
-    launched = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
-            *("-m", "errata.training", "trainer", str(job)),
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    assert launched.returncode == 0, launched.stderr
-    assert [json.loads(line).get("step") for line in launched.stdout.splitlines()] == [
-        *range(1, 7),
-        None,
-    ]
-    ours = load_file(one.adapter / "adapter_model.safetensors")
-    theirs = load_file(two.adapter / "adapter_model.safetensors")
-    assert ours.keys() == theirs.keys()
-    for name, weights in ours.items():
-        assert (weights - theirs[name]).abs().max() < 0.05 * weights.abs().max(), name

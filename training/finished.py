@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from errata.training.jobs import FinishedTraining, TrainingJob
 
 NAME = "trained.json"
+MOVED: Any = {
+    "examples": True,
+    "adapter": True,
+    "settings": {"checkpoint_minutes": True, "report_to": True},
+}
+"""What may be another in the same training: where its files lie, and how it is watched."""
 
 
 def sha256_of(path: Path) -> str:
@@ -29,9 +36,13 @@ def find_finished(job: TrainingJob) -> FinishedTraining | None:
         found = FinishedTraining.model_validate_json((job.adapter / NAME).read_bytes())
     except (OSError, ValidationError):
         return None
-    moved = {"examples", "adapter"}
-    same = found.job.model_dump_json(exclude=moved) == job.model_dump_json(exclude=moved)
+    same = identity(found.job) == identity(job)
     return found if same and found.examples_sha256 == sha256_of(job.examples) else None
+
+
+def identity(job: TrainingJob) -> str:
+    """The job without what does not change the adapter."""
+    return job.model_dump_json(exclude=MOVED)
 
 
 def put_in_place(written: Path, adapter: Path) -> None:

@@ -32,6 +32,14 @@ from errata.training.record import Record as Record
 Precision = Literal["auto", "bfloat16", "float32"]
 """Number format of the weights; `auto` asks the hardware."""
 
+Quantize = Literal["4bit"]
+"""How the base's weights are rounded in memory: to 4 bits each (NF4, by bitsandbytes)."""
+
+Tracker = Literal[
+    "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb"
+]
+"""A tracker of trainings, as transformers names it."""
+
 Conversation = tuple[tuple[str, str], ...]
 """(role, text), oldest first; the roles are system, user and assistant."""
 
@@ -103,6 +111,7 @@ class StudentJob(Record):
     precision: Precision = "auto"
     system: str | None = None
     """System prompt; the model's own default when None."""
+    quantize: Quantize | None = None
 
 
 class AskRequest(Record):
@@ -160,7 +169,7 @@ class LoraSettings(Record):
     batch: int = Field(default=8, ge=1)
     """Examples in memory at once, on each GPU."""
     accumulate: int = Field(default=1, ge=1)
-    """Batches that make one optimizer step."""
+    """Batches that make one optimizer step, on each GPU."""
     warmup: float = Field(default=0.05, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
     schedule: Literal["linear", "cosine"] = "linear"
@@ -173,6 +182,15 @@ class LoraSettings(Record):
     """Of the new weights and the order of the examples; in a run each round adds its index."""
     precision: Precision = "auto"
     """Number format of the weights; `auto` asks the hardware."""
+    launch: tuple[str, ...] = ()
+    """What starts the training on several GPUs or machines (docs/training.md), as a command and its
+    arguments: `["torchrun", "--nproc-per-node=4"]`; one process where not said."""
+    checkpoint_minutes: float = Field(default=10, ge=0, allow_inf_nan=False)
+    """Time between two checkpoints within a training, from which it goes on after a kill; 0: none
+    are written."""
+    report_to: tuple[Tracker, ...] = ()
+    """Trackers that get each step's loss, such as `tensorboard`; their packages are your own to
+    install."""
 
     @model_validator(mode="before")
     @classmethod
@@ -220,6 +238,8 @@ class TrainingJob(Record):
     settings: LoraSettings
     system: str | None = None
     """The student's system prompt; its own default when None."""
+    quantize: Quantize | None = None
+    """As the student is asked."""
 
 
 class TrainingRow(BaseModel):
@@ -264,8 +284,19 @@ class FinishedTraining(Record):
     """Of the last step."""
     measured: Mapping[str, float] = Field(default_factory=dict)
     """What the objective measured at the end (docs/objectives.md)."""
+    processes: int = 1
+    """That shared each step's examples."""
     machine: Machine | None = None
     """Where it was trained."""
+
+
+class Failed(Record):
+    """The last words of one of the processes of a launched training."""
+
+    rank: int
+    at: float
+    """Seconds since 1970."""
+    said: str
 
 
 FROM_STUDENT: TypeAdapter[Machine | Reply | RequestDone] = TypeAdapter(

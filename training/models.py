@@ -8,6 +8,7 @@ converted to safetensors once, in the user's cache folder.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
@@ -16,10 +17,12 @@ from typing import Any, cast
 
 import torch
 from filelock import FileLock
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from errata.training.jobs import Machine
+from errata.training.jobs import Machine, Quantize
+from errata.training.options import Refused
 
 BUNDLED = "bundled"
 
@@ -32,18 +35,54 @@ def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(base: str, dtype: torch.dtype) -> PreTrainedModel:
-    """The base model in `dtype`, on this process's GPU where there is one."""
+def load_model(base: str, dtype: torch.dtype, quantize: Quantize | None = None) -> PreTrainedModel:
+    """The base model in `dtype`, on this process's GPU where there is one.
+
+    A model whose layers are to be divided among processes stays where that is done.
+
+    Raises:
+        Refused: bitsandbytes is not installed, or cannot round weights on this machine.
+    """
     on_gpu = torch.cuda.is_available()
+    gpu = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if on_gpu else None
+    how: dict[str, Any] = {}
+    if quantize is not None:
+        how["quantization_config"] = four_bits(dtype)
+        how["device_map"] = {"": gpu or "cpu"}
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
         weights_of(base),
         dtype=dtype,
         # On a CPU the fused attention is the slower one, by half of all the time for short texts.
         attn_implementation=None if on_gpu else "eager",
+        **how,
     )
-    if on_gpu:
-        cast(Any, model).to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))))
+    if gpu is not None and quantize is None and not is_sharded():
+        cast(Any, model).to(gpu)
     return model
+
+
+def four_bits(dtype: torch.dtype) -> Any:
+    """QLoRA's: NF4 with its scales rounded, too. (Dettmers et al. 2023, arXiv 2305.14314.)"""
+    try:
+        importlib.import_module("bitsandbytes")
+    except Exception as error:  # it loads libraries of its own
+        said = " ".join(str(error).split())
+        raise Refused(
+            f"student.quantize needs bitsandbytes, which cannot be used here ({said}); "
+            "`pip install -e '.[4bit]'` in errata's folder, or take it out"
+        ) from error
+    return cast(Any, BitsAndBytesConfig)(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+
+
+def is_sharded() -> bool:
+    """Whether the launcher has each layer's weights divided among GPUs: FSDP, ZeRO-3."""
+    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() in ("1", "true")
+    return torch.cuda.is_available() and (fsdp or bool(cast(Any, is_deepspeed_zero3_enabled)()))
 
 
 def choose_dtype(precision: str) -> torch.dtype:

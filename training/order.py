@@ -1,4 +1,4 @@
-"""Which examples a training sees, and in which order: those of a batch are about equally long."""
+"""Which examples a training sees, and in which order: those of a step are about equally long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def order_for(
 
     Args:
         sizes: Tokens of each example.
-        batch: Examples in memory at once.
+        batch: Examples of an optimizer step, however many processes share them.
     """
     rng = random.Random(seed)
     order: list[int] = []

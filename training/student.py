@@ -227,14 +227,17 @@ def seed_of(ids: Sequence[str], seed: int, sample: int) -> int:
 
 
 def load_student(job: StudentJob) -> LoadedStudent:
-    """Weights for answering; an adapter is merged into them."""
+    """Weights for answering; an adapter is merged into them, unless they are rounded."""
     dtype = choose_dtype(job.precision)
     if job.model.adapter is None:
-        model = load_model(job.model.base, dtype)
+        model = load_model(job.model.base, dtype, job.quantize)
     else:
-        from errata.training.adapters.lora import merged
+        from errata.training.adapters.lora import beside, merged
 
-        model = merged(job.model.base, job.model.adapter, dtype)
+        if job.quantize is None:
+            model = merged(job.model.base, job.model.adapter, dtype)
+        else:
+            model = beside(job.model.base, job.model.adapter, dtype, job.quantize)
     model.train(False)
     tokenizer = load_tokenizer(job.model.base)
     own = cast(Any, model).generation_config.eos_token_id

@@ -4,8 +4,9 @@
 
 The job (`TrainingJob`) says everything. Each optimizer step is a `Step` on the wire; the end is
 a `FinishedTraining`. The adapter is written beside its place and renamed when whole.
-A launcher such as torchrun may start the program on several processes, which then share each
-step's examples (DDP); errata itself starts one.
+A launcher such as torchrun may start the program as several processes, which then share each
+step's examples: DDP, FSDP or ZeRO, as the launcher says. What is trained on in which step depends
+on batch * accumulate * processes alone.
 """
 
 from __future__ import annotations
@@ -20,17 +21,29 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from peft.helpers import disable_input_dtype_casting
 from transformers import TrainerCallback, set_seed
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers.trainer import TRAINING_ARGS_NAME
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from errata.training.adapters.corda import CORDA
 from errata.training.adapters.dora import DORA
-from errata.training.adapters.lora import LORA, Adapter, save, save_beginning, trainable
+from errata.training.adapters.lora import (
+    LORA,
+    Adapter,
+    name_base,
+    save,
+    save_beginning,
+    trainable,
+    unname_base,
+)
 from errata.training.adapters.pissa import PISSA
+from errata.training.chat import IGNORED
+from errata.training.checkpoints import Checkpoints, begun, find_checkpoint, go_on
 from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining, LoraSettings, Step, TrainingJob, TrainingRow
 from errata.training.jsonl import read_lines
@@ -72,40 +85,69 @@ def train(job: TrainingJob, wire: ChildWire) -> None:
 def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     settings = job.settings
     make_trainer = maker_of(settings)
-    set_seed(settings.seed)
     processes = PartialState(cpu=not torch.cuda.is_available())
+    count = processes.num_processes
     tokenizer = load_tokenizer(job.start.base)
     examples = sha256_of(job.examples)
     made = rows_of(job, tokenizer)
+    at_once = settings.batch * count
+    order = order_for(
+        made.sizes,
+        settings.seed,
+        at_once * settings.accumulate,
+        tokens=settings.tokens,
+        epochs=settings.epochs,
+    )
     scratch = job.adapter.with_name(job.adapter.name + ".part")
-    if processes.is_main_process:
+    training = begun(job, examples, count)
+    found = [find_checkpoint(scratch / "trainer", training)]
+    broadcast_object_list(found)  # a shared disk may show it to one machine before another
+    checkpoint = found[0]
+    if processes.is_main_process and checkpoint is None:
         shutil.rmtree(scratch, ignore_errors=True)
     processes.wait_for_everyone()
-    order = order_for(
-        made.sizes, settings.seed, settings.batch, tokens=settings.tokens, epochs=settings.epochs
-    )
+    # Before the model is loaded: ZeRO-3 divides the weights while they are read.
+    arguments = training_arguments(settings, len(order), count, scratch / "trainer")
+    set_seed(settings.seed)
     kind = ADAPTERS[settings.adapter]
     ids = [row["input_ids"] for row in made.rows]
-    model = trainable(job.start, settings, choose_dtype(settings.precision), kind, ids)
+    dtype = choose_dtype(settings.precision)
+    model = trainable(job.start, settings, dtype, kind, ids, job.quantize)
+    unname_base(model)
     converts = kind.takes_from_base and job.start.adapter is None
     if converts and processes.is_main_process:
         save_beginning(model, scratch)
     progress = Progress(wire)
+    saving = Checkpoints(settings.checkpoint_minutes, training)
     trainer = make_trainer(
         model=model,
-        args=training_arguments(settings, len(order), processes.num_processes, scratch / "trainer"),
-        train_dataset=Dataset.from_list(made.rows).select(order),
+        args=arguments,
+        train_dataset=Dataset.from_list([*made.rows, blank(made.rows[0])]).select(
+            filled(order, at_once if count > 1 else 1, len(made.rows))
+        ),
         processing_class=tokenizer,
-        callbacks=[progress],
+        callbacks=[progress, saving],
     )
+    saving.trainer = trainer
+    for weights in model.parameters():
+        if weights.requires_grad:  # trl rounds them beside a 4-bit base, and small steps are lost
+            weights.data = weights.data.float()
+    if processes.process_index:  # else all would drop out and mask alike
+        set_seed(settings.seed + processes.process_index)
+    if checkpoint is not None:
+        go_on(trainer, checkpoint)
     with disable_input_dtype_casting(model):  # autocast does it, without a detour over float32
-        trainer.train()
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
         measured = trainer.measured() if isinstance(trainer, AnswersOnlyTrainer) else {}
+    trainer.save_model(str(scratch / "adapter"))  # by all: each may hold a part of it
     processes.wait_for_everyone()
     if not processes.is_main_process:
         return
-    save(model, job.start.base, scratch / "adapter", scratch if converts else None)
-    tokenizer.save_pretrained(str(scratch / "adapter"))
+    (scratch / "adapter" / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+    if converts:
+        save(model, job.start.base, scratch / "adapter", scratch)
+    else:
+        name_base(job.start.base, scratch / "adapter")
     tokens = sum(made.sizes[at] for at in order)
     finished = FinishedTraining(
         job=job,
@@ -113,7 +155,8 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
         tokens=tokens,
         epochs=tokens / made.tokens,
         skipped=made.skipped,
-        loss=progress.loss,
+        loss=[told["loss"] for told in trainer.state.log_history if "loss" in told][-1],
+        processes=count,
         measured=measured,
         machine=machine_here(settings.precision),
     )
@@ -121,6 +164,22 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     put_in_place(scratch / "adapter", job.adapter)
     shutil.rmtree(scratch)
     wire.tell(finished)
+
+
+def blank(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the same columns from which nothing is learnt."""
+    return {
+        name: values if name == "row" else [IGNORED if name.endswith("labels") else values[0]]
+        for name, values in row.items()
+    }
+
+
+def filled(order: list[int], at_once: int, blank_at: int) -> list[int]:
+    """The order, and blank rows to the end of the processes' last batches.
+
+    Otherwise the first rows would be trained on once more in their place.
+    """
+    return order + [blank_at] * (-len(order) % at_once)
 
 
 def maker_of(settings: LoraSettings) -> Callable[..., SFTTrainer]:
@@ -157,7 +216,7 @@ def training_arguments(
     """How the trainer runs once over `rows` examples in their order, shared by `processes`."""
     on_gpu = torch.cuda.is_available()
     steps = -(-rows // (settings.batch * settings.accumulate * processes))
-    return SFTConfig(
+    arguments = SFTConfig(
         output_dir=str(scratch),
         per_device_train_batch_size=settings.batch,
         gradient_accumulation_steps=settings.accumulate,
@@ -175,10 +234,14 @@ def training_arguments(
         logging_steps=1,
         logging_strategy="steps",
         save_strategy="no",
-        report_to="none",
+        report_to=list(settings.report_to),
+        run_name=str(scratch.parents[1]),
         disable_tqdm=True,
         dataloader_pin_memory=on_gpu,
     )
+    if processes == 1:  # or transformers would divide each batch among all GPUs that it sees
+        arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 class Progress(TrainerCallback):
@@ -186,16 +249,15 @@ class Progress(TrainerCallback):
 
     def __init__(self, wire: ChildWire) -> None:
         self.wire = wire
-        self.loss = math.nan
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         if "loss" not in logs:
             return
-        self.loss = float(logs["loss"])
-        if not math.isfinite(self.loss):
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
             sys.exit(
-                f"the loss is {self.loss} at step {state.global_step} of {state.max_steps}; "
+                f"the loss is {loss} at step {state.global_step} of {state.max_steps}; "
                 f"lower training.learning_rate ({args.learning_rate:g})"
             )
         if state.is_world_process_zero:
-            self.wire.tell(Step(step=state.global_step, steps=state.max_steps, loss=self.loss))
+            self.wire.tell(Step(step=state.global_step, steps=state.max_steps, loss=loss))

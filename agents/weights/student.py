@@ -72,6 +72,7 @@ class LocalStudent:
                 batch_size=self.settings.batch_size,
                 precision=self.settings.precision,
                 system=self.settings.system,
+                quantize=self.settings.quantize,
             )
             self.child = Child("student", job, self.folder, "student")
             self.loaded = model

@@ -1,4 +1,4 @@
-"""The trainer on this machine: a child process fine-tunes the adapter."""
+"""The trainer: a child process fine-tunes the adapter, or several that a launcher starts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.agents.weights.child import Child
+from errata.agents.weights.launched import LaunchedTraining
 from errata.agents.weights.models import check_model
 from errata.training.finished import find_finished
 from errata.training.jobs import FROM_TRAINER, FinishedTraining
 
 
 class LocalTrainer:
-    """Trains on this machine, in a child process."""
+    """Trains in a child process on this machine, or wherever `training.launch` starts it."""
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         check_model(job.start)
@@ -29,7 +30,11 @@ class LocalTrainer:
 
 
 def run_child(job: TrainingJob, on_step: OnStep) -> FinishedTraining:
-    child = Child("trainer", job, job.adapter.parent, "training")
+    child = (
+        LaunchedTraining(job)
+        if job.settings.launch
+        else Child("trainer", job, job.adapter.parent, "training")
+    )
     try:
         for message in child.messages(FROM_TRAINER):
             if isinstance(message, FinishedTraining):

@@ -241,6 +241,10 @@ def show_use(report: Report, folder: Path, out: Printer) -> None:
     else:
         weights = 'weights_of("bundled")' if base == "bundled" else json.dumps(base)
         out.unwrapped(f"A LoRA adapter for {base}: {adapter}")
+        if report.model.quantize is not None:
+            out.unwrapped(
+                "It was trained and asked beside 4-bit weights; the lines below load whole ones."
+            )
         out.print("")
         words = ["errata", "exam", base, *report.model.exams, "--adapter", adapter]
         if report.model.system is not None:

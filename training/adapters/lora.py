@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate import PartialState
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
-from errata.training.jobs import LoraSettings, ModelRef
-from errata.training.models import load_model
+from errata.training.jobs import LoraSettings, ModelRef, Quantize
+from errata.training.models import is_sharded, load_model
 from errata.training.options import Refused
 
 INITIAL = "initial"
@@ -57,6 +58,7 @@ def trainable(
     dtype: torch.dtype,
     kind: Adapter = LORA,
     rows: Sequence[Sequence[int]] = (),
+    quantize: Quantize | None = None,
 ) -> PeftModel:
     """The base in `dtype`, frozen, with `start`'s adapter to go on from or a new one.
 
@@ -67,16 +69,20 @@ def trainable(
         rows: Token ids of the training rows.
 
     Raises:
-        Refused: `start`'s adapter is of another kind, or the rank is larger than a layer.
+        Refused: `start`'s adapter is of another kind, the rank is larger than a layer, or weights
+            are to be taken out of a base that is rounded to 4 bits or divided among processes.
     """
+    if start.adapter is None and kind.takes_from_base:
+        check_whole(settings, quantize)
+        model = load_model(start.base, torch.float32)
+        check_rank(model, settings)
+        adapted = kind.attach(model, settings, rows)
+        same_everywhere(adapted)
+        return adapted
+    model = load_model(start.base, dtype, quantize)
     if start.adapter is None:
-        model = load_model(start.base, torch.float32 if kind.takes_from_base else dtype)
-        if kind.takes_from_base:
-            check_rank(model, settings)
         return kind.attach(model, settings, rows)
-    adapted = PeftModel.from_pretrained(
-        load_model(start.base, dtype), start.adapter, is_trainable=True
-    )
+    adapted = PeftModel.from_pretrained(model, start.adapter, is_trainable=True)
     is_dora = cast(LoraConfig, adapted.peft_config["default"]).use_dora
     if is_dora != (settings.adapter == "dora"):
         its = "dora" if is_dora else "lora"
@@ -100,6 +106,23 @@ def target_layers(model: PreTrainedModel, settings: LoraSettings) -> dict[str, t
             else any(f".{name}".endswith(f".{target}") for target in settings.targets)
         )
     }
+
+
+def check_whole(settings: LoraSettings, quantize: Quantize | None) -> None:
+    """Raises: Refused: The base's weights are not there as they are."""
+    if quantize is not None or is_sharded():
+        why = "are rounded to 4 bits" if quantize is not None else "FSDP and ZeRO-3 divide"
+        raise Refused(
+            f"{settings.adapter} takes a part out of the base's weights, which {why}; say "
+            'training.adapter = "lora"'
+        )
+
+
+def same_everywhere(model: PeftModel) -> None:
+    """Gives every process the weights of the first: two GPUs may take apart a matrix otherwise."""
+    if PartialState().num_processes > 1:
+        for weights in model.parameters():
+            torch.distributed.broadcast(weights.data, src=0)
 
 
 def check_rank(model: PreTrainedModel, settings: LoraSettings) -> None:
@@ -127,18 +150,34 @@ def save(adapted: PeftModel, base: str, folder: Path, beginning: Path | None = N
     """
     began = None if beginning is None else str(beginning / INITIAL)
     write(adapted, folder, path_initial_model_for_weight_conversion=began)
+    name_base(base, folder)
+
+
+def name_base(base: str, folder: Path) -> None:
+    """Has an adapter name its base, which is unnamed while it is trained."""
     written = LoraConfig.from_pretrained(str(folder))
     written.base_model_name_or_path = base
     written.save_pretrained(str(folder))
 
 
 def write(adapted: PeftModel, folder: Path, **how: Any) -> None:
-    """Without the base's name, which peft would look up on the hub for its vocabulary's size."""
-    adapted.peft_config["default"].base_model_name_or_path = ""
+    unname_base(adapted)
     adapted.save_pretrained(str(folder), **how)
+
+
+def unname_base(adapted: PeftModel) -> None:
+    """Or peft would look the name up on the hub for the size of its vocabulary."""
+    adapted.peft_config["default"].base_model_name_or_path = ""
 
 
 def merged(base: str, adapter: str, dtype: torch.dtype) -> PreTrainedModel:
     """The base with the adapter added to its weights, in float32, then rounded once."""
     adapted = PeftModel.from_pretrained(load_model(base, torch.float32), adapter)
     return cast(PreTrainedModel, adapted.merge_and_unload().to(dtype))
+
+
+def beside(base: str, adapter: str, dtype: torch.dtype, quantize: Quantize) -> PreTrainedModel:
+    """The rounded base with the adapter beside it, as they are trained: merged, the adapter would
+    be rounded, too."""
+    model = load_model(base, dtype, quantize)
+    return cast(PreTrainedModel, PeftModel.from_pretrained(model, adapter))

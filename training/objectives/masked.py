@@ -39,4 +39,12 @@ class MaskedTrainer(AnswersOnlyTrainer):
 
     def measured(self) -> dict[str, float]:
         """`replaced`: share of the answers' tokens, over the whole training."""
-        return {"replaced": self.replaced / self.read}
+        counts = torch.tensor([self.replaced, self.read], device=self.args.device)
+        replaced, read = self.accelerator.reduce(counts).tolist()
+        return {"replaced": replaced / read}
+
+    def progress(self) -> dict[str, torch.Tensor]:
+        return {"counts": torch.tensor([self.replaced, self.read])}
+
+    def go_on(self, progress: dict[str, torch.Tensor]) -> None:
+        self.replaced, self.read = progress["counts"].tolist()

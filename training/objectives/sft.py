@@ -131,5 +131,12 @@ class AnswersOnlyTrainer(SFTTrainer):
         return loss / num_items_in_batch * self.accelerator.num_processes
 
     def measured(self) -> dict[str, float]:
-        """What is to be told of the training when it has ended."""
+        """What is to be told of the training when it has ended; every process asks."""
         return {}
+
+    def progress(self) -> dict[str, torch.Tensor]:
+        """What a checkpoint keeps of this process, beside weights, optimizer and chance."""
+        return {}
+
+    def go_on(self, progress: dict[str, torch.Tensor]) -> None:
+        """Takes up what a checkpoint kept."""
