@@ -20,7 +20,7 @@ test: .venv/ready
 quick: .venv/ready
 	$(QUICK) -m "$(LIGHT) and not loop"
 
-LIGHT := not model and not sandbox and not process and not slow
+LIGHT := not model and not sandbox and not process and not slow and not browser
 # Two files at a time; the others have the machine to themselves.
 QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 

@@ -14,6 +14,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import ValidationError
+
 from errata.agents.errors import RunError
 from errata.agents.jsonl import read_record
 from errata.agents.planner import Plan
@@ -281,10 +283,24 @@ class Gathered:
 
 
 def so_far(path: Path, of: type[R]) -> list[R]:
-    """The whole lines of a file, also of one that is still being written; none is no error."""
+    """The whole lines of a file, also of one that is still being written; none is no error.
+
+    Raises:
+        RunError: A line is not what this version writes.
+    """
     for there in (path, path.with_name(path.name + ".part")):
-        if there.exists():
-            return [of.model_validate_json(line) for line in read_lines(there, whole=True)]
+        if not there.exists():
+            continue
+        records: list[R] = []
+        try:
+            for line in read_lines(there, whole=True):
+                records.append(of.model_validate_json(line))
+        except ValidationError as error:
+            raise RunError(
+                f"line {len(records) + 1} of {there} cannot be read ({error.errors()[0]['msg']}): "
+                "it was changed, or another version of errata wrote it, which then can show it"
+            ) from None
+        return records
     return []
 
 
@@ -378,10 +394,10 @@ def gather(folder: RunFolder) -> Gathered:
     """
     try:
         return Joined(Reader(folder)).gathered()
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"the run {folder.path} cannot be shown ({type(error).__name__}: {error}): a file was "
-            f"changed or another version wrote it; `errata audit {folder.name}` says which"
+            f"the run {folder.path} cannot be shown ({type(error).__name__}: {error}): its "
+            f"trace.jsonl was changed, or a file is missing; `errata audit {folder.name}` says more"
         ) from None
 
 

@@ -47,7 +47,7 @@ function Accuracies({ title, models, target }) {
         : html`<g>${line(x(at), y(m.ci95[0]), x(at), y(m.ci95[1]), "whisker")}
           ${line(x(at) - 5, y(m.ci95[0]), x(at) + 5, y(m.ci95[0]), "whisker")}${line(x(at) - 5, y(m.ci95[1]), x(at) + 5, y(m.ci95[1]), "whisker")}
           <circle cx=${x(at)} cy=${y(m.value)} r="5.5" class=${m.filled ? "dot" : "dot hollow"} />
-          ${step > 50 && label(x(at) + 11, y(m.value) + 4, percent(m.value), "value", "start")}</g>`)}
+          ${step > 50 && (x(at) + 56 > width ? label(x(at) - 11, y(m.value) + 4, percent(m.value), "value", "end") : label(x(at) + 11, y(m.value) + 4, percent(m.value), "value", "start"))}</g>`)}
       ${models.map((m, at) => (step > 34 || at % Math.ceil(34 / step) === 0) && label(x(at), height - 8, m.label, "small"))}
     </g>`;
   }} />`;
@@ -69,7 +69,7 @@ const Bar = ({ share, name = "" }) => html`<svg class="bar" width="80" height="8
 function Flow({ counts, first, second }) {
   const total = counts.asked || 1;
   const words = `Of ${noun(counts.asked, "question")}: ${count(counts.kept_right)} kept right, ${count(counts.fixed)} fixed, ${count(counts.broken)} broken, ${count(counts.kept_wrong)} kept wrong.`;
-  return html`<${Chart} title=${`${first} to ${second}`} words=${words} height=${200} most=${520} draw=${(width, height) => {
+  return html`<${Chart} title=${plain(`${first} to ${second}`)} words=${words} height=${200} most=${520} draw=${(width, height) => {
     const top = 26, gap = 10, all = height - top - gap - 4, bar = 12;
     const tall = (n) => (all * n) / total;
     const a = { right: top, wrong: top + tall(counts.kept_right + counts.broken) + gap };
@@ -79,7 +79,7 @@ function Flow({ counts, first, second }) {
     const side = (x, y, n, name) => n > 0 && html`<rect x=${x} y=${y} width=${bar} height=${tall(n)} class=${`side ${name}`} />`;
     const said = (y0, y1, n, sign, text) => tall(n) > 15 && label(mid, (y0 + y1 + tall(n)) / 2 + 4, `${sign} ${count(n)} ${text}`, "value");
     return html`<g>
-      ${label(0, 14, first, "small", "start")}${label(width, 14, second, "small", "end")}
+      ${label(0, 14, plain(first).slice(0, 40), "small", "start")}${label(width, 14, plain(second).slice(0, 40), "small", "end")}
       ${band(a.right, b.right, counts.kept_right, "kept")}
       ${band(a.wrong + 0, b.right + tall(counts.kept_right), counts.fixed, "fixed")}
       ${band(a.right + tall(counts.kept_right), b.wrong + 0, counts.broken, "broken")}

@@ -26,7 +26,7 @@ function Table({ caption, heads, children, right = [] }) {
 
 const Choice = ({ label, value, options, set }) => html`<label class="choice"><span>${label}</span>
   <select value=${value} onChange=${(event) => set(event.currentTarget.value)}>
-    ${options.map(([key, text]) => html`<option value=${key} selected=${String(key) === String(value)}>${plain(text)}</option>`)}</select></label>`;
+    ${options.map(([key, text]) => html`<option value=${key} selected=${String(key) === String(value)}>${option(text)}</option>`)}</select></label>`;
 
 /** Links to the other rows of a list. */
 function Pager({ total, at, route, noun: what }) {
@@ -81,7 +81,7 @@ function Result({ page, run, route }) {
   const dev = run.rounds.map((r) => ({ label: nameOf(r.index), value: r.dev ? r.dev.accuracy : null, ci95: r.dev && r.dev.ci95, filled: r.promoted }));
   const questions = (run.rounds.find((r) => r.dev) || {}).dev;
   return html`<div>
-    <p class="eyebrow">${marked(run.model)} · ${marked(run.strategy)}</p>
+    <p class="eyebrow">${short(run.model)} · ${short(run.strategy)}</p>
     ${page.runs.length > 1 && html`<${Beside} page=${page} />`}
     ${report ? html`<${Headline} run=${run} report=${report} />` : html`<${SoFar} run=${run} />`}
     <div class="columns">${dev.some((m) => m.value !== null) && html`<section><h2>Dev exam by round</h2>
@@ -90,10 +90,11 @@ function Result({ page, run, route }) {
     <${Gates} run=${run} /></div>
     ${report && html`<${Kinds} report=${report} />`}
     ${report && report.exams.length > 0 && html`<${Table} caption="Sealed test by exam" heads=${["Exam", "Asked", "Before", "After", "Gain, points", "95% interval"]} right=${[1, 2, 3, 4, 5]}>
-      ${report.exams.map((e) => html`<tr><th scope="row">${marked(e.exam)}${e.in_domain ? "" : " (out of domain)"}</th><td class="num">${count(e.n)}</td><td class="num">${percent(e.base)}</td><td class="num">${percent(e.final)}</td><td class="num">${points(e.gain.accuracy)}</td><td class="num">${betweenPoints(e.gain.ci95)}</td></tr>`)}<//>`}
+      ${report.exams.map((e) => html`<tr><th scope="row">${short(e.exam)}${e.in_domain ? "" : " (out of domain)"}</th><td class="num">${count(e.n)}</td><td class="num">${percent(e.base)}</td><td class="num">${percent(e.final)}</td><td class="num">${points(e.gain.accuracy)}</td><td class="num">${betweenPoints(e.gain.ci95)}</td></tr>`)}<//>`}
     ${report && report.twisted.length > 0 && html`<${Table} caption="The sealed test with a twist" heads=${["Exam", "Twist", "Model", "Plain", "Twisted", "Difference, points"]} right=${[3, 4, 5]}>
-      ${report.twisted.flatMap((e) => e.falls.map((f) => html`<tr><th scope="row">${marked(e.exam)}</th><td>${e.twist}</td><td>${f.model}</td><td class="num">${percent(f.plain)}</td><td class="num">${percent(f.twisted)}</td><td class="num">${points(f.difference.accuracy)}</td></tr>`))}<//>`}
-    <div class="columns"><${Times} run=${run} /><${Money} run=${run} /></div>
+      ${report.twisted.flatMap((e) => e.falls.map((f) => html`<tr><th scope="row">${short(e.exam)}</th><td>${e.twist}</td><td>${f.model}</td><td class="num">${percent(f.plain)}</td><td class="num">${percent(f.twisted)}</td><td class="num">${points(f.difference.accuracy)}</td></tr>`))}<//>`}
+    <${Times} run=${run} />
+    <${Money} run=${run} />
     <${Held} run=${run} /></div>`;
 }
 
@@ -120,7 +121,7 @@ const SoFar = ({ run }) => html`<section class="headline"><p class="status">not 
 
 function Beside({ page }) {
   return html`<${Table} caption="Sealed test of both runs" heads=${["Run", "Way", "Best model", "Before", "After", "Gain, points", "95% interval"]} right=${[3, 4, 5, 6]}>
-    ${page.runs.map((run) => html`<tr><th scope="row">${marked(run.name)}</th><td>${marked(run.strategy)}</td>
+    ${page.runs.map((run) => html`<tr><th scope="row">${short(run.name)}</th><td>${short(run.strategy)}</td>
       ${run.report ? html`<td>${nameOf(run.report.best_round)}</td><td class="num">${percent(run.report.test.base.accuracy)}</td><td class="num">${percent(run.report.test.final.accuracy)}</td><td class="num">${points(run.report.test.gain.accuracy)}</td><td class="num">${betweenPoints(run.report.test.gain.ci95)}</td>`
         : html`<td colspan="5">not finished</td>`}</tr>`)}<//>
     <p><a href=${address({ page: "flips", ...bestOfBoth(page) })}>Which questions each got right →</a></p>`;
@@ -135,7 +136,7 @@ function Gates({ run }) {
     ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${count(p.fixed)}</td><td class="num">${count(p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td></tr>`)}<//>
     <ul class="plain">${decided.map(({ index, promotion: p }) => html`<li>Round ${index}: ${marked(p.why)}
       ${p.guards.length > 0 && html`<details><summary>${noun(p.guards.length, "guard")}</summary><${Table} caption=${`Guards of round ${index}`} heads=${["Guard", "Asked", "Fixed", "Broken", "p, corrected", "Lost"]} right=${[1, 2, 3, 4]}>
-        ${p.guards.map((g) => html`<tr><th scope="row">${marked(g.name)}</th><td class="num">${count(g.asked)}</td><td class="num">${count(g.fixed)}</td><td class="num">${count(g.broken)}</td><td class="num">${chance(g.p_holm)}</td><td>${g.lost ? "yes: refused" : "no"}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
+        ${p.guards.map((g) => html`<tr><th scope="row">${short(g.name)}</th><td class="num">${count(g.asked)}</td><td class="num">${count(g.fixed)}</td><td class="num">${count(g.broken)}</td><td class="num">${chance(g.p_holm)}</td><td>${g.lost ? "yes: refused" : "no"}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
 }
 
 function Kinds({ report }) {
@@ -146,8 +147,8 @@ function Kinds({ report }) {
   if (!rows.length) return null;
   const shown = all ? rows : rows.slice(0, 12);
   return html`<section><h2>Sealed test by kind</h2>
-    <${Table} caption="Right answers by kind of question, the worst change first" heads=${["Kind", "Asked", "Before", "After", "", "Change"]} right=${[1, 2, 3, 5]}>
-    ${shown.map((r) => html`<tr><th scope="row">${marked(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td><td class="num">${count(r.was)}</td><td class="num">${count(r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td><td class="num">${r.now > r.was ? `+${r.now - r.was}` : r.now < r.was ? `−${r.was - r.now}` : "="}</td></tr>`)}<//>
+    <${Table} caption="Right answers by kind of question, the worst change first" heads=${["Kind", "Asked", "Before", "After", "From ○ to ●", "Change"]} right=${[1, 2, 3, 5]}>
+    ${shown.map((r) => html`<tr><th scope="row">${short(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td><td class="num">${count(r.was)}</td><td class="num">${count(r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td><td class="num">${r.now > r.was ? `+${r.now - r.was}` : r.now < r.was ? `−${r.was - r.now}` : "="}</td></tr>`)}<//>
     ${rows.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${rows.length} kinds</button>`}</section>`;
 }
 
@@ -158,13 +159,13 @@ function Times({ run }) {
     ${run.rounds.map((r) => html`<tr><th scope="row">${nameOf(r.index)}</th>${steps.map((s) => html`<td class="num">${s in r.seconds ? duration(r.seconds[s]) : ""}</td>`)}</tr>`)}<//></section>`;
 }
 
-function Money({ run, short }) {
+function Money({ run, brief }) {
   const cost = run.cost;
-  if (!cost) return short ? null : html`<section><h2>Money</h2><${Quiet}>No LLM was asked.<//></section>`;
+  if (!cost) return brief ? null : html`<section><h2>Money</h2><${Quiet}>No LLM was asked.<//></section>`;
   const row = (r, head) => html`<tr><th scope="row">${head}</th><td>${r.round === null ? "all" : r.round}</td><td class="num">${count(r.calls)}</td><td class="num">${count(r.cached)}</td><td class="num">${unknown(r.tokens_in)}</td><td class="num">${unknown(r.tokens_out)}</td><td class="num">${r.money === null ? "unknown" : r.money.toFixed(4)}</td></tr>`;
   return html`<section><h2>What the LLMs took</h2>
     <${Table} caption=${`Calls, tokens and money${cost.currency ? ` in ${cost.currency}` : ""}`} heads=${["Agent", "Round", "Calls", "Cached", "Tokens in", "Tokens out", "Money"]} right=${[2, 3, 4, 5, 6]}>
-    ${cost.rows.map((r) => row(r, html`${marked(r.agent)} <span class="quiet">${marked(r.model)}</span>`))}${row(cost.total, "all")}<//></section>`;
+    ${cost.rows.map((r) => row(r, html`${short(r.agent)} <span class="quiet">${short(r.model)}</span>`))}${row(cost.total, "all")}<//></section>`;
 }
 
 function Held({ run }) {
@@ -275,7 +276,7 @@ function ByLabel({ title, param, rows, labels, keep, note }) {
   const cell = (name, n, out) => html`<td class=${`num cell ${out.replace(" ", "-")}`}>${n ? html`<a href=${address({ ...keep, [param]: name, out })} aria-label=${`${n} ${out}, ${plain(name || "(none)")}`}>${SIGNS[out]} ${count(n)}</a>` : html`<span class="quiet">0</span>`}</td>`;
   return html`<details class="by" open=${param === "kind"}><summary>By ${title} <span class="quiet">(${count(found.size)})</span></summary>
     <${Table} caption=${`Questions by ${title}, most broken first${note ? `. ${note}` : ""}`} heads=${[title[0].toUpperCase() + title.slice(1), ...ORDER, "all"]} right=${[1, 2, 3, 4, 5]}>
-    ${shown.map(([name, n]) => html`<tr><th scope="row"><a href=${address({ ...keep, [param]: keep[param] === name ? undefined : name, out: undefined })} aria-current=${keep[param] === name ? "true" : undefined}>${marked(name || "(none)")}</a></th>${ORDER.map((out) => cell(name, n[out], out))}<td class="num">${count(n.all)}</td></tr>`)}<//>
+    ${shown.map(([name, n]) => html`<tr><th scope="row"><a href=${address({ ...keep, [param]: keep[param] === name ? undefined : name, out: undefined })} aria-current=${keep[param] === name ? "true" : undefined}>${short(name || "(none)")}</a></th>${ORDER.map((out) => cell(name, n[out], out))}<td class="num">${count(n.all)}</td></tr>`)}<//>
     ${lines.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${count(lines.length)}</button>`}</details>`;
 }
 
@@ -286,12 +287,12 @@ function FlipRows({ run, set, from, to, rows }) {
     const one = !model.other && text && text.said[model.key.split("/").pop()];
     return one ? html`<code>${one.answer === null ? "(none read)" : excerpt(one.answer, 24)}</code>` : "";
   };
-  return html`<${Table} caption="Questions and what became of them" heads=${["Outcome", "Question", "Kind", "Answers", ""]}>
+  return html`<${Table} caption="Questions and what became of them" heads=${["Outcome", "Question", "Kind", "Answers", "Begins with"]}>
     ${rows.map(({ at, outcome }) => {
       const text = texts.get(at);
       return html`<tr key=${at}><td><${Outcome} name=${outcome} /></td>
-        <th scope="row"><a href=${address({ q: set.ids[at], set: set.name === "practice" ? undefined : set.name, run: run.at || undefined })}>${marked(set.ids[at])}</a></th>
-        <td>${marked(run.kinds[set.kinds[at]])}</td><td class="answers">${text ? html`${said(from, text)} → ${said(to, text)}` : free ? "" : html`<span class="quiet">held out</span>`}</td>
+        <th scope="row" class="id"><a href=${address({ q: set.ids[at], set: set.name === "practice" ? undefined : set.name, run: run.at || undefined })}>${short(set.ids[at])}</a></th>
+        <td>${short(run.kinds[set.kinds[at]])}</td><td class="answers">${text ? html`${said(from, text)} → ${said(to, text)}` : free ? "" : html`<span class="quiet">held out</span>`}</td>
         <td class="excerpt">${text ? excerpt(text.prompt) : ""}</td></tr>`;
     })}<//>`;
 }
@@ -305,7 +306,7 @@ function Question({ page, run, route }) {
   const models = Object.keys(set.verdicts).map(Number).sort((a, b) => a - b);
   const neighbour = (step) => set.ids[at + step] !== undefined && address({ ...route, q: set.ids[at + step] });
   return html`<div>
-    <p class="eyebrow">${set.name} question · ${marked(kindOf(run, set.kinds[at]))}${run.exams[set.exams[at]] ? html` · ${marked(run.exams[set.exams[at]])}` : ""}</p>
+    <p class="eyebrow">${set.name} question · ${short(kindOf(run, set.kinds[at]))}${run.exams[set.exams[at]] ? html` · ${short(run.exams[set.exams[at]])}` : ""}</p>
     <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}</ul>
     <p class="around">${neighbour(-1) && html`<a href=${neighbour(-1)}>← the one before</a>`} ${neighbour(1) && html`<a href=${neighbour(1)}>the one after →</a>`}</p>
     <${Guarded} run=${run} set=${set}>${() => html`<${Life} page=${page} run=${run} set=${set} at=${at} models=${models} />`}<//></div>`;
@@ -322,8 +323,8 @@ function Life({ page, run, set, at, models }) {
   if (!question) return html`<p aria-busy="true" class="quiet">Reading …</p>`;
   const steps = [{ title: "The question", body: html`<${Text} text=${question.prompt} label="Question" />
     ${Object.keys(question.options).length > 0 && html`<dl class="options">${Object.entries(question.options).map(([key, text]) => html`<div><dt>${marked(key)}</dt><dd>${marked(text)}</dd></div>`)}</dl>`}
-    <h4>Right answer</h4><${Text} text=${question.target} label="Right answer" />
-    ${question.solution && html`<h4>Worked solution</h4><${Text} text=${question.solution} label="Worked solution" />`}` }];
+    <h3>Right answer</h3><${Text} text=${question.target} label="Right answer" />
+    ${question.solution && html`<h3>Worked solution</h3><${Text} text=${question.solution} label="Worked solution" />`}` }];
   let last = null;
   const answered = (round) => {
     const said = question.said[round];
@@ -343,7 +344,7 @@ function Life({ page, run, set, at, models }) {
   }
   if (theirs && others.get(theirs.at)) for (const [round, said] of Object.entries(others.get(theirs.at).said))
     steps.push({ title: `${plain(theirs.run.name)}, ${nameOf(round)}`, mark: html`<${Verdict} right=${said.correct} />`, body: html`<${Text} text=${said.response} label="Answer" /><p class="quiet">${marked(said.why)}</p>` });
-  return html`<ol class="life" tabindex="0" aria-label="The question's life, from left to right">${steps.map((step) => html`<li class=${step.kind || ""}><h3>${step.title} ${step.mark}</h3>${step.body}</li>`)}</ol>`;
+  return html`<ol class="life" tabindex="0" aria-label="The question's life, from left to right">${steps.map((step) => html`<li class=${step.kind || ""}><h2>${step.title} ${step.mark}</h2>${step.body}</li>`)}</ol>`;
 }
 function otherLife(page, run, set, at) {
   const other = page.runs[1 - run.at];
@@ -354,19 +355,18 @@ function otherLife(page, run, set, at) {
 function lived(run, set, life, examples) {
   const steps = [];
   const from = life.mistake ? "a mistake" : life.picked ? "picked, blind to errors" : life.solution || life.left_out.length ? "its own solution" : "";
-  const named = life.diagnoses.map((d) => html`<p><a class="cause" href=${address({ page: "causes", run: run.at || undefined, cause: d.cause })}>${marked(d.cause)}</a></p>
+  const named = life.diagnoses.map((d) => html`<p><a class="cause" href=${address({ page: "causes", run: run.at || undefined, cause: d.cause })}>${short(d.cause)}</a></p>
     <${Text} text=${d.explanation} label="Diagnosis" />
     <dl class="pairs"><dt>Missing skill</dt><dd>${marked(d.missing_skill)}</dd><dt>Advice to the writer</dt><dd>${marked(d.advice)}</dd></dl>`);
   steps.push({ kind: "made", title: `Round ${life.round}: ${from || "rows"}`, body: html`${named}
     ${life.undiagnosed.map((why) => html`<p>No usable diagnosis: ${marked(why)}</p>`)}
     ${life.solution && html`<p>Its own solution is trained on.</p>`}${life.left_out.map((why) => html`<p>Its solution is not trained on: ${marked(why)}</p>`)}
-    ${life.contrast.length > 0 && html`<h4>Nearest questions answered right</h4><${Contrast} run=${run} set=${set} near=${life.contrast} />`}
+    ${life.contrast.length > 0 && html`<h3>Nearest questions answered right</h3><${Contrast} run=${run} set=${set} near=${life.contrast} />`}
     ${life.rows > 0 && html`<p class="quiet">${noun(life.rows, "training row")} of this round ${life.rows === 1 ? "goes" : "go"} back to it.</p>`}` });
   if (life.written.length) {
     const accepted = life.written.filter((at) => run.examples.fates[at] < 0);
-    steps.push({ kind: "made", title: `Round ${life.round}: written for it`, body: html`<p>${noun(accepted.length, "example")} accepted, ${count(life.written.length - accepted.length)} not.
-      <a href=${address({ page: "examples", run: run.at || undefined, round: life.round, for: set.ids[run.examples.questions[life.written[0]]] })}>All of them</a></p>
-      ${life.written.slice(0, 6).map((at) => html`<${Example} run=${run} at=${at} text=${examples.get(at)} short />`)}` });
+    steps.push({ kind: "made", title: `Round ${life.round}: written for it`, body: html`<p>${noun(accepted.length, "example")} accepted, ${count(life.written.length - accepted.length)} not. <a href=${address({ page: "examples", run: run.at || undefined, round: life.round, for: set.ids[run.examples.questions[life.written[0]]] })}>All of them</a></p>
+      ${life.written.slice(0, 6).map((at) => html`<${Example} run=${run} at=${at} text=${examples.get(at)} brief />`)}` });
   }
   return steps;
 }
@@ -374,7 +374,7 @@ function lived(run, set, life, examples) {
 function Contrast({ run, set, near }) {
   const places = near.map((n) => placeIn(set, n.question_id));
   const texts = useTexts(run, set.name, places.filter((at) => at >= 0));
-  return html`<ul class="near">${near.map((n, i) => html`<li><a href=${address({ q: n.question_id, run: run.at || undefined })}>${marked(n.question_id)}</a> <span class="quiet">similarity ${n.similarity.toFixed(2)}</span>
+  return html`<ul class="near">${near.map((n, i) => html`<li><a href=${address({ q: n.question_id, run: run.at || undefined })}>${short(n.question_id)}</a> <span class="quiet">similarity ${n.similarity.toFixed(2)}</span>
     ${texts.get(places[i]) && html`<div class="quiet">${excerpt(texts.get(places[i]).prompt, 160)}</div>`}</li>`)}</ul>`;
 }
 
@@ -391,7 +391,7 @@ function Causes({ run, route }) {
   if (route.cause && names.includes(route.cause) && !shown.includes(route.cause)) shown.push(route.cause);
   return html`<div>
     ${names.length ? html`<section><h2>What diagnoses named</h2><${Table} caption="Diagnoses by cause and round" heads=${["Cause", ...rounds.map((r) => `Round ${r.index}`)]}>
-      ${shown.map((name) => html`<tr class=${route.cause === name ? "chosen" : ""}><th scope="row"><a href=${address({ page: "flips", run: run.at || undefined, set: "practice", cause: name })}>${marked(name)}</a></th>
+      ${shown.map((name) => html`<tr class=${route.cause === name ? "chosen" : ""}><th scope="row"><a href=${address({ page: "flips", run: run.at || undefined, set: "practice", cause: name })}>${short(name)}</a></th>
         ${rounds.map((r) => html`<td><span class="counted"><span class="n">${count(r.causes[name] || 0)}</span> <${Bar} share=${(r.causes[name] || 0) / most} /></span></td>`)}</tr>`)}<//>
       ${names.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${count(names.length)} causes</button>`}</section>`
       : html`<${Quiet}>This way of learning asks for no diagnoses.<//>`}
@@ -410,7 +410,7 @@ function Help({ run, route }) {
     <p>For each cause: what became of the practice questions that examples were written for, and of the correct answers that were laid beside them, against questions that nothing was written for. All rows of a round are trained on together, so this shows what went together with what; <strong>it does not show that an example caused a change</strong>.</p>
     <div class="controls"><${Choice} label="Round" value=${one.round} options=${run.helped.map((h) => [h.round, `${h.round}: from ${nameOf(h.before)}`])} set=${(value) => go({ page: "causes", run: route.run, round: value })} /></div>
     ${one.asked ? html`<${Table} caption=${`Round ${one.round}: practice questions before (${nameOf(one.before)}) and after; with 95% intervals of the share`} heads=${["Written for", "Examples", "Wrong before: fixed", "Right before: broken", "Neighbours, right before: broken"]} right=${[1]}>
-      ${one.aimed.map((a) => html`<tr class=${route.cause === a.cause ? "chosen" : ""}><th scope="row"><a href=${flips(a.cause)}>${marked(a.cause)}</a></th><td class="num"><a href=${link(a.cause)} aria-label=${`${a.examples} examples for ${plain(a.cause)}`}>${count(a.examples)}</a></td><td>${share(a.questions.fixed)}</td><td>${share(a.questions.broken)}</td><td>${share(a.neighbours.broken)}</td></tr>`)}
+      ${one.aimed.map((a) => html`<tr class=${route.cause === a.cause ? "chosen" : ""}><th scope="row"><a href=${flips(a.cause)}>${short(a.cause)}</a></th><td class="num"><a href=${link(a.cause)} aria-label=${`${a.examples} examples for ${plain(a.cause)}`}>${count(a.examples)}</a></td><td>${share(a.questions.fixed)}</td><td>${share(a.questions.broken)}</td><td>${share(a.neighbours.broken)}</td></tr>`)}
       <tr class="base"><th scope="row">nothing was written</th><td class="num">0</td><td>${share(one.nothing.fixed)}</td><td>${share(one.nothing.broken)}</td><td><span class="quiet">none</span></td></tr><//>`
       : html`<${Quiet}>The model of round ${one.round} was not asked the practice questions (only one that passes dev is), so nothing can be said of them.<//>`}</section>`;
 }
@@ -471,10 +471,10 @@ function Examples({ run, route }) {
       <${Choice} label="Fate" value=${route.fate || ""} options=${[["", "all"], ["accepted", "accepted"], ["refused", "refused, any reason"], ...all.reasons.map((r) => [r, `refused: ${r}`])]} set=${(value) => set({ fate: value })} />
     </form>
     <${Table} caption="What became of drafts and requests that fit" heads=${["Fate", "Drafts"]} right=${[1]}>
-      ${[...tallied].sort((a, b) => b[1] - a[1]).map(([fate, n]) => { const name = fate < 0 ? "accepted" : all.reasons[fate]; return html`<tr><th scope="row"><a href=${address({ ...keep, fate: route.fate === name ? undefined : name })} aria-current=${route.fate === name ? "true" : undefined}>${fate < 0 ? "+ " : "− "}${marked(name)}</a></th><td class="num">${count(n)}</td></tr>`; })}<//>
+      ${[...tallied].sort((a, b) => b[1] - a[1]).map(([fate, n]) => { const name = fate < 0 ? "accepted" : all.reasons[fate]; return html`<tr><th scope="row"><a href=${address({ ...keep, fate: route.fate === name ? undefined : name })} aria-current=${route.fate === name ? "true" : undefined}>${fate < 0 ? "+ " : "− "}${short(name)}</a></th><td class="num">${count(n)}</td></tr>`; })}<//>
     ${(route.for || route.alike) && html`<p class="filters">Only ${route.for && html`<a class="chip" href=${address({ ...keep, for: undefined })}>written for ${plain(route.for)} <span aria-hidden="true">×</span></a>`}${route.alike && html`<a class="chip" href=${address({ ...keep, alike: undefined })}>the same words <span aria-hidden="true">×</span></a>`}</p>`}
     <section aria-labelledby="drafts"><h2 id="drafts">Drafts</h2>
-    <p class="quiet" aria-live="polite">${searched.left ? `Searching, ${count(searched.left)} parts left …` : `${noun(searched.found.length, "draft")} in ${noun(groups.length, "group")}; those with the same words and other numbers are together.`}</p>
+    <p class="quiet" aria-live="polite" aria-busy=${searched.left ? "true" : undefined}>${searched.left ? `Searching, ${count(searched.left)} parts left …` : `${noun(searched.found.length, "draft")} in ${noun(groups.length, "group")}; those with the same words and other numbers are together.`}</p>
     <div class="cards">${shown.map((group) => html`<${Example} key=${group[0]} run=${run} at=${group[0]} text=${texts.get(group[0])} more=${group.length > 1 && html`<a href=${address({ ...keep, alike: all.alike[group[0]] })}>${noun(group.length - 1, "more", "more")} with the same words</a>`} />`)}</div>
     <${Pager} total=${groups.length} at=${at} route=${keep} noun="group" /></section></div>`;
 }
@@ -517,19 +517,19 @@ function became(run, at) {
   return before && after ? OUTCOME[before[questions[at]] + after[questions[at]]] : null;
 }
 
-function Example({ run, at, text, more, short }) {
+function Example({ run, at, text, more, brief }) {
   const { ids, rounds, causes, questions, fates, trained, reasons } = run.examples;
   const practice = setOf(run, "practice");
   const accepted = fates[at] < 0;
   const then = became(run, at);
   return html`<article class=${accepted ? "example accepted" : "example refused"}>
-    <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? (trained[at] ? "accepted, trained on" : "accepted, not trained on") : html`refused: ${marked(reasons[fates[at]])}`}</span>
-      ${!short && html`<span class="quiet">round ${rounds[at]}${causes[at] >= 0 ? html` · ${marked(run.causes[causes[at]])}` : ""}${accepted ? html` · ${marked(ids[at])}` : ""}</span>`}</header>
+    <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? (trained[at] ? "accepted, trained on" : "accepted, not trained on") : html`refused: ${short(reasons[fates[at]])}`}</span>
+      ${!brief && html`<span class="quiet">round ${rounds[at]}${causes[at] >= 0 ? html` · ${short(run.causes[causes[at]])}` : ""}${accepted ? html` · ${short(ids[at])}` : ""}</span>`}</header>
     ${text ? html`${text.prompt && html`<${Text} text=${text.prompt} label="Question of the draft" />
       <details><summary>Answer</summary><${Text} text=${text.completion} label="Answer of the draft" /><p class="quiet">target <code>${marked(text.target)}</code></p></details>`}
       ${text.detail && html`<p><strong>Why</strong> ${marked(text.detail)}</p>`}
       ${text.votes && html`<p class="quiet">${text.votes[1] ? `${text.votes[0]} of ${text.votes[1]} independent solutions come to its target` : "the solver abstained"}</p>`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
-    ${!short && html`<footer>${questions[at] >= 0 && html`written for <a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${marked(practice.ids[questions[at]])}</a>${then ? html`, which was then <${Outcome} name=${then} />` : ""}`} ${more}</footer>`}</article>`;
+    ${!brief && html`<footer>${questions[at] >= 0 && html`written for <a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>${then ? html`, which was then <${Outcome} name=${then} />` : ""}`} ${more}</footer>`}</article>`;
 }
 
 // Calls.
@@ -549,7 +549,7 @@ function Calls({ run, route }) {
   const at = pageOf(route, found.length);
   const shown = found.slice(at * ROWS, (at + 1) * ROWS);
   const agents = [...new Set(all.agents)], rounds = [...new Set(all.rounds)];
-  return html`<div><${Money} run=${run} short />
+  return html`<div><${Money} run=${run} brief />
     <section aria-labelledby="each"><h2 id="each">Each call</h2>
     <div class="controls">
       <${Choice} label="Agent" value=${route.agent || ""} options=${[["", "all"], ...agents.map((a) => [a, a])]} set=${(value) => set({ agent: value })} />
@@ -572,7 +572,7 @@ function Call({ run, at }) {
     ${open && (text ? html`${text.error && html`<p><strong>Why it is of no use</strong> ${marked(text.error)}</p>`}
       ${text.messages.map(([role, said]) => html`<h3>${marked(role)}</h3><${Text} text=${said} label=${plain(role)} />`)}
       ${text.thinking && html`<h3>thinking</h3><${Text} text=${text.thinking} label="Thinking" />`}
-      <h3>reply</h3><${Text} text=${text.reply} label="Reply" />` : html`<p class="quiet">Reading …</p>`)}</details>`;
+      <h3>reply</h3><${Text} text=${text.reply} label="Reply" />` : html`<p class="quiet" aria-busy="true">Reading …</p>`)}</details>`;
 }
 
 // Training.
@@ -629,10 +629,10 @@ function App({ first }) {
   const View = VIEWS[view];
   return html`<${Fragment}>
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); heading.current.focus(); }}>To the content</a>
-    <header class="top"><div class="brand"><span class="logo" aria-hidden="true">e</span><span>${page.runs.map((r, at) => html`${at > 0 && " and "}<strong>${marked(r.name)}</strong>`)}</span>
+    <header class="top"><div class="brand"><span class="logo" aria-hidden="true">e</span><span>${page.runs.map((r, at) => html`${at > 0 && " and "}<strong>${short(r.name)}</strong>`)}</span>
       ${page.runs.length > 1 && html`<${Choice} label="Run" value=${run.at} options=${page.runs.map((r) => [r.at, r.name])} set=${(value) => go({ page: view === "question" ? "result" : view, run: value === "0" ? undefined : value })} />`}</div>
       <nav aria-label="Pages"><ul>${PAGES.map(([key, text]) => html`<li><a href=${address({ page: key, run: route.run })} aria-current=${view === key ? "page" : undefined}>${text}</a></li>`)}</ul></nav></header>
-    <main id="main"><h1 tabindex="-1" ref=${heading}>${view === "question" ? html`Question ${marked(route.q)}` : title}</h1><${View} key=${`${view}/${run.at}`} page=${page} run=${run} route=${route} /></main>
+    <main id="main"><h1 tabindex="-1" ref=${heading}>${view === "question" ? html`Question ${short(route.q)}` : title}</h1><${View} key=${`${view}/${run.at}`} page=${page} run=${run} route=${route} /></main>
     <footer class="bottom"><p>errata ${plain(run.versions.errata || "")}${run.seal ? html` · seal <code>${run.seal}</code>` : ""} · nothing on this page is loaded from elsewhere</p></footer><//>`;
 }
 

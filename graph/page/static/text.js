@@ -48,15 +48,12 @@ function useTexts(run, kind, places, allowed = true) {
   const [, again] = useState(0);
   const size = run.per_shard;
   const names = allowed ? [...new Set(places.map((at) => Math.floor(at / size)))] : [];
-  const key = `${run.at}-${kind}:${names.join()}:${run.version}`;
+  const missing = names.map((number) => shard(`${run.at}-${kind}-${number}`)).filter((one) => !one.texts && !one.error);
   useEffect(() => {
-    let on = true;
-    for (const number of names) {
-      const one = shard(`${run.at}-${kind}-${number}`);
-      if (!one.texts && !one.error) one.ready.then(() => on && again((n) => n + 1));
-    }
+    let on = true; // what came between drawing and now counts as well
+    for (const one of missing) one.ready.then(() => on && again((n) => n + 1));
     return () => { on = false; };
-  }, [key]);
+  }, [`${run.at}-${kind}:${names.join()}:${run.version}:${missing.length}`]);
   const found = new Map();
   let error = null;
   for (const at of allowed ? places : []) {
@@ -97,8 +94,8 @@ const code = (mark) => {
   return NAMES[point] || `U+${point.toString(16).toUpperCase().padStart(4, "0")}`;
 };
 
-/** For attributes, options and titles: the marks in brackets. */
-const plain = (text) => String(text).replace(/\r\n/g, "\n").replace(UNSEEN, (mark) => `[${code(mark)}]`);
+/** For attributes and titles: the beginning, with the marks in brackets. */
+const plain = (text) => String(text).slice(0, 300).replace(/\r\n/g, "\n").replace(UNSEEN, (mark) => `[${code(mark)}]`);
 
 function marked(text) {
   const parts = [];
@@ -126,6 +123,9 @@ function Text({ text, label }) {
   </div>`;
 }
 
+/** Labels may be of any length: a kind, a cause, a name. */
+const short = (text) => excerpt(text, 80);
+const option = (text) => plain(String(text).slice(0, 70));
 const excerpt = (text, most = 110) => {
   const line = text.slice(0, 4 * most).replace(/\s+/g, " ").trim();
   return marked(line.length > most || text.length > 4 * most ? `${line.slice(0, most)}…` : line);
@@ -134,14 +134,18 @@ const excerpt = (text, most = 110) => {
 // Words that differ, by the longest common subsequence.
 
 const LARGEST = 160000;
+const LONGEST = 12000;
 function differing(before, after) {
-  const a = before.split(/(\s+)/), b = after.split(/(\s+)/);
+  if (before.length + after.length > LONGEST) return null;
+  const words = (text) => text.split(/(?<=\s)(?=\S)/);
+  const a = words(before), b = words(after);
+  const same = (i, j) => a[i].trimEnd() === b[j].trimEnd();
   if (a.length * b.length > LARGEST) return null;
   const width = b.length + 1;
   const common = new Uint16Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
-      common[i * width + j] = a[i] === b[j]
+      common[i * width + j] = same(i, j)
         ? common[(i + 1) * width + j + 1] + 1
         : Math.max(common[(i + 1) * width + j], common[i * width + j + 1]);
   const parts = [];
@@ -152,7 +156,7 @@ function differing(before, after) {
   };
   let i = 0, j = 0;
   while (i < a.length || j < b.length) {
-    if (i < a.length && j < b.length && a[i] === b[j]) { add("same", a[i]); i++; j++; }
+    if (i < a.length && j < b.length && same(i, j)) { add("same", b[j]); i++; j++; }
     else if (j >= b.length || (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])) add("gone", a[i++]);
     else add("new", b[j++]);
   }
