@@ -85,7 +85,10 @@ def test_the_page_loads_nothing_and_names_the_hashes_of_its_script_and_style(
     assert "</script" not in script().lower()
     [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
     assert "unsafe" not in policy
-    for kind, text in (("script", r'<script type="module">(.*?)</script>'), ("style", r"<style>(.*?)</style>")):
+    for kind, text in (
+        ("script", r'<script type="module">(.*?)</script>'),
+        ("style", r"<style>(.*?)</style>"),
+    ):
         [inner] = re.findall(text, html, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
         assert f"{kind}-src 'sha256-{digest}'" in policy
@@ -129,9 +132,7 @@ def test_two_runs_have_the_figures_of_errata_compare(runs: Path, tmp_path: Path)
     assert (first.path / "view-other.html").exists()
 
 
-def test_runs_on_other_questions_are_not_laid_beside_each_other(
-    runs: Path, tmp_path: Path
-) -> None:
+def test_runs_on_other_questions_are_not_laid_beside_each_other(runs: Path, tmp_path: Path) -> None:
     exam = {"name": "arithmetic", "seed": 9, "practice": 18, "dev": 18, "test": 18}
     strange = made(tmp_path, "strange", [NAMES[:3]], exam=exam)
     with pytest.raises(RunError, match="no set of questions in common"):
@@ -152,7 +153,7 @@ def test_a_questions_life_is_joined_from_all_its_records(folder: RunFolder) -> N
     assert first["id"] in written
     assert life.rows >= 1
     assert set(question.said) == {"0", "1", "3"}  # round 2 was dropped and not asked practice
-    assert [call for call in run.index.calls.tries] == [1, 2]
+    assert run.index.calls.tries == (1, 2)
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_came(folder: RunFolder) -> None:
@@ -185,7 +186,7 @@ def test_sealed_texts_are_in_the_file_only_when_asked_for_and_that_is_noted(
     folder: RunFolder,
 ) -> None:
     [question, *_] = folder.questions("test")
-    html, data = built(folder)
+    _, data = built(folder)
     assert not [name for name in data if "test" in name]
     assert question.prompt not in json.dumps(data)
     assert looks(folder) == []
@@ -211,20 +212,40 @@ def question(id: str) -> Question:
 
 def example(id: str, cause: str) -> Example:
     return Example(
-        id=f"e-{id}", diagnosis_id=None, question_id=id, cause=cause, prompt="", completion="", target="1"
+        id=f"e-{id}",
+        diagnosis_id=None,
+        question_id=id,
+        cause=cause,
+        prompt="",
+        completion="",
+        target="1",
     )
 
 
 def test_those_written_for_are_told_apart_from_neighbours_and_from_all_others() -> None:
     wrong, right = ("a", "b", "c", "d"), ("n", "m", "r", "s")
     before = {id: id in right for id in (*wrong, *right)}
-    after = {"a": True, "b": False, "c": True, "d": False, "n": False, "m": True, "r": False, "s": True}
+    after = {
+        "a": True,
+        "b": False,
+        "c": True,
+        "d": False,
+        "n": False,
+        "m": True,
+        "r": False,
+        "s": True,
+    }
     beside = Solved(question=question("n"), attempt=attempt_at(question("n"), True), similarity=1)
     mistakes: list[Mistake] = [
         missed(question("a")).model_copy(update={"contrast": (beside,)}),
         *(missed(question(id)) for id in "bcd"),
     ]
-    written = [example("a", "slip"), example("a", "slip"), example("b", "slip"), example("c", "read")]
+    written = [
+        example("a", "slip"),
+        example("a", "slip"),
+        example("b", "slip"),
+        example("c", "read"),
+    ]
     found = helped(1, 0, before, after, written, mistakes)
     slip, read = found.aimed
     assert (slip.cause, slip.examples) == ("slip", 3)

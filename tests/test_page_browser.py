@@ -21,7 +21,9 @@ from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser")) if path), None)
+CHROMIUM = next(
+    (path for path in map(shutil.which, ("chromium", "chromium-browser")) if path), None
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -174,7 +176,7 @@ def test_filters_choices_and_links_keep_to_the_address(open_page: Visit, browser
     open_page.go("page=flips&set=practice&from=0&to=3")
     page.locator("details.by[open] tbody th a").first.click()
     open_page.settle()
-    kind = page.inner_text(".chip").split("\n")[0].replace("×", "").strip()
+    kind = page.inner_text(".chip").split("\n")[0].rstrip(" \u00d7")
     shown = page.locator("section[aria-labelledby=rows] tbody tr td:nth-child(3)")
     assert set(shown.all_inner_texts()) == {kind}
     with visit(browser, page.url) as sent:  # a link that was mailed
@@ -251,7 +253,11 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
     browser: Any, url: str, runs: Path, scheme: str
 ) -> None:
     mistake = json.loads((runs / "tale/round-01/mistakes.jsonl").read_text().splitlines()[0])
-    places = [*(f"page={name}" for name in PAGES), f"q={mistake['question']['id']}", "q=dev-0000&set=dev"]
+    places = [
+        *(f"page={name}" for name in PAGES),
+        f"q={mistake['question']['id']}",
+        "q=dev-0000&set=dev",
+    ]
     with visit(browser, url, color_scheme=scheme, bypass_csp=True) as opened:
         opened.page.evaluate(AXE)
         for place in places:
@@ -274,14 +280,20 @@ def test_nothing_of_a_hostile_run_runs_or_breaks(browser: Any, runs: Path, tmp_p
     path = build([folder]).path
     first = json.loads((folder.round(0) / "practice.jsonl").read_text().splitlines()[0])
     with visit(browser, path.as_uri(), viewport={"width": 320, "height": 800}) as opened:
-        for place in (*(f"page={name}" for name in PAGES), f"q={first['question_id']}", "q=practice-0002"):
+        for place in (
+            *(f"page={name}" for name in PAGES),
+            f"q={first['question_id']}",
+            "q=practice-0002",
+        ):
             opened.go(place)
             for call in opened.page.locator("details.call summary").all():
                 call.click()
             opened.settle()
             over = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert over <= 0, place
-        assert "</script><script>window.ran=1</script><img src=x onerror=window.ran=2>" in opened.text
+        assert (
+            "</script><script>window.ran=1</script><img src=x onerror=window.ran=2>" in opened.text
+        )
         marks = set(opened.page.locator(".mark").all_inner_texts())
         assert {"RLO", "ZWSP", "ESC", "BEL", "ZWJ", "U+202C", "U+2066", "U+E0041"} <= marks
         shown = opened.page.inner_text("body")
@@ -333,5 +345,8 @@ def test_without_a_script_the_result_can_be_read(browser: Any, url: str, runs: P
     page = context.new_page()
     page.goto(url)
     said = " ".join(page.inner_text("noscript").split()) if page.locator("noscript").count() else ""
-    assert f"{report_of(runs).test.final.accuracy:.1%}" in said or f"{report_of(runs).test.final.accuracy:.1%}" in page.content()
+    assert (
+        f"{report_of(runs).test.final.accuracy:.1%}" in said
+        or f"{report_of(runs).test.final.accuracy:.1%}" in page.content()
+    )
     context.close()

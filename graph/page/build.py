@@ -93,7 +93,9 @@ def style() -> str:
 
 def policy(connect: str = "'none'") -> str:
     """The content security policy: this script, this style, and nothing else."""
-    hashes = {kind: sha256_of_text(text) for kind, text in (("script", script()), ("style", style()))}
+    hashes = {
+        kind: sha256_of_text(text) for kind, text in (("script", script()), ("style", style()))
+    }
     return (
         f"default-src 'none'; script-src '{hashes['script']}'; style-src '{hashes['style']}'; "
         f"img-src data:; connect-src {connect}; base-uri 'none'; form-action 'none'"
@@ -139,8 +141,7 @@ def build(folders: Sequence[RunFolder], with_sealed: bool = False) -> Built:
                     run.index.model_copy(
                         update={
                             "sets": tuple(
-                                found.model_copy(update={"there": True})
-                                for found in run.index.sets
+                                found.model_copy(update={"there": True}) for found in run.index.sets
                             ),
                             "looks": tuple(looks(folder)),
                         }
@@ -159,7 +160,9 @@ def build(folders: Sequence[RunFolder], with_sealed: bool = False) -> Built:
                 f"the page of {folders[0].path} would be larger than "
                 f"{MOST_BYTES // 1_000_000} MB: look at it with --serve"
             )
-    html = whole(page, "\n".join(data), f'<meta http-equiv="Content-Security-Policy" content="{policy()}">')
+    html = whole(
+        page, "\n".join(data), f'<meta http-equiv="Content-Security-Policy" content="{policy()}">'
+    )
     name = "view.html" if len(folders) == 1 else f"view-{folders[1].name}.html"
     path = folders[0].path / name
     write_text(path, html)
@@ -182,9 +185,7 @@ def whole(page: Page, data: str, meta: str, served: bool = False) -> str:
 
 def block(id: str, text: bytes) -> str:
     """Data that no browser runs, and no text in it can end."""
-    return (
-        f'<script type="application/gzip" id="{id}">{base64.b64encode(text).decode()}</script>'
-    )
+    return f'<script type="application/gzip" id="{id}">{base64.b64encode(text).decode()}</script>'
 
 
 def compressed(record: Record) -> bytes:
@@ -215,7 +216,9 @@ def summary(page: Page) -> str:
         if run.report is None:
             parts.append("<p>The run is not finished.</p>")
         else:
-            parts.append(f"<p>{escape(one_line(run.report.status))}. {escape(result(run.report))}</p>")
+            parts.append(
+                f"<p>{escape(one_line(run.report.status))}. {escape(result(run.report))}</p>"
+            )
         if run.next_step:
             parts.append(f"<p>{escape(one_line(run.next_step))}</p>")
         parts.append("<table><caption>Dev exam by round</caption><thead><tr>")

@@ -422,8 +422,10 @@ class Joined:
         provenance = read_record(read.folder.path / "config.json", Provenance)
         config = provenance.config_on_record
         times = read.folder.step_times.read()
-        rounds = report.rounds if report else tuple(
-            round_report(read.folder, index, times) for index in read.rounds
+        rounds = (
+            report.rounds
+            if report
+            else tuple(round_report(read.folder, index, times) for index in read.rounds)
         )
         sets = tuple(self.set_index(name) for name, sat in read.sets.items() if sat.questions)
         seal = read.folder.manifest.sealing()
@@ -454,9 +456,7 @@ class Joined:
             for name, sat in read.sets.items()
             if sat.questions
         }
-        return Gathered(
-            index, texts | {"examples": self.example_texts, "calls": self.call_texts}
-        )
+        return Gathered(index, texts | {"examples": self.example_texts, "calls": self.call_texts})
 
     def set_index(self, name: str) -> SetIndex:
         sat = self.read.sets[name]
@@ -506,9 +506,7 @@ class Joined:
         texts: list[ExampleTexts] = []
         reasons, alike = Labels(), Labels()
 
-        def add(
-            index: int, cause: str | None, question_id: str, prompt: str, **more: Any
-        ) -> None:
+        def add(index: int, cause: str | None, question_id: str, prompt: str, **more: Any) -> None:
             at = len(texts)
             columns["rounds"].append(index)
             columns["causes"].append(-1 if cause is None else self.causes.place(cause))
