@@ -58,7 +58,7 @@ def made(folder: Path, size: int) -> RunFolder:
             "strategy": "le",
             "exam": exam,
             "examples": {"per_round": int(size * 0.4)},
-            "stop": {"rounds": 2},
+            "stop": {"rounds": 2, "gate": "any"},
         },
         "page",
     )
@@ -136,9 +136,8 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one)))
         return
-    print(
-        f"{'questions':>10}{'MB':>9}{'write s':>9}{'read s':>9}{'shown s':>9}{'flips s':>9}{'MiB':>9}"
-    )
+    names = ("MB", "write s", "read s", "shown s", "flips s", "MiB")
+    print(f"{'questions':>10}" + "".join(f"{name:>9}" for name in names))
     for size in given.sizes:
         command = [sys.executable, __file__, "--one", str(size)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

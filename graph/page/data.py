@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -452,7 +453,7 @@ class Joined:
             departures=self.departures(),
         )
         texts: dict[str, Any] = {
-            name: Lazily(sat.questions, lambda q, sat=sat: self.question_texts(q, sat))
+            name: Lazily(sat.questions, partial(self.question_texts, sat=sat))
             for name, sat in read.sets.items()
             if sat.questions
         }
@@ -581,7 +582,7 @@ class Joined:
                         self.read.mistakes(index),
                     )
                 )
-        return ExampleIndex(reasons=reasons.texts, **columns), texts
+        return ExampleIndex.model_validate(columns | {"reasons": reasons.texts}), texts
 
     def diagnosed(self, index: int) -> dict[str, tuple[str, str | None]]:
         """What a round's mistakes were found to be; id of a mistake, diagnosis or picked question
@@ -665,7 +666,7 @@ class Joined:
                     error=event["error"],
                 )
             )
-        return CallIndex(**columns), texts
+        return CallIndex.model_validate(columns), texts
 
     def training(self, index: int) -> Training:
         folder, here = self.read.folder, self.read.folder.round(index)

@@ -174,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(HTTPStatus.FORBIDDEN)
             return
         if not (length.isdecimal() and len(length) < 6 and int(length) <= LONGEST_BODY):
-            self.refuse(HTTPStatus.CONTENT_TOO_LARGE)
+            self.refuse(HTTPStatus.BAD_REQUEST)
             return
         try:
             asked = json.loads(self.rfile.read(int(length)))
