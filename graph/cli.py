@@ -179,6 +179,10 @@ def view(
     from errata.graph.page.serve import serving
 
     folders = find_viewed(run, runs)
+    if serve and with_sealed:
+        raise typer.BadParameter(
+            "is of a file: with --serve the page asks", param_hint="--with-sealed"
+        )
     if serve:
         with working(again=True), serving(folders, port) as server:
             printer().unwrapped(f"{server.url}   Ctrl-C ends it")
