@@ -26,7 +26,7 @@ test-dev: .venv/ready
 	$(PIP) --config-settings editable_mode=strict -e '.[dev,studio]'
 	$(BIN)/pytest tests/test_studio.py
 
-LIGHT := not model and not sandbox and not process and not slow
+LIGHT := not model and not sandbox and not process and not slow and not browser
 # Two files at a time, models with one thread each; the sandbox has the machine to itself.
 QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import comb, erfc, exp, inf, lgamma, log, log1p, sqrt
+from math import erfc, exp, inf, lgamma, log, log1p, sqrt
 from statistics import fmean, variance
 
 from errata.agents.records import Record
@@ -165,7 +165,10 @@ def sign_test(fixed: int, broken: int) -> float:
     McNemar's test in its exact form (Psychometrika 12, 1947).
     """
     n = fixed + broken
-    tail = sum(comb(n, k) for k in range(max(fixed, broken), n + 1))
+    tail, ways = 0, 1
+    for k in range(min(fixed, broken) + 1):  # each from the one before: n may be 100,000
+        tail += ways
+        ways = ways * (n - k) // (k + 1)
     return min(1.0, 2 * tail / (1 << n))
 
 

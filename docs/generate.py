@@ -48,6 +48,7 @@ from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
 from errata.graph.manifest import FinishedFile, Seal
+from errata.graph.page.looks import Look
 from errata.graph.provenance import Provenance
 from errata.graph.readings import Readings
 from errata.graph.report import Report
@@ -91,6 +92,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "steps.jsonl": StepTime,
     "machines.jsonl": Machine,
     "costs.jsonl": Entry,
+    "looks.jsonl": Look,
     "report.json": Report,
 }
 """File of a run, as a pattern → what each of its lines, or its one object, is."""

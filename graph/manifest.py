@@ -39,6 +39,8 @@ UNSEALED = {
     "*.log": "what child processes said, for people",
     "*-job.json": "what a child process was started with; the adapter's trained.json says it too",
     "forecast": "what `errata forecast` made of the finished run, later",
+    "view*.html": "the page that `errata view` made of the records, later",
+    "looks.jsonl": "who had `errata view` show held-out answers, later",
     "*.part": "the beginning of a file that a kill left; a finished file is never read from it",
 }
 """Names of files and folders that no line of the manifest names → why they need none."""

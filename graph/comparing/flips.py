@@ -94,10 +94,6 @@ def compare_runs(
             f"no {set_name} question has a verdict in both runs: there is nothing to compare"
         )
     flips = [flip_of(a, b, answers[0][a.id], answers[1][b.id], show) for a, b in counted]
-    before = Sittings(
-        [[float(answers[0][a.id].correct)] for a, _ in counted], clusters([a for a, _ in counted])
-    )
-    after = Sittings([[float(answers[1][b.id].correct)] for _, b in counted], before.groups)
     examples = [
         flip
         for outcome in ("fixed", "broken")
@@ -110,10 +106,23 @@ def compare_runs(
         all=counts(flips),
         by_kind=counts_by(counted, flips, lambda question: question.kind),
         by_exam=counts_by(counted, flips, lambda question: question.exam),
-        gain=pooled_difference([after], [before]),
+        gain=gain_between(counted, *answers),
         not_counted=len(pairs) - len(counted),
         examples=tuple(examples),
     )
+
+
+def gain_between(
+    counted: Sequence[tuple[Question, Question]],
+    first: Mapping[str, Attempt],
+    second: Mapping[str, Attempt],
+) -> Difference:
+    """Accuracy of the second minus that of the first, paired; variants count as one question."""
+    before = Sittings(
+        [[float(first[a.id].correct)] for a, _ in counted], clusters([a for a, _ in counted])
+    )
+    after = Sittings([[float(second[b.id].correct)] for _, b in counted], before.groups)
+    return pooled_difference([after], [before])
 
 
 def read_records_of(run: RunFolder, set_name: SetName) -> list[Question]:
@@ -145,7 +154,7 @@ def same_questions(
     ours: Sequence[Question],
     theirs: Sequence[Question],
     runs: tuple[RunFolder, RunFolder],
-    set_name: SetName,
+    set_name: str,
 ) -> list[tuple[Question, Question]]:
     """Each question of the first run beside the same one of the second, whatever their ids.
 

@@ -1,0 +1,367 @@
+"""The page of a run without a browser: what is in it, and who may have it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paged import HOSTILE, NAMES, hostile, made, tale
+from typer.testing import CliRunner
+
+from errata.agents.errors import RunError
+from errata.agents.pooled import sign_test
+from errata.agents.records import Example, Mistake, Question, Solved
+from errata.agents.scores import wilson
+from errata.agents.testing.mistakes import attempt_at, missed
+from errata.graph.cli import app
+from errata.graph.commands.audit import audit
+from errata.graph.commands.view import find_viewed
+from errata.graph.comparing.flips import compare_runs
+from errata.graph.page.build import STATIC, build, script, vendored
+from errata.graph.page.data import gather
+from errata.graph.page.helped import helped
+from errata.graph.page.looks import looks
+from errata.graph.page.serve import Server, serving
+from errata.graph.report import Report
+from errata.graph.run_folder import RunFolder
+from errata.graph.watcher import NoWatcher
+
+pytestmark = pytest.mark.loop
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    tale(folder)
+    made(folder, "other", [NAMES[3:12]])
+    return folder
+
+
+@pytest.fixture
+def folder(runs: Path, tmp_path: Path) -> RunFolder:
+    return RunFolder(Path(shutil.copytree(runs / "tale", tmp_path / "tale")))
+
+
+def blocks(html: str) -> dict[str, Any]:
+    """The data of a page, by the id of its block."""
+    found = re.findall(r'<script type="application/gzip" id="([^"]+)">([^<]*)</script>', html)
+    return {id: json.loads(gzip.decompress(base64.b64decode(text))) for id, text in found}
+
+
+def built(*folders: RunFolder, with_sealed: bool = False) -> tuple[str, dict[str, Any]]:
+    html = build(folders, with_sealed).path.read_text()
+    return html, blocks(html)
+
+
+# What is in it.
+
+
+def test_the_library_is_byte_for_byte_what_was_vendored() -> None:
+    names = {one.file for one in vendored()}
+    for one in vendored():
+        assert hashlib.sha256((STATIC / one.file).read_bytes()).hexdigest() == one.sha256, one.file
+    others = {path.name for path in STATIC.iterdir()} - names
+    assert others == {"VENDORED", "page.html", "page.css", "page.js", "charts.js", "text.js"}
+    [axe] = (Path(__file__).parent / "axe" / "VENDORED").read_text().splitlines()
+    held = (Path(__file__).parent / "axe" / "axe.min.js").read_bytes()
+    assert axe.split()[-1] == hashlib.sha256(held).hexdigest()
+
+
+def test_the_page_loads_nothing_and_names_the_hashes_of_its_script_and_style(
+    folder: RunFolder,
+) -> None:
+    html, _ = built(folder)
+    assert re.findall(r"<(?:script|img|link|iframe)[^>]*(?:src|href)=\"(?!data:,)", html) == []
+    assert "</script" not in script().lower()
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert "unsafe" not in policy
+    for kind, text in (
+        ("script", r'<script type="module">(.*?)</script>'),
+        ("style", r"<style>(.*?)</style>"),
+    ):
+        [inner] = re.findall(text, html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inner.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+
+
+def test_the_script_never_makes_markup_of_a_text() -> None:
+    own = "".join((STATIC / name).read_text() for name in ("page.js", "charts.js", "text.js"))
+    for way in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("):
+        assert way not in own
+
+
+def test_every_figure_of_the_page_is_the_reports(folder: RunFolder) -> None:
+    report = Report.model_validate_json((folder.path / "report.json").read_text())
+    _, data = built(folder)
+    [run] = data["index"]["runs"]
+    assert run["report"] == json.loads(report.model_dump_json())
+    assert run["rounds"] == run["report"]["rounds"]
+    by_name = {found["name"]: found for found in run["sets"]}
+    [pair] = by_name["test"]["pairs"]
+    assert pair["gain"] == pytest.approx(report.test.gain.accuracy)
+    assert pair["ci95"] == pytest.approx(report.test.gain.ci95)
+    for found in report.rounds:
+        assert found.dev is not None
+        assert by_name["dev"]["verdicts"][str(found.index)].count("1") == found.dev.correct
+
+
+def test_two_runs_have_the_figures_of_errata_compare(runs: Path, tmp_path: Path) -> None:
+    first, second = (
+        RunFolder(Path(shutil.copytree(runs / name, tmp_path / name))) for name in ("tale", "other")
+    )
+    _, data = built(first, second)
+    told = compare_runs(first, second)
+    best = [run["report"]["best_round"] for run in data["index"]["runs"]]
+    [pair] = [
+        pair
+        for pair in data["index"]["between"]["test"]
+        if (pair["first"], pair["second"]) == (f"0/{best[0]}", f"1/{best[1]}")
+    ]
+    assert pair["counts"] == json.loads(told.all.model_dump_json())
+    assert (pair["gain"], pair["p"]) == (told.gain.value, told.gain.p)
+    assert (first.path / "view-other.html").exists()
+
+
+def test_runs_on_other_questions_are_not_laid_beside_each_other(runs: Path, tmp_path: Path) -> None:
+    exam = {"name": "arithmetic", "seed": 9, "practice": 18, "dev": 18, "test": 18}
+    strange = made(tmp_path, "strange", [NAMES[:3]], exam=exam)
+    with pytest.raises(RunError, match="no set of questions in common"):
+        build([RunFolder(runs / "tale"), strange])
+
+
+def test_a_questions_life_is_joined_from_all_its_records(folder: RunFolder) -> None:
+    first = json.loads((folder.round(1) / "examples.jsonl").read_text().splitlines()[0])
+    run = gather(folder)
+    practice = next(found for found in run.index.sets if found.name == "practice")
+    at = practice.ids.index(first["question_id"])
+    [question] = run.texts["practice"][at : at + 1]
+    life = next(life for life in question.life if life.round == 1)
+    assert life.mistake
+    assert [named.cause for named in life.diagnoses] == [first["cause"]]
+    assert len(life.contrast) == 3
+    written = [run.index.examples.ids[place] for place in life.written]
+    assert first["id"] in written
+    assert life.rows >= 1
+    assert set(question.said) == {"0", "1", "3"}  # round 2 was dropped and not asked practice
+    assert run.index.calls.tries == (1, 2)
+
+
+def test_an_unfinished_run_is_shown_as_far_as_it_came(folder: RunFolder) -> None:
+    for name in ("report.json", "seal.json"):
+        (folder.path / name).unlink()
+    shutil.rmtree(folder.path / "final")
+    shutil.rmtree(folder.round(3))
+    (folder.round(2) / "promotion.json").unlink()
+    half = (folder.round(2) / "dev.jsonl").read_text().splitlines(keepends=True)[:7]
+    (folder.round(2) / "dev.jsonl").unlink()
+    (folder.round(2) / "dev.jsonl.part").write_text("".join(half) + '{"id": "cut o')
+    _, data = built(folder)
+    [run] = data["index"]["runs"]
+    assert run["report"] is None
+    dev = next(found for found in run["sets"] if found["name"] == "dev")
+    assert len(dev["verdicts"]["2"].strip("-")) == 7
+    assert run["rounds"][2]["dev"] is None
+
+
+def test_a_damaged_file_is_one_sentence(folder: RunFolder) -> None:
+    (folder.round(1) / "examples.jsonl").write_text('{"id": 1}\n')
+    with pytest.raises(RunError, match=r"line 1 of .*examples.jsonl cannot be read"):
+        build([folder])
+
+
+# Held-out texts.
+
+
+def test_sealed_texts_are_in_the_file_only_when_asked_for_and_that_is_noted(
+    folder: RunFolder,
+) -> None:
+    [question, *_] = folder.questions("test")
+    _, data = built(folder)
+    assert not [name for name in data if "test" in name]
+    assert question.prompt not in json.dumps(data)
+    assert looks(folder) == []
+    _, data = built(folder, with_sealed=True)
+    assert question.prompt in json.dumps(data["s-0-test-0"])
+    [look] = looks(folder)
+    assert (look.set, look.questions, look.how) == ("test", 18, "view --with-sealed")
+    assert data["index"]["runs"][0]["looks"][0]["set"] == "test"
+
+
+def test_looking_at_a_sealed_run_leaves_its_seal_whole(folder: RunFolder) -> None:
+    build([folder], with_sealed=True)
+    found = audit(folder, NoWatcher()).findings
+    assert [one for one in found if one.check == "seal" and one.file != "trace.jsonl"] == []
+
+
+# Which data helped.
+
+
+def question(id: str) -> Question:
+    return Question(id=id, prompt=id, target="1")
+
+
+def example(id: str, cause: str) -> Example:
+    return Example(
+        id=f"e-{id}",
+        diagnosis_id=None,
+        question_id=id,
+        cause=cause,
+        prompt="",
+        completion="",
+        target="1",
+    )
+
+
+def test_those_written_for_are_told_apart_from_neighbours_and_from_all_others() -> None:
+    wrong, right = ("a", "b", "c", "d"), ("n", "m", "r", "s")
+    before = {id: id in right for id in (*wrong, *right)}
+    after = {
+        "a": True,
+        "b": False,
+        "c": True,
+        "d": False,
+        "n": False,
+        "m": True,
+        "r": False,
+        "s": True,
+    }
+    beside = Solved(question=question("n"), attempt=attempt_at(question("n"), True), similarity=1)
+    mistakes: list[Mistake] = [
+        missed(question("a")).model_copy(update={"contrast": (beside,)}),
+        *(missed(question(id)) for id in "bcd"),
+    ]
+    written = [
+        example("a", "slip"),
+        example("a", "slip"),
+        example("b", "slip"),
+        example("c", "read"),
+    ]
+    found = helped(1, 0, before, after, written, mistakes)
+    slip, read = found.aimed
+    assert (slip.cause, slip.examples) == ("slip", 3)
+    assert (slip.questions.fixed.changed, slip.questions.fixed.of) == (1, 2)
+    assert slip.questions.fixed.ci95 == wilson(1, 2)
+    assert (slip.neighbours.broken.changed, slip.neighbours.broken.of) == (1, 1)
+    assert (read.questions.fixed.changed, read.neighbours.broken.of) == (1, 0)
+    assert (found.nothing.fixed.changed, found.nothing.fixed.of) == (0, 1)  # d
+    assert (found.nothing.broken.changed, found.nothing.broken.of) == (1, 3)  # r of m, r, s
+
+
+def test_a_round_whose_model_was_not_asked_practice_says_so(folder: RunFolder) -> None:
+    asked = {one.round: one.asked for one in gather(folder).index.helped}
+    assert asked == {1: True, 2: False, 3: True}
+
+
+# Served.
+
+
+@pytest.fixture
+def server(folder: RunFolder) -> Iterator[Server]:
+    with serving([folder]) as server:
+        yield server
+
+
+def ask(url: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, data, headers)
+    try:
+        with opener.open(request, timeout=30) as found:
+            return found.status, found.read(), found.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers
+
+
+def test_only_who_knows_the_path_and_names_this_host_gets_anything(server: Server) -> None:
+    status, body, headers = ask(server.url)
+    assert status == 200
+    assert b"<title>tale" in gzip.decompress(body)
+    assert "connect-src 'self'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert ask(server.origin + "/")[0] == 404
+    assert ask(server.origin + "/" + "x" * 32 + "/index")[0] == 404
+    assert ask(server.url, Host="evil.example")[0] == 421
+    assert ask(server.url + "index", Host="evil.example:80")[0] == 421
+    assert ask(server.url + "shard/../../config.json")[0] == 404
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_held_out_texts_are_served_after_a_look_that_is_noted(
+    server: Server, folder: RunFolder
+) -> None:
+    for name in ("dev", "test"):
+        shard = f"{server.url}shard/0-{name}-0"
+        assert ask(shard)[0] == 404
+        asked = json.dumps({"run": 0, "set": name}).encode()
+        assert ask(server.url + "look", asked)[0] == 403  # no origin
+        assert ask(server.url + "look", asked, Origin="http://evil.example")[0] == 403
+        assert looks(folder) == [] or looks(folder)[-1].set != name
+        assert ask(server.url + "look", asked, Origin=server.origin)[0] == 204
+        assert looks(folder)[-1].set == name
+        status, body, _ = ask(shard)
+        assert status == 200
+        assert folder.questions(name)[0].prompt in gzip.decompress(body).decode()
+    assert ask(server.url + "shard/0-practice-0")[0] == 200
+    for bad in (b"[", b"{}", b'{"run": 7, "set": "test"}', b"[" * 3000, b"[" * 5000):
+        assert ask(server.url + "look", bad, Origin=server.origin)[0] in (400, 404)
+    assert len(looks(folder)) == 2
+
+
+def test_a_run_is_served_as_it_goes(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = (folder.path / "report.json").read_bytes()
+    (folder.path / "report.json").unlink()
+    with serving([folder]) as server:
+        before = json.loads(gzip.decompress(ask(server.url + "index")[1]))
+        (folder.path / "report.json").write_bytes(report)
+        server.watched.read_at = -1e9  # as if some time had gone by
+        after = json.loads(gzip.decompress(ask(server.url + "index")[1]))
+    assert before["runs"][0]["report"] is None
+    assert after["runs"][0]["report"]["name"] == "tale"
+
+
+# Texts that try to be more.
+
+
+def test_no_text_of_a_hostile_run_is_markup_in_the_file(runs: Path, tmp_path: Path) -> None:
+    folder = hostile(RunFolder(runs / "tale"), tmp_path)
+    html, data = built(folder)
+    assert HOSTILE in data["s-0-practice-0"]["texts"][2]["said"]["0"]["response"]
+    assert "onerror" not in html
+    assert html.count("<script") == 3 + len([name for name in data if name != "index"])
+    assert html.count("</script>") == html.count("<script")
+
+
+# The command.
+
+
+def test_view_writes_the_file_and_says_where(folder: RunFolder) -> None:
+    ran = CliRunner().invoke(app, ["view", str(folder.path), "--no-open", "--with-sealed"])
+    assert ran.exit_code == 0, ran.output
+    assert "view.html (" in ran.output
+    assert "sealed texts of test" in " ".join(ran.output.split())
+
+
+def test_what_view_cannot_show_is_one_sentence(runs: Path) -> None:
+    with pytest.raises(RunError, match="3 runs"):
+        find_viewed(["a", "b", "c"], runs)
+    with pytest.raises(RunError, match="beside itself"):
+        find_viewed(["tale", str(runs / "tale")], runs)
+    with pytest.raises(RunError, match="no run 'nobody'"):
+        find_viewed(["nobody"], runs)
+
+
+def test_the_exact_p_of_many_changes_is_there_at_once() -> None:
+    assert sign_test(0, 0) == 1
+    assert sign_test(12, 8) == pytest.approx(0.5034, abs=1e-4)
+    assert sign_test(8, 12) == sign_test(12, 8)
+    assert sign_test(20_100, 19_900) == pytest.approx(0.3197, abs=2e-3)  # normal: 0.3198

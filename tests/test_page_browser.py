@@ -1,0 +1,352 @@
+"""The page of a run in a real browser: chromium, where there is one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paged import HOSTILE, NAMES, hostile, made, tale
+
+from errata.graph.page.build import build
+from errata.graph.page.looks import looks
+from errata.graph.page.serve import serving
+from errata.graph.report import Report
+from errata.graph.run_folder import RunFolder
+
+api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(
+    (path for path in map(shutil.which, ("chromium", "chromium-browser")) if path), None
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
+]
+
+PAGES = ("result", "flips", "causes", "examples", "calls", "training")
+AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with api.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    tale(folder)
+    made(folder, "other", [NAMES[3:12]])
+    build([RunFolder(folder / "tale")])
+    return folder
+
+
+@dataclass
+class Visit:
+    """A page that is open, and what it did besides showing itself."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def go(self, fragment: str) -> None:
+        self.page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        self.settle()
+
+    def settle(self) -> None:
+        self.page.evaluate("() => new Promise(done => setTimeout(done, 60))")
+        self.page.wait_for_selector("[aria-busy]", state="detached")
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.page.inner_text("main").split())
+
+    @property
+    def hash(self) -> str:
+        return str(self.page.evaluate("location.hash"))
+
+
+@contextmanager
+def visit(browser: Any, url: str, **given: Any) -> Iterator[Visit]:
+    options = {"viewport": {"width": 1280, "height": 900}} | given
+    context = browser.new_context(**options)
+    visit = Visit(context.new_page())
+    visit.page.on("console", lambda message: visit.said.append(message.text))
+    visit.page.on("pageerror", lambda error: visit.said.append(str(error)))
+    visit.page.on("request", lambda request: visit.asked.append(request.url))
+    visit.page.goto(url)
+    visit.page.wait_for_selector("html[data-ready]", timeout=60_000)
+    try:
+        yield visit
+        assert visit.said == []
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def url(runs: Path) -> str:
+    return (runs / "tale" / "view.html").as_uri()
+
+
+@pytest.fixture
+def open_page(browser: Any, url: str) -> Iterator[Visit]:
+    with visit(browser, url) as opened:
+        yield opened
+        assert [asked for asked in opened.asked if not asked.startswith((url, "data:"))] == []
+
+
+def report_of(runs: Path) -> Report:
+    return Report.model_validate_json((runs / "tale" / "report.json").read_text())
+
+
+def test_the_figures_that_are_shown_are_the_reports(open_page: Visit, runs: Path) -> None:
+    report = report_of(runs)
+    page = open_page.page
+    assert page.inner_text("#before") == f"{report.test.base.accuracy:.1%}"
+    assert page.inner_text("#after") == f"{report.test.final.accuracy:.1%}"
+    assert page.inner_text("#gain") == f"{100 * report.test.gain.accuracy:+.1f}"
+    assert report.status in open_page.text
+    rows = [row.split("\t") for row in page.locator("table").first.inner_text().splitlines()[1:]]
+    told = [row for row in rows if row[0].strip().isdigit()]
+    for found, row in zip(report.rounds[1:], told, strict=True):
+        assert found.dev is not None
+        assert found.promotion is not None
+        assert [cell.strip() for cell in row[1:4]] == [
+            f"{found.dev.accuracy:.1%}",
+            str(found.promotion.fixed),
+            str(found.promotion.broken),
+        ]
+        assert found.promotion.verdict in row[-1]
+
+
+def test_flips_are_counted_as_the_report_counts_them(open_page: Visit, runs: Path) -> None:
+    report = report_of(runs)
+    for found in report.rounds[2:]:
+        open_page.go(f"page=flips&set=dev&from=1&to={found.index}")
+        promotion = found.promotion
+        assert promotion is not None
+        for name, number in (("fixed", promotion.fixed), ("broken", promotion.broken)):
+            cell = open_page.page.inner_text(f".matrix .{name}")
+            assert cell.split()[0] == str(number)
+
+
+def test_from_a_broken_answer_to_the_examples_in_a_few_clicks_and_back(open_page: Visit) -> None:
+    page = open_page.page
+    page.click("nav[aria-label=Pages] >> text=Flips")
+    page.click(".matrix .fixed a")
+    open_page.settle()
+    assert "out=fixed" in open_page.hash
+    rows = page.locator("section[aria-labelledby=rows] tbody tr")
+    assert {row.split()[1] for row in rows.all_inner_texts()} == {"fixed"}
+    rows.first.locator("th a").click()
+    open_page.settle()
+    assert "What went" not in open_page.text
+    assert "no equation" in open_page.text
+    assert "written for it" in open_page.text
+    page.click("text=All of them")
+    open_page.settle()
+    assert "Drafts" in open_page.text
+    assert re.search(r"written for practice-\d+, which was then \+ fixed", open_page.text)
+    page.go_back()
+    open_page.settle()
+    assert page.inner_text("h1").startswith("Question practice-")
+    page.go_back()
+    open_page.settle()
+    assert page.inner_text("h1") == "Flips"
+    assert "out=fixed" in open_page.hash
+    page.go_back()
+    open_page.settle()
+    assert "out=fixed" not in open_page.hash
+
+
+def test_filters_choices_and_links_keep_to_the_address(open_page: Visit, browser: Any) -> None:
+    page = open_page.page
+    open_page.go("page=flips&set=practice&from=0&to=3")
+    page.locator("details.by[open] tbody th a").first.click()
+    open_page.settle()
+    kind = page.inner_text(".chip").split("\n")[0].rstrip(" \u00d7")
+    shown = page.locator("section[aria-labelledby=rows] tbody tr td:nth-child(3)")
+    assert set(shown.all_inner_texts()) == {kind}
+    with visit(browser, page.url) as sent:  # a link that was mailed
+        assert sent.page.inner_text(".matrix caption") == page.inner_text(".matrix caption")
+    page.select_option("label:has-text('From') select", "1")
+    open_page.settle()
+    assert "from=1" in open_page.hash
+    open_page.go("page=examples&fate=written+before")
+    assert page.locator("article.refused").count() == page.locator("article").count() > 0
+
+
+def test_examples_are_searched_and_those_alike_are_together(open_page: Visit) -> None:
+    page = open_page.page
+    open_page.go("page=examples&fate=accepted")
+    before = int(re.findall(r"(\d+) drafts? in", open_page.text)[0])
+    assert "with the same words" in open_page.text
+    page.fill("input[type=search]", "boxes flowers")
+    page.keyboard.press("Enter")
+    open_page.settle()
+    after = int(re.findall(r"(\d+) drafts? in", open_page.text)[0])
+    assert 0 < after < before
+    for text in page.locator("article").all_text_contents():
+        assert "boxes" in text
+        assert "flowers" in text
+    assert "text=boxes+flowers" in open_page.hash
+
+
+def test_calls_are_opened_with_what_was_asked_thought_and_said(open_page: Visit) -> None:
+    open_page.go("page=calls")
+    calls = open_page.page.locator("details.call")
+    assert [re.split(r"\s+", text)[1] for text in calls.all_inner_texts()] == ["of", "used"]
+    calls.nth(1).locator("summary").click()
+    open_page.settle()
+    for said in ("What went wrong?", "Let me see.", "reply 2", "asked for the 2. time"):
+        assert said in open_page.text
+
+
+def test_held_out_answers_take_a_deliberate_click(open_page: Visit, runs: Path) -> None:
+    [dev, *_] = RunFolder(runs / "tale").questions("dev")
+    [test, *_] = RunFolder(runs / "tale").questions("test")
+    open_page.go(f"q={dev.id}&set=dev")
+    assert "are held out" in open_page.text
+    assert dev.prompt not in open_page.text
+    open_page.page.click("text=Show them all the same")
+    open_page.settle()
+    assert dev.prompt in open_page.text
+    open_page.go(f"q={test.id}&set=test")
+    assert "--with-sealed" in open_page.text
+    assert test.prompt not in open_page.text
+    assert open_page.page.locator("button.primary").count() == 0
+
+
+def test_the_keyboard_alone_does(open_page: Visit) -> None:
+    page = open_page.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+    open_page.go("page=flips")
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("!!document.activeElement.closest('.matrix .fixed')"):
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    page.keyboard.press("Enter")
+    open_page.settle()
+    assert "out=fixed" in open_page.hash
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_no_page_scrolls_sideways(
+    browser: Any, url: str, runs: Path, scheme: str
+) -> None:
+    mistake = json.loads((runs / "tale/round-01/mistakes.jsonl").read_text().splitlines()[0])
+    places = [
+        *(f"page={name}" for name in PAGES),
+        f"q={mistake['question']['id']}",
+        "q=dev-0000&set=dev",
+    ]
+    with visit(browser, url, color_scheme=scheme, bypass_csp=True) as opened:
+        opened.page.evaluate(AXE)
+        for place in places:
+            opened.page.set_viewport_size({"width": 1280, "height": 900})
+            opened.go(place)
+            opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            opened.settle()
+            found = opened.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            told = [(one["id"], one["nodes"][0]["html"][:120]) for one in found["violations"]]
+            assert told == [], place
+            for width in (320, 1280):
+                opened.page.set_viewport_size({"width": width, "height": 800})
+                opened.settle()
+                over = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert over <= 0, (place, width)
+
+
+def test_nothing_of_a_hostile_run_runs_or_breaks(browser: Any, runs: Path, tmp_path: Path) -> None:
+    folder = hostile(RunFolder(runs / "tale"), tmp_path)
+    path = build([folder]).path
+    first = json.loads((folder.round(0) / "practice.jsonl").read_text().splitlines()[0])
+    with visit(browser, path.as_uri(), viewport={"width": 320, "height": 800}) as opened:
+        for place in (
+            *(f"page={name}" for name in PAGES),
+            f"q={first['question_id']}",
+            "q=practice-0002",
+        ):
+            opened.go(place)
+            for call in opened.page.locator("details.call summary").all():
+                call.click()
+            opened.settle()
+            over = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, place
+        assert (
+            "</script><script>window.ran=1</script><img src=x onerror=window.ran=2>" in opened.text
+        )
+        marks = set(opened.page.locator(".mark").all_inner_texts())
+        assert {"RLO", "ZWSP", "ESC", "BEL", "ZWJ", "U+202C", "U+2066", "U+E0041"} <= marks
+        shown = opened.page.inner_text("body")
+        assert not set(shown) & set(re.sub(r"[\x20-\x7e]", "", HOSTILE))
+        assert opened.page.evaluate("window.ran") is None
+        assert opened.page.locator("img").count() == 0
+        opened.go(f"q={first['question_id']}")
+        opened.page.locator("button.more").first.click()
+        opened.settle()
+        assert [asked for asked in opened.asked if not asked.startswith("file:")] == []
+
+
+def test_two_runs_stand_beside_each_other(browser: Any, runs: Path, tmp_path: Path) -> None:
+    folders = [
+        RunFolder(Path(shutil.copytree(runs / name, tmp_path / name))) for name in ("tale", "other")
+    ]
+    with visit(browser, build(folders).path.as_uri()) as opened:
+        opened.page.click("text=Which questions each got right")
+        opened.settle()
+        assert "other, round 1" in opened.page.inner_text(".matrix caption")
+        assert "held out" in opened.text
+        opened.page.select_option("label:has-text('Questions') select", "practice")
+        opened.settle()
+        opened.page.select_option("label:has-text('Run') select", "1")
+        opened.settle()
+        assert "run=1" in opened.hash
+        opened.go("page=result&run=1")
+        assert "Sealed test of both runs" in opened.text
+
+
+def test_a_served_page_shows_held_out_texts_after_it_wrote_that_down(
+    browser: Any, runs: Path, tmp_path: Path
+) -> None:
+    folder = RunFolder(Path(shutil.copytree(runs / "tale", tmp_path / "tale")))
+    [test, *_] = folder.questions("test")
+    with serving([folder]) as server, visit(browser, server.url) as opened:
+        opened.go(f"q={test.id}&set=test")
+        assert test.prompt not in opened.text
+        assert looks(folder) == []
+        opened.page.click("text=Show them all the same")
+        opened.page.wait_for_selector("ol.life")
+        assert test.prompt in opened.text
+        assert [look.set for look in looks(folder)] == ["test"]
+        assert all(asked.startswith((server.url, "data:")) for asked in opened.asked)
+
+
+def test_without_a_script_the_result_can_be_read(browser: Any, url: str, runs: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(url)
+    said = " ".join(page.inner_text("noscript").split()) if page.locator("noscript").count() else ""
+    assert (
+        f"{report_of(runs).test.final.accuracy:.1%}" in said
+        or f"{report_of(runs).test.final.accuracy:.1%}" in page.content()
+    )
+    context.close()
