@@ -1,4 +1,4 @@
-"""Child process: `python -m errata.training student|trainer JOB.json`.
+"""Child process: `python -m errata.training student|tokenizer|trainer JOB.json`.
 
 It listens to its parent before the slow imports, so that it ends with it even while it starts.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from errata.training.jobs import StudentJob, TrainingJob
+from errata.training.jobs import StudentJob, TokenizerJob, TrainingJob
 from errata.training.wire import ChildWire
 
 
@@ -19,6 +19,10 @@ def main(program: str, job_file: str) -> None:
         from errata.training.student import serve
 
         serve(StudentJob.model_validate_json(job), wire)
+    elif program == "tokenizer":
+        from errata.training.tokens import turn
+
+        turn(TokenizerJob.model_validate_json(job), wire)
     else:
         from errata.training.train import train
 

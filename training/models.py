@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import torch
 from filelock import FileLock
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.jobs import Machine
@@ -44,6 +44,13 @@ def load_model(base: str, dtype: torch.dtype) -> PreTrainedModel:
     if on_gpu:
         cast(Any, model).to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))))
     return model
+
+
+def ends_of(generation: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Each of these tokens ends a response: those that the model names, and the tokenizer's."""
+    own = cast(Any, generation).eos_token_id
+    ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id}
+    return frozenset(end for end in ends if end is not None)
 
 
 def choose_dtype(precision: str) -> torch.dtype:

@@ -31,7 +31,13 @@ from errata.training.jobs import (
     Sampling,
     StudentJob,
 )
-from errata.training.models import choose_dtype, load_model, load_tokenizer, machine_here
+from errata.training.models import (
+    choose_dtype,
+    ends_of,
+    load_model,
+    load_tokenizer,
+    machine_here,
+)
 from errata.training.wire import ChildWire
 
 
@@ -149,14 +155,13 @@ def load_student(job: StudentJob) -> LoadedStudent:
         model = merged(job.model.base, job.model.adapter, dtype)
     model.train(False)
     tokenizer = load_tokenizer(job.model.base)
-    own = cast(Any, model).generation_config.eos_token_id
-    ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id} - {None}
+    ends = ends_of(cast(Any, model).generation_config, tokenizer)
     # Made anew: what a model recommends for chatting (sampling, penalties, least lengths) would
     # change its answers, and `generate` takes from here whatever a call leaves open.
     cast(Any, model).generation_config = cast(Any, GenerationConfig)(
         do_sample=False, eos_token_id=sorted(ends), pad_token_id=tokenizer.pad_token_id
     )
-    return LoadedStudent(job, model, tokenizer, frozenset(ends))
+    return LoadedStudent(job, model, tokenizer, ends)
 
 
 def serve(job: StudentJob, wire: ChildWire) -> None:

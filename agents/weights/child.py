@@ -41,7 +41,7 @@ class Child:
     """One child; it is killed when closed before it has ended."""
 
     def __init__(self, program: str, job: Record, folder: Path, name: str) -> None:
-        """Starts `program`, student or trainer.
+        """Starts `program`: student, tokenizer or trainer.
 
         The job goes to `folder/name-job.json`, what the child prints to `folder/name.log`.
         """
