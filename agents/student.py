@@ -114,7 +114,9 @@ class ServeSettings(Record):
     def no_key_in_a_file(cls, given: Mapping[str, str]) -> Mapping[str, str]:
         for name in given:
             if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name.upper()):
-                raise ValueError(f"{name} may be a key: set it in errata's own environment")
+                raise ValueError(
+                    f"the variable {name} may be a key: set it in errata's own environment"
+                )
         return given
 
     @model_validator(mode="after")

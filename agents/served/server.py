@@ -10,7 +10,13 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection, RemoteDisconnected
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPSConnection,
+    IncompleteRead,
+    RemoteDisconnected,
+)
 from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -119,6 +125,8 @@ class Connection:
         read = answer.read(LARGEST_REPLY + 1)
         if len(read) > LARGEST_REPLY:
             raise HTTPException(f"a reply of more than {LARGEST_REPLY} bytes")
+        if answer.length:  # `read` with a limit says nothing of an end that comes too early
+            raise IncompleteRead(read, answer.length)
         return answer.status, read
 
     def close(self) -> None:

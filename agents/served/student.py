@@ -16,7 +16,7 @@ from errata.agents.served.adapter import check_adapter, does_nothing, max_rank_f
 from errata.agents.served.asking import WAITS_S, Asking, Item
 from errata.agents.served.process import Process, environment_for, flags_for, gpus_for, last_words
 from errata.agents.served.server import Card, Choice, Server, Unanswered, prompt_logprobs
-from errata.agents.served.tokens import Tokens
+from errata.agents.served.tokens import Tokenizer, Tokens
 from errata.agents.student import StudentSettings, prompts_of
 from errata.agents.weights.models import check_model
 
@@ -39,6 +39,7 @@ class ServedStudent:
         rank: int,
         say: Callable[[str], None] = lambda text: None,
         waits_s: Sequence[float] = WAITS_S,
+        tokenizer: Callable[[str, str | None, Path], Tokenizer] = Tokens,
     ) -> None:
         """
         Args:
@@ -46,6 +47,7 @@ class ServedStudent:
             rank: Of the adapters that will be trained.
             say: Is told when servers start and when one is lost.
             waits_s: Between looks at a server that failed.
+            tokenizer: Opens that of a model, with its system prompt; the folder gets its log.
         """
         self.settings, self.folder, self.say, self.waits_s = settings, folder, say, waits_s
         if (
@@ -57,7 +59,8 @@ class ServedStudent:
         self.servers: list[Server] = []
         self.processes: dict[str, Process] = {}
         """Url → the server that errata started there."""
-        self.tokens: Tokens | None = None
+        self.tokenizer = tokenizer
+        self.tokens: Tokenizer | None = None
         self.most_tokens: int | None = None
         """Of a prompt and its answer together."""
 
@@ -133,11 +136,11 @@ class ServedStudent:
 
     # The servers.
 
-    def open(self) -> Tokens:
+    def open(self) -> Tokenizer:
         """All servers, ready; and the tokenizer."""
         if self.tokens is None:
             try:
-                self.tokens = Tokens(self.settings.model, self.settings.system, self.folder)
+                self.tokens = self.tokenizer(self.settings.model, self.settings.system, self.folder)
                 if self.settings.serve is not None:
                     self.start(self.tokens.weights)
                 else:
@@ -212,7 +215,7 @@ class ServedStudent:
             raise StepFailed(f"the servers are of several versions ({told}): use one")
         self.most_tokens = min(lengths, default=None)
 
-    def said_engine(self, tokens: Tokens) -> Engine:
+    def said_engine(self, tokens: Tokenizer) -> Engine:
         server = self.living()[0]
         ours = self.settings.serve is not None
         flags = flags_for(self.settings, self.rank) if ours else ()

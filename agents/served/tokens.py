@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from errata.agents.weights.child import Child
 from errata.training.jobs import (
@@ -21,8 +21,25 @@ from errata.training.jobs import (
 M = TypeVar("M", TokenizerReady, Encoded, Decoded)
 
 
+class Tokenizer(Protocol):
+    """Turns texts into token ids, and back."""
+
+    weights: str
+    """The model, as `from_pretrained` takes it."""
+    ends: tuple[int, ...]
+    """Each of these tokens ends a response."""
+
+    def encode(
+        self, prompts: Sequence[tuple[str, str | Conversation]]
+    ) -> list[tuple[str, tuple[int, ...]]]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def close(self) -> None: ...
+
+
 class Tokens:
-    """The tokenizer of a model."""
+    """The tokenizer of a model, in a child process."""
 
     def __init__(self, base: str, system: str | None, folder: Path) -> None:
         """Raises: StepFailed: The child died."""
