@@ -108,6 +108,14 @@ class ServedStudent:
         asking = Asking(
             self.servers, items, self.settings.batch_size, again, self.ended, self.waits_s
         )
+        try:
+            yield from self.responses(asking, tokens)
+        finally:
+            if not self.living():  # servers of our own are started again by whoever asks next
+                self.close()
+
+    def responses(self, asking: Asking, tokens: Tokenizer) -> Iterator[Response]:
+        """As the answers come."""
         lost = {server.url for server in self.servers if server.dead is not None}
         for server, item, choice in asking.answers():
             for each in self.servers:
