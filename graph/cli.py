@@ -388,16 +388,19 @@ def check(
 ) -> None:
     """Read CONFIG's exams, and ask its instructor and writer one small question each."""
     from errata.graph.commands.check import check as check_config
-    from errata.graph.commands.check import sees
+    from errata.graph.commands.check import sees, servers
     from errata.graph.config import load_config
     from errata.graph.views.instructors import print_checked
 
     settings = load_config(config)
     with working() as watcher:
         watcher.say(sees(settings))
+        of_student = servers(settings)
+        for server in of_student:
+            watcher.say(f"student, {server.name}: {server.problem or server.says}")
         found = check_config(settings)
     print_checked(found, console())
-    if any(one.problem for one in found):
+    if any(one.problem for one in (*of_student, *found)):
         raise typer.Exit(2)
 
 

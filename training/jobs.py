@@ -29,6 +29,9 @@ from errata.training.options import (
 )
 from errata.training.record import Record as Record
 
+BUNDLED_FOLDER = "smollm2-135m-instruct"
+"""Name of the folder of the model `bundled`."""
+
 Precision = Literal["auto", "bfloat16", "float32"]
 """Number format of the weights; `auto` asks the hardware."""
 

