@@ -27,7 +27,7 @@ class Engine(Record):
     model: str
     """What the servers loaded, in their words."""
     fingerprint: str | None = None
-    """The servers' own mark of their version and of the settings that they compute with."""
+    """Of servers that others started: their own mark of the settings that they compute with."""
     flags: tuple[str, ...] = ()
     """That errata started them with; empty where others did."""
     environment: Mapping[str, str] = {}

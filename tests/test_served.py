@@ -405,6 +405,21 @@ def test_a_server_that_is_not_there_costs_nothing_but_itself(tmp_path: Path) -> 
         ask(student)
 
 
+def test_a_question_that_no_server_answers_is_named(tmp_path: Path) -> None:
+    one, other = VllmServer(), VllmServer()
+    for server in (one, other):
+        server.fault = lambda path, body: (
+            Fault(500) if body.get("prompt") == list(b"What is 7 + 1?") else None
+        )
+    why = {"prompt": "Why?"}
+    many = [QUESTIONS[7].model_copy(update=why | {"id": f"x{at}"}) for at in range(200)]
+    with (
+        student_of(tmp_path, one, other) as student,
+        pytest.raises(StepFailed, match=r"no server answers q07, asked \d+ times: it answered 500"),
+    ):
+        ask(student, questions=[QUESTIONS[7], *many])
+
+
 def answers_for_the_base(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"model": "base"}
 

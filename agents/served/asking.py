@@ -16,8 +16,8 @@ WAITS_S = (0.25, 0.5, 1, 2, 4, 8)
 """Between looks at a server that failed; after the last it is asked no more."""
 MOST_MENDED = 8
 """How often in a row a server may be mended without an answer in between."""
-MOST_TRIES = 5
-"""Of one request, on whatever servers, while these answer others."""
+MOST_TRIES = MOST_MENDED + 1
+"""Of one request, on whatever servers: by then they have answered others, or were given up."""
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Asking:
                     self.give_back(item)
                     if not self.mended(server, problem, mended):
                         return
-                    if item.tries >= MOST_TRIES and server.failures == 0:
+                    if item.tries >= MOST_TRIES:
                         raise StepFailed(
                             f"no server answers {item.id}, asked {item.tries} times: {problem}; "
                             "see the servers' logs"
@@ -175,7 +175,8 @@ class Asking:
         why = "it forgets the adapter again and again" if forgot else str(problem)
         if server.failures > MOST_MENDED:
             return why
-        for wait_s in (0, *self.waits_s) if forgot else self.waits_s:
+        waits_s = self.waits_s[min(server.failures, len(self.waits_s)) - 1 :]
+        for wait_s in (0, *waits_s) if forgot else waits_s:
             if self.stopped.wait(wait_s):
                 return why
             if gone := self.ended(server):

@@ -28,6 +28,8 @@ from errata.agents.plain_text import visible
 
 M = TypeVar("M", bound=BaseModel)
 
+CONNECT_S = 30
+"""Within which a server takes a connection."""
 LARGEST_REPLY = 64 * 2**20  # bytes
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 """Statuses of a server that may answer the same request later, or another server may."""
@@ -90,7 +92,9 @@ class Connection:
     def __init__(self, address: str, key: str | None, timeout_s: float) -> None:
         parts = urlsplit(address)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self.http = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        self.http = kind(parts.hostname or "", parts.port, timeout=min(timeout_s, CONNECT_S))
+        self.timeout_s = timeout_s
+        self.closed = False
         self.prefix = parts.path.rstrip("/")
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
 
@@ -107,18 +111,21 @@ class Connection:
                 return self.once(method, path, data)
             except (RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 self.http.close()
-                if not used:
+                if not used or self.closed:
                     raise
                 return self.once(method, path, data)  # servers close what was idle for seconds
         except TimeoutError:
             self.http.close()
-            raise Unanswered(f"it did not answer within {self.http.timeout:g} seconds") from None
+            raise Unanswered(f"it did not answer within {self.timeout_s:g} s") from None
         except (OSError, HTTPException) as error:
             self.http.close()
             said = str(error) or type(error).__name__
             raise Unanswered(f"the connection failed ({visible(said)[:200]})") from None
 
     def once(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
+        if self.http.sock is None:
+            self.http.connect()
+            self.http.sock.settimeout(self.timeout_s)
         headers = self.headers | ({"Content-Type": "application/json"} if data else {})
         self.http.request(method, self.prefix + path, data, headers)
         answer = self.http.getresponse()
@@ -131,6 +138,7 @@ class Connection:
 
     def close(self) -> None:
         """From any thread: a request under way ends at once."""
+        self.closed = True
         with suppress(OSError, AttributeError):
             self.http.sock.shutdown(socket.SHUT_RDWR)
         self.http.close()

@@ -100,8 +100,9 @@ class ServedStudent:
             assert adapter is not None
             self.give(server, adapter, probes)
 
+        name = self.living()[0].base if adapter is None else name_of(adapter)
         items = [
-            Item(id, sample, self.request(adapter, ids, id, sample, sampling))
+            Item(id, sample, self.request(name, ids, id, sample, sampling))
             for id, ids in encoded
             for sample in range(sampling.answers)
         ]
@@ -218,6 +219,9 @@ class ServedStudent:
         if not self.living():
             whys = "; ".join(f"{server.url}: {server.dead}" for server in self.servers)
             raise StepFailed(f"no server of the student can be reached ({whys}): start one")
+        if len({server.base for server in self.living()}) > 1:
+            told = ", ".join(f"{server.url} {server.base}" for server in self.living())
+            raise ModelError(f"the servers call the model by several names ({told}): use one")
         if len(set(versions.values())) > 1:
             told = ", ".join(f"{url} {version}" for url, version in versions.items())
             raise StepFailed(f"the servers are of several versions ({told}): use one")
@@ -225,23 +229,29 @@ class ServedStudent:
 
     def said_engine(self, tokens: Tokenizer) -> Engine:
         server = self.living()[0]
-        ours = self.settings.serve is not None
-        flags = flags_for(self.settings, self.rank) if ours else ()
-        on_gpu = ours and bool(gpus_for(self.settings)[0])
-        connection = server.connect()
         try:
-            request = self.request(None, tokens.ends[:1], "", 0, GREEDY) | {"max_tokens": 1}
-            said = server.completion(connection, request)
-            return Engine(
-                name="vllm",
-                version=server.version(),
-                model=base_card(server, self.settings, tokens.weights).root or server.base,
-                fingerprint=said.system_fingerprint,
-                flags=flags,
-                environment=environment_for(self.settings, on_gpu) if ours else {},
-            )
+            version = server.version()
+            model = base_card(server, self.settings, tokens.weights).root or server.base
+            if self.settings.serve is not None:
+                on_gpu = bool(gpus_for(self.settings)[0])
+                return Engine(
+                    name="vllm",
+                    version=version,
+                    model=model,
+                    flags=flags_for(self.settings, self.rank),
+                    environment=environment_for(self.settings, on_gpu),
+                )
+            mark = self.fingerprint(server, tokens)
+            return Engine(name="vllm", version=version, model=model, fingerprint=mark)
         except Unanswered as problem:
             raise StepFailed(f"the server {server.url} does not answer: {problem}") from None
+
+    def fingerprint(self, server: Server, tokens: Tokenizer) -> str | None:
+        """Of a server that others started: its own mark of what it computes with."""
+        connection = server.connect()
+        try:
+            request = self.request(server.base, tokens.ends[:1], "", 0, GREEDY) | {"max_tokens": 1}
+            return server.completion(connection, request).system_fingerprint
         finally:
             connection.close()
 
@@ -267,8 +277,9 @@ class ServedStudent:
             return
         max_rank = max_rank_for(self.rank) if self.settings.serve is not None else None
         check_adapter(adapter, max_rank)
+        name = name_of(adapter)
         for server in self.living():
-            if server.adapter == (name_of(adapter), str(adapter)):
+            if server.adapter == (name, str(adapter)):
                 continue
             try:
                 self.give(server, adapter, probes)
@@ -308,11 +319,8 @@ class ServedStudent:
         connection = server.connect()
         try:
             for ids in probes:
-                request = self.request(None, ids, "", 0, GREEDY) | {
-                    "model": model,
-                    "max_tokens": 1,
-                    "prompt_logprobs": 0,
-                }
+                said = {"max_tokens": 1, "prompt_logprobs": 0}
+                request = self.request(model, ids, "", 0, GREEDY) | said
                 choice = server.complete(connection, request)
                 found += prompt_logprobs(choice, ids, server.url)
         finally:
@@ -322,12 +330,12 @@ class ServedStudent:
     # Requests and replies.
 
     def request(
-        self, adapter: Path | None, ids: Sequence[int], id: str, sample: int, sampling: Sampling
+        self, model: str, ids: Sequence[int], id: str, sample: int, sampling: Sampling
     ) -> dict[str, object]:
         """All that may change an answer is said: servers have defaults of their own."""
         assert self.tokens is not None
         return {
-            "model": self.living()[0].base if adapter is None else name_of(adapter),
+            "model": model,
             "prompt": list(ids),
             "max_tokens": self.settings.max_new_tokens,
             "n": 1,
