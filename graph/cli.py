@@ -400,7 +400,7 @@ def check(
             watcher.say(f"student, {server.name}: {server.problem or server.says}")
         found = check_config(settings)
     print_checked(found, console())
-    if any(one.problem for one in (*of_student, *found)):
+    if any([*(one.problem for one in of_student), *(one.problem for one in found)]):
         raise typer.Exit(2)
 
 

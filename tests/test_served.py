@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from errata.agents.engine import Engine
-from errata.agents.errors import ConfigError, ErrataError, ModelError, RunError, StepFailed
+from errata.agents.errors import (
+    ConfigError,
+    ErrataError,
+    ExamError,
+    ModelError,
+    RunError,
+    StepFailed,
+)
 from errata.agents.jsonl import read_record
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.served import ServedStudent, check_servers
@@ -23,7 +30,9 @@ from errata.agents.testing.openai_server import Fault
 from errata.agents.testing.vllm_server import END, Letters, VllmServer
 from errata.agents.weights import LocalStudent
 from errata.graph.agents import Given, open_student_and_trainer
+from errata.graph.commands.exam import OpenedExam, evaluate, read_urls
 from errata.graph.config import RunConfig, load_config, parse_config
+from errata.graph.watcher import NoWatcher
 
 BASE = ModelRef(base="models/letters")
 GONE = Fault(body=b"{" * 100, reset_after=0)
@@ -666,3 +675,32 @@ def test_a_check_of_own_servers_looks_for_the_program(tmp_path: Path) -> None:
     assert "there is no such program" in (found.problem or "")
     with pytest.raises(ErrataError):
         raise ConfigError(found.problem)
+
+
+# An exam outside any run.
+
+
+def test_an_exam_that_was_stopped_goes_on_with_the_same_engine_only(tmp_path: Path) -> None:
+    exam = [OpenedExam("sums", QUESTIONS)]
+    out = tmp_path / "answers.jsonl"
+    settings = StudentSettings(model=BASE.base, urls=("http://127.0.0.1:1/v1",))
+
+    def evaluated(server: VllmServer, folder: str) -> None:
+        with student_of(tmp_path / folder, server) as student:
+            evaluate(settings, exam, out, NoWatcher(), student)
+
+    dying = VllmServer()
+    dying.fault = lambda path, body: GONE if len(dying.completions) > 4 else None
+    with pytest.raises(StepFailed):
+        evaluated(dying, "one")
+    with pytest.raises(ExamError, match=r"engine\.version = '0\.32\.0', not '0\.33\.0'"):
+        evaluated(VllmServer(version="0.33.0"), "two")
+    last = VllmServer()
+    evaluated(last, "three")
+    assert 0 < len(last.completions) < 12
+    assert len(out.read_text().splitlines()) == 12
+
+
+def test_an_address_on_the_command_line_that_is_none_is_one_sentence() -> None:
+    with pytest.raises(ConfigError, match="--url is wrong: each is the address of a server"):
+        read_urls(["localhost:8000"])

@@ -123,7 +123,8 @@ class Connection:
             raise Unanswered(f"the connection failed ({visible(said)[:200]})") from None
 
     def once(self, method: str, path: str, data: bytes | None) -> tuple[int, bytes]:
-        if self.http.sock is None:
+        now: socket.socket | None = self.http.sock
+        if now is None:
             self.http.connect()
             self.http.sock.settimeout(self.timeout_s)
         headers = self.headers | ({"Content-Type": "application/json"} if data else {})

@@ -28,7 +28,7 @@ Says = Callable[[str | None, str, dict[str, Any]], str]
 class Letters:
     """A tokenizer whose tokens are the bytes of a text, and an end mark."""
 
-    ends = (END,)
+    ends: tuple[int, ...] = (END,)
 
     def __init__(self, base: str, system: str | None = None, folder: Path | None = None) -> None:
         self.weights = base
