@@ -255,9 +255,12 @@ def test_an_adapter_that_does_nothing_stops_the_step(tmp_path: Path) -> None:
     assert server.completions == []
 
 
-def test_an_adapter_whose_lora_b_is_zero_is_said_to_be_untrained(tmp_path: Path) -> None:
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_an_adapter_whose_lora_b_is_zero_is_said_to_be_untrained(
+    tmp_path: Path, zero: float
+) -> None:
     server = VllmServer(applies=False)
-    model = write_adapter(tmp_path / "adapter", learnt=0.0)
+    model = write_adapter(tmp_path / "adapter", learnt=zero)
     with (
         student_of(tmp_path / "run", server) as student,
         pytest.raises(StepFailed, match="its lora_B is all zero"),

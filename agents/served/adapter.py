@@ -100,7 +100,7 @@ def does_nothing(folder: Path) -> bool:
             parts = [at["data_offsets"] for name, at in header.items() if ".lora_B" in name]
             for begin, end in parts:
                 file.seek(8 + length + begin)
-                if file.read(end - begin).strip(b"\0"):
+                if file.read(end - begin).strip(b"\0\x80"):  # 0 and -0, in whatever format
                     return False
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
