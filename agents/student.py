@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from errata.agents.records import (
     GREEDY,
@@ -64,6 +67,74 @@ class Student(Protocol):
         ...
 
 
+def prompts_of(
+    questions: Sequence[Question], system: str | None
+) -> tuple[tuple[str, str | Conversation], ...]:
+    """(id, prompt) of each question, as the children of `errata.training` take them."""
+    return tuple(
+        (q.id, q.conversation(system) if isinstance(q, Revisited) else q.prompt) for q in questions
+    )
+
+
+SET_BY_ERRATA = (
+    "--model --host --port --uds --api-key --served-model-name --api-server-count --seed --dtype "
+    "--generation-config --max-num-seqs --tensor-parallel-size -tp --data-parallel-size -dp "
+    "--enable-lora --max-loras --max-cpu-loras --max-lora-rank --lora-modules"
+).split()
+"""Flags of `vllm serve` that follow from the rest of a configuration."""
+
+
+class ServeSettings(Record):
+    """vLLM servers that errata starts here, one a GPU, and ends while it trains."""
+
+    command: tuple[str, ...] = Field(default=("vllm", "serve"), min_length=1)
+    """What starts a server, from an environment of its own: `["/opt/vllm/bin/vllm", "serve"]`."""
+    gpus: int | None = Field(default=None, ge=1)
+    """GPUs to use; all that are here where not said. On a machine without any: one server."""
+    gpus_each: int = Field(default=1, ge=1)
+    """GPUs of each server, among which it splits the model's layers."""
+    flags: tuple[str, ...] = ()
+    """Further flags of `vllm serve`: `["--max-model-len", "4096"]`."""
+    environment: Mapping[str, str] = Field(default_factory=dict)
+    """Environment variables of the servers; never a key."""
+    ready_s: float = Field(default=1800, gt=0)
+    """Patience with a server that loads the model."""
+
+    @field_validator("flags")
+    @classmethod
+    def flags_are_free(cls, flags: tuple[str, ...]) -> tuple[str, ...]:
+        for flag in flags:
+            name = flag.partition("=")[0].replace("_", "-")
+            if name in SET_BY_ERRATA:
+                raise ValueError(f"errata says {name} itself; take it out")
+        return flags
+
+    @field_validator("environment")
+    @classmethod
+    def no_key_in_a_file(cls, given: Mapping[str, str]) -> Mapping[str, str]:
+        for name in given:
+            if re.search(r"KEY|TOKEN|SECRET|PASSWORD", name.upper()):
+                raise ValueError(
+                    f"the variable {name} may be a key: set it in errata's own environment"
+                )
+        return given
+
+    @model_validator(mode="after")
+    def gpus_can_be_shared_out(self) -> ServeSettings:
+        if self.gpus is not None and self.gpus % self.gpus_each:
+            raise ValueError(
+                f"{self.gpus} GPUs are no whole number of servers of {self.gpus_each}: change one"
+            )
+        return self
+
+    def with_paths_from(self, folder: Path) -> ServeSettings:
+        """The same, a command that is a path taken from `folder`."""
+        first, *rest = self.command
+        if "/" in first:
+            first = str((folder / Path(first).expanduser()).absolute())
+        return self.model_copy(update={"command": (first, *rest)})
+
+
 class StudentSettings(Record):
     """Which model learns, and how it is asked."""
 
@@ -76,12 +147,56 @@ class StudentSettings(Record):
     max_new_tokens: int = Field(default=128, ge=1)
     """Longest answer; a longer one is cut off and marked as it is."""
     batch_size: int = Field(default=64, ge=1)
-    """Answers made at once: so many questions, or fewer where each is asked several times."""
+    """Answers made at once: so many questions, or fewer where each is asked several times. On
+    servers: of each of them."""
     precision: Precision = "auto"
     """Number format of the weights; `auto` asks the hardware."""
     quantize: Quantize | None = None
     """`4bit`: the base's weights are rounded to 4 bits each, in training and when asked; an adapter
     stands beside them and is not rounded (QLoRA). It takes the extra `4bit`."""
+    urls: tuple[str, ...] = ()
+    """vLLM servers that answer in place of weights loaded here (docs/serving.md):
+    `["http://127.0.0.1:8001/v1"]`."""
+    serve: ServeSettings | None = None
+    """Or servers that errata starts itself: a table, [student.serve]; it may be empty."""
+    served_as: str | None = Field(default=None, min_length=1)
+    """The model's name on the servers of `urls`, where that is not the end of `model`."""
+    timeout_s: float = Field(default=600, gt=0)
+    """Patience with one answer of a server."""
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
+    """Environment variable that holds the key of the servers of `urls`."""
+
+    @field_validator("urls")
+    @classmethod
+    def addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if re.search(r"[@?#]", url):
+                raise ValueError("no password and no key may stand in an address, nor @, ? or #")
+            try:
+                parts = urlsplit(url)
+                host, port = parts.hostname, parts.port
+            except ValueError:
+                host, port = None, None
+            if not re.fullmatch(r"https?://\S+", url) or not host or port == 0:
+                raise ValueError("each is the address of a server: http://HOST:PORT/v1")
+        if len({url.rstrip("/") for url in urls}) < len(urls):
+            raise ValueError("an address stands there twice; take one out")
+        return urls
+
+    @model_validator(mode="after")
+    def one_sort_of_servers(self) -> StudentSettings:
+        if self.urls and self.serve is not None:
+            raise ValueError("urls and serve both say where the student answers; keep one")
+        if self.quantize is not None and self.on_servers:
+            raise ValueError("quantize rounds weights here, and servers hold theirs; keep one")
+        for name in ("served_as", "api_key_env"):
+            if getattr(self, name) is not None and not self.urls:
+                raise ValueError(f"{name} says nothing without urls; take it out")
+        return self
+
+    @property
+    def on_servers(self) -> bool:
+        return bool(self.urls) or self.serve is not None
 
     @property
     def model_ref(self) -> ModelRef:

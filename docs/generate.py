@@ -26,6 +26,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from errata.agents.chat_models.ledger import Entry
+from errata.agents.engine import Engine
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -91,6 +92,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "not-counted.jsonl": NotCountedQuestion,
     "steps.jsonl": StepTime,
     "machines.jsonl": Machine,
+    "engine.json": Engine,
     "costs.jsonl": Entry,
     "looks.jsonl": Look,
     "report.json": Report,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from errata.agents.chat_models.ledger import Ledger
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
-from errata.agents.student import Student
+from errata.agents.served import ServedStudent
+from errata.agents.served.adapter import trained_rank
+from errata.agents.student import Student, StudentSettings
 from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer, check_here
 from errata.graph.config import RunConfig, Variations
@@ -61,8 +64,12 @@ def open_agents(
     trace: Trace,
     cache: ReplyCache | None,
     given: Given,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Agents:
     """The agents of a run. Nothing is loaded, sent or written yet.
+
+    Args:
+        say: Is told what the student's servers do.
 
     Raises:
         ConfigError: A prompt or the embeddings do not fit, or the budget cannot be kept with the
@@ -74,7 +81,7 @@ def open_agents(
     llms = open_instructor_and_writer(
         config, folder.path, trace.tell_call, cache, ledger, given.instructor, given.writer
     )
-    student, trainer = open_student_and_trainer(config, folder.path, given)
+    student, trainer = open_student_and_trainer(config, folder.path, given, say)
     return Agents(
         student=student,
         trainer=trainer,
@@ -89,7 +96,7 @@ def open_agents(
 
 
 def open_student_and_trainer(
-    config: RunConfig, folder: Path, given: Given
+    config: RunConfig, folder: Path, given: Given, say: Callable[[str], None] = lambda text: None
 ) -> tuple[Student, Trainer]:
     """Nothing is loaded yet. `folder` gets the student's job file and log.
 
@@ -98,7 +105,26 @@ def open_student_and_trainer(
     """
     if given.student is None and given.trainer is None:
         check_here(config.student, config.training)
-    return given.student or LocalStudent(config.student, folder), given.trainer or LocalTrainer()
+    student = given.student or open_student(
+        config.student, folder, trained_rank(config.training), say
+    )
+    return student, given.trainer or LocalTrainer()
+
+
+def open_student(
+    settings: StudentSettings,
+    folder: Path,
+    rank: int = 1,
+    say: Callable[[str], None] = lambda text: None,
+) -> Student:
+    """The student on this machine, or on servers. Nothing is loaded or asked yet.
+
+    Args:
+        rank: Of the adapters that will be trained.
+    """
+    if settings.on_servers:
+        return ServedStudent(settings, folder, rank, say)
+    return LocalStudent(settings, folder)
 
 
 @dataclass(frozen=True)

@@ -378,6 +378,10 @@ def exam(
     system: Annotated[str | None, typer.Option(help="System prompt.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 128,
     batch_size: Annotated[int, typer.Option(min=1, help="Answers made at once.")] = 64,
+    url: Annotated[
+        list[str] | None,
+        typer.Option(help="A vLLM server that answers, such as http://127.0.0.1:8001/v1; several."),
+    ] = None,
     samples: Annotated[int, typer.Option(help="Answers to each question, for pass@k.")] = 1,
     temperature: Annotated[
         float, typer.Option(help="0: always the likeliest token; several samples need more.")
@@ -400,7 +404,7 @@ def exam(
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
-    from errata.graph.commands.exam import evaluate, open_exams, read_sampling
+    from errata.graph.commands.exam import evaluate, open_exams, read_sampling, read_urls
     from errata.graph.views.exams import print_evaluation
 
     sampling = read_sampling(samples, temperature, top_p, seed)
@@ -410,6 +414,7 @@ def exam(
         system=system,
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
+        urls=read_urls(url or ()),
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)

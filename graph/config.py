@@ -30,9 +30,10 @@ from errata.agents.exams.twists import TwistedExam
 from errata.agents.own_code import check_own
 from errata.agents.promotion import Gate
 from errata.agents.records import Record, Sampling, TrainingSettings
+from errata.agents.served.adapter import refuse_training
 from errata.agents.shapers import Shaper, check_objective
 from errata.agents.shapers.chosen import sampling_for, shaper_named
-from errata.agents.student import StudentSettings
+from errata.agents.student import ServeSettings, StudentSettings
 from errata.agents.variations.writer import SmallSteps
 from errata.agents.ways import WAYS, Way, own_way
 from errata.agents.weights import check_here
@@ -318,6 +319,16 @@ class RunConfig(Record):
             check_objective(training, dict(examples.shapers))
         return training
 
+    @field_validator("training")
+    @classmethod
+    def servers_take_the_adapter(
+        cls, training: TrainingSettings, others: ValidationInfo
+    ) -> TrainingSettings:
+        student = others.data.get("student")
+        if student is not None and student.on_servers and (why := refuse_training(training)):
+            raise ValueError(f"the student answers on servers, and {why}")
+        return training
+
     @property
     def way(self) -> Way:
         """What `strategy` names; one of the user's own is loaded once.
@@ -461,7 +472,8 @@ def first_problem(error: ValidationError, given: dict[str, Any]) -> str:
         return f"{name!r} is missing; add it"
     said = problem["msg"].removeprefix("Value error, ")
     message = said[0].lower() + said[1:]
-    secret = "key" in place[-1] or place[-1] == "base_url"  # a password may stand in an address
+    # A password may stand in an address.
+    secret = "key" in place[-1] or place[-1] == "base_url" or "urls" in place
     if secret or isinstance(problem["input"], dict):
         return f"{name!r} is wrong: {message}"
     return f"{name!r} is wrong: {message} (it is {shown(problem['input'])})"
@@ -480,7 +492,7 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "exam": [ArithmeticExam, NamedExam, FileExam],
         "out_of_domain": [TwistedExam, ArithmeticExam, NamedExam, FileExam],
         "guard": [ArithmeticExam, NamedExam, FileExam],
-        "student": [StudentSettings],
+        "student": [StudentSettings, ServeSettings],
         "instructor": [LlmSettings, Prices],
         "writer": [LlmSettings, Prices],
         "verify": [VerifySettings, LlmSettings, Prices],
@@ -514,11 +526,13 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
         return exam
 
     student = config.student
-    changed = {}
+    changed: dict[str, object] = {}
     if (folder / student.model).is_dir():
         changed["model"] = str((folder / student.model).resolve())
     if student.adapter is not None:
         changed["adapter"] = str((folder / student.adapter).resolve())
+    if student.serve is not None:
+        changed["serve"] = student.serve.with_paths_from(folder)
     llms = {
         name: llm.with_paths_from(folder)
         for name, llm in (("instructor", config.instructor), ("writer", config.writer))

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from pydantic import ValidationError
 
+from errata.agents.engine import copy_engine
 from errata.agents.errors import RunError
 from errata.agents.examiner import NotCounted, examine
 from errata.agents.jsonl import Journal, read_record, write_record, write_text
@@ -104,7 +105,10 @@ def forecast(
             check_versions(folder)
             say_cost(left, last, folder, watcher)
         given = Given(student=student, trainer=trainer)
-        asked, taught = open_student_and_trainer(config, folder.path / "forecast", given)
+        copy_engine(folder.path, folder.path / "forecast")
+        asked, taught = open_student_and_trainer(
+            config, folder.path / "forecast", given, watcher.say
+        )
         try:
             for part in left:
                 asked.close()  # training needs the memory

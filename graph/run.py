@@ -115,7 +115,7 @@ def run(
     trace = Trace(folder.path / "trace.jsonl")
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
-        agents = open_agents(config, folder, trace, replies, given)
+        agents = open_agents(config, folder, trace, replies, given, watcher.say)
         if estimate := estimate_run(config, agents, exams.practice):
             watcher.estimated(estimate, config.budget, currency_of(config))
         folder.create(lambda scratch: write_start(scratch, config, exams, estimate, shared))
@@ -162,7 +162,7 @@ def resume(
             check_same_code(began, f"the run {folder.path}")
             folder.manifest.record_finished()
             trace = Trace(folder.path / "trace.jsonl")
-            agents = open_agents(config, folder, trace, replies, given)
+            agents = open_agents(config, folder, trace, replies, given, watcher.say)
             context = Context(config, folder, trace, agents, watcher, clock)
             end = drive(context, approve if review is None else review)
         return conclude(folder, config, end, draw)

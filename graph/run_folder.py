@@ -15,7 +15,8 @@
                         test-base.jsonl, test-best.jsonl, out-of-domain-…
       not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took
-      machines.jsonl    what the student's answers were computed with
+      machines.jsonl    what the student's answers were computed with; of a student on servers it
+                        is engine.json
       trace.jsonl       events, one a line, as they happen, for people
       costs.jsonl       tokens and money of each call to an LLM; estimate.json: what was expected
       checkpoints.sqlite  LangGraph's
@@ -38,6 +39,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
+from errata.agents.engine import copy_engine
 from errata.agents.errors import ExamError, RunError
 from errata.agents.jsonl import Log, read_record, read_records
 from errata.agents.promotion import Promotion
@@ -175,6 +177,7 @@ class RunFolder:
                 copy = to.path / path.relative_to(self.path)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
+        copy_engine(self.path, to.path)
 
     @property
     def at_work(self) -> bool:

@@ -1,4 +1,6 @@
-"""Child process: `python -m errata.training student|trainer|exporter|plain JOB.json [TOLD]`.
+"""Child process: `python -m errata.training PROGRAM JOB.json [TOLD]`.
+
+PROGRAM is student, tokenizer, trainer, exporter or plain.
 
 It listens to its parent before the slow imports, so that it ends with it even while it starts.
 TOLD is the folder for the messages of a launched training's processes.
@@ -10,7 +12,7 @@ import sys
 from pathlib import Path
 
 from errata.training.export_jobs import ExportJob, PlainJob
-from errata.training.jobs import StudentJob, TrainingJob
+from errata.training.jobs import StudentJob, TokenizerJob, TrainingJob
 from errata.training.options import Refused
 from errata.training.wire import ChildWire
 
@@ -23,6 +25,10 @@ def main(program: str, job_file: str, told: str | None = None) -> None:
             from errata.training.student import serve
 
             serve(StudentJob.model_validate_json(job), wire)
+        elif program == "tokenizer":
+            from errata.training.tokens import turn
+
+            turn(TokenizerJob.model_validate_json(job), wire)
         elif program == "exporter":
             from errata.training.export import export
 

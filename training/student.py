@@ -39,7 +39,13 @@ from errata.training.jobs import (
     Sampling,
     StudentJob,
 )
-from errata.training.models import choose_dtype, load_model, load_tokenizer, machine_here
+from errata.training.models import (
+    choose_dtype,
+    ends_of,
+    load_model,
+    load_tokenizer,
+    machine_here,
+)
 from errata.training.wire import ChildWire
 
 Batch = Sequence[tuple[str, list[int]]]
@@ -240,8 +246,7 @@ def load_student(job: StudentJob) -> LoadedStudent:
             model = beside(job.model.base, job.model.adapter, dtype, job.quantize)
     model.train(False)
     tokenizer = load_tokenizer(job.model.base)
-    own = cast(Any, model).generation_config.eos_token_id
-    ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id} - {None}
+    ends = ends_of(cast(Any, model).generation_config, tokenizer)
     # Made anew: what a model recommends for chatting (sampling, penalties, least lengths) would
     # change its answers, and `generate` takes from here whatever a call leaves open.
     cast(Any, model).generation_config = cast(Any, GenerationConfig)(
@@ -250,7 +255,7 @@ def load_student(job: StudentJob) -> LoadedStudent:
     by_rows = decodes(model)
     if by_rows and model.device.type == "cpu":
         attend_in_groups(model)
-    return LoadedStudent(job, model, tokenizer, frozenset(ends), by_rows, job.batch_size)
+    return LoadedStudent(job, model, tokenizer, ends, by_rows, job.batch_size)
 
 
 def serve(job: StudentJob, wire: ChildWire) -> None:

@@ -80,8 +80,12 @@ class ChildWire:
             sys.exit(said)
 
     def requests(self) -> Iterator[AskRequest]:
+        return self.messages(TypeAdapter(AskRequest))
+
+    def messages(self, of: TypeAdapter[T]) -> Iterator[T]:
+        """What the parent says, until it ends."""
         while (line := self._lines.get()) is not None:
-            yield AskRequest.model_validate_json(line)
+            yield of.validate_json(line)
 
     def _listen(self) -> None:
         """Reads the descriptor itself: a buffered reader's lock would disturb the exit."""

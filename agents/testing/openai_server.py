@@ -13,6 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -55,13 +56,13 @@ class OpenAIServer:
         reply: Called with each request's JSON body, one call at a time.
     """
 
-    def __init__(self, reply: Callable[[dict[str, Any]], Reply]) -> None:
+    def __init__(self, reply: Callable[[dict[str, Any]], Reply], port: int = 0) -> None:
         self.requests: list[Request] = []
         self.reply = reply
         self.one_at_a_time = Lock()
         self.under_way = 0
         self.most_under_way = 0
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self.thread = Thread(target=self.http.serve_forever, args=(0.02,))
 
     @property
@@ -88,20 +89,30 @@ class OpenAIServer:
         self.http.server_close()
         self.thread.join()
 
+    def route(self, method: str, path: str, body: dict[str, Any], key: str | None) -> Reply:
+        """What is answered; one call at a time."""
+        if (method, path) == ("POST", "/v1/chat/completions"):
+            return self.reply(body)
+        return 404, {"error": {"message": f"no such path: {path}"}}
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with server.one_at_a_time:
+                    reply = server.route("GET", self.path, {}, self.headers["Authorization"])
+                with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has gone
+                    self.answer(as_fault(reply))
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                key = self.headers["Authorization"]
                 with server.one_at_a_time:
-                    server.requests.append(Request(self.path, self.headers["Authorization"], body))
+                    server.requests.append(Request(self.path, key, body))
                     server.under_way += 1
                     server.most_under_way = max(server.most_under_way, server.under_way)
-                    if self.path == "/v1/chat/completions":
-                        reply = server.reply(body)
-                    else:
-                        reply = (404, {"error": {"message": f"no such path: {self.path}"}})
+                    reply = server.route("POST", self.path, body, key)
                 try:
                     self.answer(as_fault(reply))
                 except (BrokenPipeError, ConnectionResetError):

@@ -43,7 +43,7 @@ class Child:
     def __init__(
         self, program: str, job: Record, folder: Path, name: str, then: str = "resume the run"
     ) -> None:
-        """Starts `program`: student, trainer, exporter or plain.
+        """Starts `program`: student, tokenizer, trainer, exporter or plain.
 
         The job goes to `folder/name-job.json`, what the child prints to `folder/name.log`.
         `then` says what a person does when it has failed and the reason is mended.

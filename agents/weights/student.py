@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from errata.agents.engine import same_engine
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
-from errata.agents.student import Revisited, StudentSettings
+from errata.agents.student import StudentSettings, prompts_of
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
 from errata.training.jobs import AskRequest, StudentJob
@@ -37,15 +38,7 @@ class LocalStudent:
         if answered.issuperset(question.id for question in questions):
             return
         request = AskRequest(
-            prompts=tuple(
-                (
-                    question.id,
-                    question.conversation(self.settings.system)
-                    if isinstance(question, Revisited)
-                    else question.prompt,
-                )
-                for question in questions
-            ),
+            prompts=prompts_of(questions, self.settings.system),
             answered=answered,
             sampling=sampling,
         )
@@ -66,6 +59,7 @@ class LocalStudent:
         if self.child is None or self.loaded != model:
             self.close()
             check_model(model)
+            same_engine(self.folder, None)
             job = StudentJob(
                 model=model,
                 max_new_tokens=self.settings.max_new_tokens,

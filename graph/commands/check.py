@@ -26,9 +26,12 @@ from errata.agents.records import (
     Question,
     Unusable,
 )
+from errata.agents.served import CheckedServer, check_servers
+from errata.agents.served.adapter import trained_rank
 from errata.agents.verifier import Solver, Verifier
 from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
 from errata.graph.config import RunConfig
+from errata.training.jobs import BUNDLED_FOLDER
 
 MISTAKE = Mistake(
     id="check",
@@ -84,6 +87,17 @@ def sees(config: RunConfig) -> str:
     """
     exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
     return foresight(exams.dev, config.rounds, config.stop.gate)
+
+
+def servers(config: RunConfig, runs: Path = Path("runs")) -> list[CheckedServer]:
+    """Whether the servers that answer for the student can be used; none where none do.
+
+    Args:
+        runs: Where the run's folder will lie.
+    """
+    model = config.student.model
+    weights = BUNDLED_FOLDER if model == "bundled" else model
+    return check_servers(config.student, trained_rank(config.training), weights, runs)
 
 
 def check(config: RunConfig) -> list[Checked]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from errata.agents.engine import Engine
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.examiner import NotCounted, attempt_id, examine
 from errata.agents.exams import named_questions
@@ -28,8 +29,10 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy, pass_at
 from errata.agents.second_look import LOOK_AGAIN, SecondLook, measure, revisited
+from errata.agents.served import ServedStudent
 from errata.agents.student import Student, StudentSettings
-from errata.agents.weights import LocalStudent, check_model
+from errata.agents.weights import check_model
+from errata.graph.agents import open_student
 from errata.graph.provenance import flat
 from errata.graph.watcher import Watcher
 
@@ -58,6 +61,8 @@ class Conditions(Record):
     sampling: Sampling = GREEDY
     second_look: str | None = None
     """What is asked after each answer; None where nothing is."""
+    engine: Engine | None = None
+    """What answers in place of weights loaded here."""
 
 
 class ExamResult(Record):
@@ -162,11 +167,13 @@ def evaluate(
         check_model(settings.model_ref)
     with tempfile.TemporaryDirectory(prefix="errata-exam-") as scratch:
         path = out or Path(scratch) / "answered.jsonl"
-        student = student or LocalStudent(settings, Path(scratch))
+        student = student or open_student(settings, Path(scratch), say=watcher.say)
         with Journal(path, Answered) as journal:
             asked_then = LOOK_AGAIN if second_look else None
-            same_conditions(journal, conditions(settings, exams, sampling, asked_then))
             try:
+                engine = student.engine if isinstance(student, ServedStudent) else None
+                now = conditions(settings, exams, sampling, asked_then, engine)
+                same_conditions(journal, now)
                 results = [
                     evaluate_one(student, settings, exam, journal, watcher, sampling, second_look)
                     for exam in exams
@@ -247,6 +254,19 @@ def read_sampling(samples: int, temperature: float, top_p: float, seed: int) -> 
         raise ConfigError(f"{option} is wrong: {said}") from None
 
 
+def read_urls(urls: Sequence[str]) -> tuple[str, ...]:
+    """The servers that the command line names.
+
+    Raises:
+        ConfigError: One of them is no address.
+    """
+    try:
+        return StudentSettings(urls=tuple(urls)).urls
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--url is wrong: {said}") from None
+
+
 # What answers depend on.
 
 
@@ -255,6 +275,7 @@ def conditions(
     exams: Sequence[OpenedExam],
     sampling: Sampling = GREEDY,
     second_look: str | None = None,
+    engine: Engine | None = None,
 ) -> Conditions:
     said = {name: well_formed(s) for name, s in settings if isinstance(s, str)}
     return Conditions(
@@ -264,6 +285,7 @@ def conditions(
         versions={package: version(package) for package in PACKAGES},
         sampling=sampling,
         second_look=second_look,
+        engine=engine,
     )
 
 

@@ -25,6 +25,7 @@ from errata.agents.student import Student
 from errata.agents.trainer import TrainingJob
 from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_student_and_trainer
+from errata.graph.commands.check import servers
 from errata.graph.config import RunConfig
 from errata.training.memory import (
     BUNDLED,
@@ -154,6 +155,7 @@ def look(config: RunConfig, exams: RunExams, runs: Path, machine: Machine) -> li
     found += the_memory(config, exams, machine)
     found += the_launch(config.training)
     found += the_disk(config, runs)
+    found += the_servers(config, runs)
     return found
 
 
@@ -298,6 +300,13 @@ def the_launch(settings: TrainingSettings) -> Iterator[Looked]:
         )
     else:
         yield Looked(what="launch", state="ok", said=f"training is started by {program}")
+
+
+def the_servers(config: RunConfig, runs: Path) -> Iterator[Looked]:
+    """Those that answer for the student."""
+    for server in servers(config, runs):
+        said = f"{server.name}: {server.problem or server.says}"
+        yield Looked(what="student", state="problem" if server.problem else "ok", said=said)
 
 
 def the_disk(config: RunConfig, runs: Path) -> Iterator[Looked]:

@@ -15,8 +15,9 @@ from errata.agents.jsonl import write_records
 from errata.agents.records import Question, Record
 from errata.agents.student import Student, StudentSettings
 from errata.agents.variations.ladders import By, Ladder, Rung, ladders
-from errata.agents.weights import LocalStudent, check_model
+from errata.agents.weights import check_model
 from errata.agents.weights.models import special_tokens
+from errata.graph.agents import open_student
 from errata.graph.config import RunConfig
 from errata.graph.watcher import Watcher
 
@@ -159,7 +160,7 @@ def probe(
     if student is None:
         check_model(config.student.model_ref)
     with tempfile.TemporaryDirectory(prefix="errata-probe-") as scratch:
-        student = student or LocalStudent(config.student, Path(scratch))
+        student = student or open_student(config.student, Path(scratch), say=watcher.say)
         try:
             climb_all(climbs, student, config.student, watcher)
         finally:

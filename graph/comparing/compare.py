@@ -347,7 +347,7 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
         if there.exists:  # a finished one too: each seed of an arm learns by the same code
             check_same_code(read_provenance(there), f"the run {there.path}")
     trace = Trace(folder.path / "trace.jsonl")
-    agents = open_agents(opened.runs[0].config, folder, trace, None, given)
+    agents = open_agents(opened.runs[0].config, folder, trace, None, given, watcher.say)
     context = Context(opened.config, folder, trace, agents, watcher)
     report_skipped(opened.skipped, context)
     try:
