@@ -1,5 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
+# make test-ray: the tests of [cluster], on a cluster of three nodes that it starts here.
 # make quick: the tests that need no model, no sandbox, no other process and no whole run.
 
 PYTHON ?= python3
@@ -15,12 +16,16 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(QUICK) -m "$(LIGHT)"
-	$(BIN)/pytest -m "not ($(LIGHT))"
+	$(BIN)/pytest -m "not ($(LIGHT)) and not ray"
+
+test-ray: .venv/ready
+	@$(PIP) --config-settings editable_mode=strict -e '.[dev,ray]'
+	$(BIN)/pytest -m ray
 
 quick: .venv/ready
 	$(QUICK) -m "$(LIGHT) and not loop"
 
-LIGHT := not model and not sandbox and not process and not slow
+LIGHT := not model and not sandbox and not process and not slow and not ray
 # Two files at a time; the others have the machine to themselves.
 QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
@@ -45,4 +50,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv build *.egg-info
 
-.PHONY: demo test quick setup clean
+.PHONY: demo test test-ray quick setup clean

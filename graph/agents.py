@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
 from errata.agents.chat_models.ledger import Ledger
+from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
@@ -16,6 +17,7 @@ from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.graph.config import RunConfig, Variations
 from errata.graph.costs import costs_log, prices_of
+from errata.graph.provenance import CHANGE_ANSWERS
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 
@@ -65,6 +67,7 @@ def open_agents(
     """The agents of a run. Nothing is loaded, sent or written yet.
 
     Raises:
+        StepFailed: There is a [cluster], and it cannot be joined.
         ConfigError: A prompt or the embeddings do not fit, or the budget cannot be kept with the
             prices that are known.
         InstructorError: A provider's package, a key, or a function is missing.
@@ -91,8 +94,19 @@ def open_agents(
 def open_student_and_trainer(
     config: RunConfig, folder: Path, given: Given
 ) -> tuple[Student, Trainer]:
-    """Nothing is loaded yet. `folder` gets the student's job file and log."""
-    return given.student or LocalStudent(config.student, folder), given.trainer or LocalTrainer()
+    """Nothing is loaded yet. `folder` gets the student's job file and log.
+
+    Raises:
+        ErrataError: There is a [cluster], and it cannot be joined.
+    """
+    student, trainer = given.student, given.trainer
+    if config.cluster is not None and (student is None or trainer is None):
+        from errata.agents.cluster import RayStudent, RayTrainer
+
+        versions = versions_of(CHANGE_ANSWERS)
+        student = student or RayStudent(config.student, config.cluster, folder, versions)
+        trainer = trainer or RayTrainer(config.cluster, versions)
+    return student or LocalStudent(config.student, folder), trainer or LocalTrainer()
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,8 @@ class AskRequest(Record):
     answered: frozenset[str] = frozenset()
     """Ids that need no reply; they still shape the batches."""
     sampling: Sampling = GREEDY
+    only_batches: bool = False
+    """Asks nothing: the reply is the `Batches`, in place of all others."""
 
 
 class Reply(Record):
@@ -125,6 +127,13 @@ class Reply(Record):
     truncated: bool
     """True when the response ran into the token limit."""
     prompt_tokens: int
+
+
+class Batches(Record):
+    """Which prompts of a request are answered together. Each batch can be a request of its own,
+    to another child too, and gets the replies that it would have got among all."""
+
+    ids: tuple[tuple[str, ...], ...]
 
 
 class RequestDone(Record):
@@ -266,8 +275,8 @@ class FinishedTraining(Record):
     """Where it was trained."""
 
 
-FROM_STUDENT: TypeAdapter[Machine | Reply | RequestDone] = TypeAdapter(
-    Machine | Reply | RequestDone
+FROM_STUDENT: TypeAdapter[Machine | Reply | Batches | RequestDone] = TypeAdapter(
+    Machine | Reply | Batches | RequestDone
 )
 """The first message is the machine."""
 FROM_TRAINER: TypeAdapter[Step | FinishedTraining] = TypeAdapter(Step | FinishedTraining)

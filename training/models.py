@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.jobs import Machine
+from errata.training.parcels import cache_folder
 
 BUNDLED = "bundled"
 
@@ -97,13 +98,6 @@ def bundled_folder() -> Path:
             convert(bundled_gguf(), scratch)
             scratch.rename(folder)
     return folder
-
-
-def cache_folder() -> Path:
-    """`$ERRATA_CACHE`, else `errata` in the user's cache folder."""
-    if named := os.environ.get("ERRATA_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "errata"
 
 
 def bundled_gguf() -> Path:

@@ -25,6 +25,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from errata.training.chat import prompt_ids
 from errata.training.jobs import (
     GREEDY,
+    Batches,
     Conversation,
     Reply,
     RequestDone,
@@ -51,7 +52,19 @@ class LoadedStudent:
         answered: frozenset[str] = frozenset(),
         sampling: Sampling = GREEDY,
     ) -> Iterator[Reply]:
-        """Responses to `prompts`, pairs of id and text, longest prompts first.
+        """Responses to `prompts`, pairs of id and text, longest prompts first."""
+        for batch in self.batches(prompts, sampling):
+            if answered.issuperset(id for id, _ in batch):
+                continue
+            for sample in range(0, sampling.answers, self.job.batch_size):
+                samples = range(sampling.answers)[sample : sample + self.job.batch_size]
+                replies = self.answer_batch(batch, sampling, samples)
+                yield from (reply for reply in replies if reply.id not in answered)
+
+    def batches(
+        self, prompts: Sequence[tuple[str, str | Conversation]], sampling: Sampling
+    ) -> Iterator[list[tuple[str, list[int]]]]:
+        """Prompts as ids and token ids, those together that are answered together.
 
         Sorting keeps padding small, and the longest first shows at once whether memory suffices.
         A batch holds `batch_size` responses, however many of them answer the same prompt.
@@ -60,13 +73,7 @@ class LoadedStudent:
         encoded.sort(key=lambda pair: (-len(pair[1]), pair[0]))
         prompts_at_once = max(1, self.job.batch_size // sampling.answers)
         for first in range(0, len(encoded), prompts_at_once):
-            batch = encoded[first : first + prompts_at_once]
-            if answered.issuperset(id for id, _ in batch):
-                continue
-            for sample in range(0, sampling.answers, self.job.batch_size):
-                samples = range(sampling.answers)[sample : sample + self.job.batch_size]
-                replies = self.answer_batch(batch, sampling, samples)
-                yield from (reply for reply in replies if reply.id not in answered)
+            yield encoded[first : first + prompts_at_once]
 
     def answer_batch(
         self, batch: Sequence[tuple[str, list[int]]], sampling: Sampling, samples: range
@@ -163,6 +170,11 @@ def serve(job: StudentJob, wire: ChildWire) -> None:
     student = load_student(job)
     wire.tell(machine_here(job.precision))
     for request in wire.requests():
+        if request.only_batches:
+            batches = student.batches(request.prompts, request.sampling)
+            wire.tell(Batches(ids=tuple(tuple(id for id, _ in batch) for batch in batches)))
+            wire.tell(RequestDone())
+            continue
         for reply in student.answer(request.prompts, request.answered, request.sampling):
             wire.tell(reply)
         wire.tell(RequestDone())
