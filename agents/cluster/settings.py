@@ -37,7 +37,7 @@ class ClusterSettings(Record):
     def amounts_are_positive(cls, wanted: Mapping[str, float]) -> Mapping[str, float]:
         for name, amount in wanted.items():
             if amount <= 0:
-                raise ValueError(f"{name} = {amount:g} takes nothing: say more than 0, or leave it")
+                raise ValueError(f"{amount:g} of {name} is nothing; say more, or take it out")
             if name == "GPU" and amount > 1 and amount != int(amount):
-                raise ValueError(f"GPU = {amount:g}: say a part of one GPU, or whole ones")
+                raise ValueError(f"{amount:g} of GPU: say a part of one, or whole ones")
         return wanted

@@ -17,7 +17,6 @@ from errata.agents.student import Student, StudentSettings
 from errata.agents.variations.ladders import By, Ladder, Rung, ladders
 from errata.agents.weights import LocalStudent, check_model
 from errata.agents.weights.models import special_tokens
-from errata.graph.agents import Given, open_student_and_trainer
 from errata.graph.config import RunConfig
 from errata.graph.watcher import Watcher
 
