@@ -15,7 +15,9 @@ NODE = {"num_cpus": 2, "resources": {"pen": 2}}
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # as Ray gives an actor of one CPU
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_memory_monitor_refresh_ms": "0",  # others may use the machine
+    # Others may use the machine.
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_worker_niceness": "0",
 }
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 from errata.agents.cluster.connection import Host, check_alike, check_host, host_here
+from errata.agents.cluster.parcels import Parcel
 from errata.agents.errors import ErrataError, StepFailed
 from errata.agents.records import ModelRef
 from errata.agents.student import StudentSettings
@@ -25,26 +25,7 @@ from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.agents.weights.child import ENVIRONMENT, Child
 from errata.training.finished import find_finished
 from errata.training.jobs import AskRequest, FinishedTraining, Machine, Reply, Step
-from errata.training.parcels import cache_folder, pack, unpack
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A folder in the cluster's object store."""
-
-    name: str
-    """SHA-256 of the archive."""
-    held: tuple[Any, ...]
-    """Its one reference: inside of something, Ray does not fetch it before it is wanted."""
-
-    def unpacked(self, folder: Path | None = None) -> Path:
-        """The folder on this node: where said, or kept in its cache."""
-        import ray
-
-        folder = folder or cache_folder() / "adapters" / self.name
-        if not folder.exists():
-            unpack(ray.get(self.held[0]), folder)
-        return folder
+from errata.training.parcels import pack
 
 
 def with_adapter(model: ModelRef, adapter: Parcel | None) -> ModelRef:
@@ -171,11 +152,11 @@ class TrainerActor:
                 fit = import_module("errata.training.ranks").fit
                 me = import_module("ray").get_runtime_context().current_actor
                 fit(self.task, me, ranks, resources, ENVIRONMENT, scratch)
-        except ErrataError as error:
+        except ErrataError as error:  # which may name the log in `scratch`
             self.said.put(error)
         except BaseException as error:  # Ray Train's hold what cannot be sent
             self.said.put(RuntimeError(str(error)))
-        finally:
+        else:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def train_here(self, scratch: Path) -> None:

@@ -1,26 +1,31 @@
-"""Folders of this machine in the cluster's object store, each put there once."""
+"""Folders in the cluster's object store: sent once, unpacked on each node that wants them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from errata.agents.cluster.actors import Parcel
-from errata.training.parcels import name_of, pack
+from errata.training.parcels import cache_folder, name_of, pack, unpack
 
 
-class Parcels:
-    """The last adapter that was sent; a folder that is another one by now is sent again."""
+@dataclass(frozen=True)
+class Parcel:
+    """A folder in the object store."""
 
-    def __init__(self) -> None:
-        self.sent: dict[str, Parcel] = {}
+    name: str
+    """SHA-256 of the archive."""
+    held: tuple[Any, ...]
+    """Its one reference: inside of something, Ray does not fetch it before it is wanted."""
 
-    def of(self, folder: str | None) -> Parcel | None:
-        """The parcel of an adapter; None of none."""
-        if folder is None:
-            return None
-        if folder not in self.sent:
-            self.sent = {folder: send(Path(folder))}  # the one before makes room
-        return self.sent[folder]
+    def unpacked(self, folder: Path | None = None) -> Path:
+        """The folder on this node: where said, or kept in its cache."""
+        import ray
+
+        folder = folder or cache_folder() / "adapters" / self.name
+        if not folder.exists():
+            unpack(ray.get(self.held[0]), folder)
+        return folder
 
 
 def send(folder: Path) -> Parcel:

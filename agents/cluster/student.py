@@ -22,7 +22,7 @@ from errata.agents.cluster.connection import (
     no_room,
     options_for,
 )
-from errata.agents.cluster.parcels import Parcels
+from errata.agents.cluster.parcels import Parcel, send
 from errata.agents.cluster.settings import ClusterSettings
 from errata.agents.errors import ErrataError, StepFailed
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
@@ -92,7 +92,8 @@ class RayStudent:
         self.folder = folder
         self.versions = versions
         self.actor = actor
-        self.parcels = Parcels()
+        self.sent: dict[str, Parcel] = {}
+        """The adapter that is answered with, by its folder."""
         self.seats: list[Seat] = []
         self.calls: dict[Any, Call] = {}
         """By Ray's reference to the answer."""
@@ -106,7 +107,7 @@ class RayStudent:
             ray.wait([seat.actor.close.remote() for seat in idle] or [ray.put(None)], timeout=10)
         for seat in self.seats:
             ray.kill(seat.actor)
-        self.seats, self.calls = [], {}
+        self.seats, self.calls, self.sent = [], {}, {}
 
     def ask(
         self,
@@ -181,7 +182,10 @@ class RayStudent:
     def open(self, seat: Seat, model: ModelRef) -> None:
         seat.loaded = None
         call = Call(seat, "opening", model)
-        self.calls[seat.actor.open.remote(model, self.parcels.of(model.adapter))] = call
+        if model.adapter is not None and model.adapter not in self.sent:
+            self.sent = {model.adapter: send(Path(model.adapter))}  # the one before makes room
+        adapter = None if model.adapter is None else self.sent[model.adapter]
+        self.calls[seat.actor.open.remote(model, adapter)] = call
 
     def opened(self, call: Call, machine: Machine) -> None:
         """Raises: StepFailed: The node computes otherwise than the others."""

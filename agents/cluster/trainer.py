@@ -50,6 +50,7 @@ class RayTrainer:
             shutil.copyfile(job.examples, Path(rows) / job.examples.name)
             adapter = send(Path(job.start.adapter)) if job.start.adapter else None
             task = Task(job, send(Path(rows)), adapter, self.versions, self.cluster.mixed)
+        where = "the cluster"
         for last in range(TRIES - 1, -1, -1):
             try:
                 for said in self.messages(task):
@@ -57,9 +58,11 @@ class RayTrainer:
                         on_step(said.step, said.steps, said.loss)
                     elif isinstance(said, Ended):
                         return take_home(said, job)
+                    else:
+                        where = said.node
             except ray.exceptions.RayError as error:
                 if (cause := cause_of(error)) is not None:
-                    raise type(cause)(str(cause)) from None
+                    raise type(cause)(f"on {where}: {cause}") from None
                 if not last:
                     raise StepFailed(
                         f"the training failed {TRIES} times, at last with: {last_line(error)}; "
