@@ -28,7 +28,6 @@ from errata.agents.errors import ErrataError, StepFailed
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.student import StudentSettings
 from errata.agents.weights.child import note_machine
-from errata.agents.weights.models import check_model
 from errata.agents.weights.student import request_for, response_of
 from errata.training.jobs import AskRequest, Machine, Reply
 
@@ -118,7 +117,6 @@ class RayStudent:
     ) -> Iterator[Response]:
         if answered.issuperset(question.id for question in questions):
             return
-        check_model(model)
         try:
             for reply in self.replies(
                 model, request_for(questions, answered, sampling, self.settings.system)
