@@ -38,7 +38,7 @@ def fixed_times(cluster, count: int, seconds: float, scratch: Path) -> None:
     questions = [Question(id=f"q{at:05}", prompt="?", target="4") for at in range(count)]
     model = ModelRef(base="none")
     asked = StudentSettings(batch_size=BATCH)
-    print(f"{count} questions, {seconds:g} s each, batches of {BATCH}")
+    print(f"{count} questions, {seconds:g} s each, batches of {BATCH}", flush=True)
     alone = 0.0
     for nodes, dies in ((1, False), (3, False), (3, True)):
         log = scratch / f"log-{nodes}-{dies}"
@@ -59,7 +59,8 @@ def fixed_times(cluster, count: int, seconds: float, scratch: Path) -> None:
             f"{nodes} nodes{', one killed half-way' if dies else '':24} {took:7.1f} s, "
             f"{alone / took / nodes:4.0%} of {nodes} times one node; answered {len(said)}, "
             f"twice {sum(times > 1 for times in said.values())}, "
-            f"batches begun again {begun.total() - len(begun)}"
+            f"batches begun again {begun.total() - len(begun)}",
+            flush=True,
         )
 
 
@@ -92,13 +93,14 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=0.02)
     parser.add_argument("--model", help="a folder or `bundled`; a tiny random one where not said")
-    parser.add_argument("--asked", type=int, default=60, help="questions of the real model")
+    parser.add_argument("--asked", type=int, default=60, help="questions of the real model, or 0")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, started(nodes=3) as cluster:
         scratch = Path(folder)
         fixed_times(cluster, wanted.questions, wanted.seconds, scratch)
-        base = wanted.model or write_tiny_model(scratch / "tiny")
-        real_model(cluster, base, wanted.asked, scratch)
+        if wanted.asked:
+            base = wanted.model or write_tiny_model(scratch / "tiny")
+            real_model(cluster, base, wanted.asked, scratch)
 
 
 if __name__ == "__main__":
