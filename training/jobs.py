@@ -125,6 +125,8 @@ class AskRequest(Record):
     answered: frozenset[str] = frozenset()
     """Ids that need no reply; they still shape the batches."""
     sampling: Sampling = GREEDY
+    only_batches: bool = False
+    """Asks nothing: the reply is the `Batches`, in place of all others."""
 
 
 class Reply(Record):
@@ -139,6 +141,13 @@ class Reply(Record):
     truncated: bool
     """True when the response ran into the token limit."""
     prompt_tokens: int
+
+
+class Batches(Record):
+    """Which prompts of a request are answered together. Each batch can be a request of its own,
+    to another child too, and gets the replies that it would have got among all."""
+
+    ids: tuple[tuple[str, ...], ...]
 
 
 class RequestDone(Record):
@@ -346,8 +355,8 @@ class Failed(Record):
     said: str
 
 
-FROM_STUDENT: TypeAdapter[Machine | Reply | RequestDone] = TypeAdapter(
-    Machine | Reply | RequestDone
+FROM_STUDENT: TypeAdapter[Machine | Reply | Batches | RequestDone] = TypeAdapter(
+    Machine | Reply | Batches | RequestDone
 )
 """The first message is the machine."""
 FROM_TRAINER: TypeAdapter[Step | FinishedTraining] = TypeAdapter(Step | FinishedTraining)

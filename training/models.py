@@ -29,6 +29,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.jobs import BUNDLED_FOLDER, Machine, Quantize
 from errata.training.options import Refused
+from errata.training.parcels import cache_folder
 
 BUNDLED = "bundled"
 
@@ -149,13 +150,6 @@ def bundled_folder() -> Path:
             convert(bundled_gguf(), scratch)
             scratch.rename(folder)
     return folder
-
-
-def cache_folder() -> Path:
-    """`$ERRATA_CACHE`, else `errata` in the user's cache folder."""
-    if named := os.environ.get("ERRATA_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "errata"
 
 
 def bundled_gguf() -> Path:

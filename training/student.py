@@ -33,6 +33,7 @@ from errata.training.chat import prompt_ids
 from errata.training.decoding import Pick, attend_in_groups, decode, decodes
 from errata.training.jobs import (
     GREEDY,
+    Batches,
     Conversation,
     Reply,
     RequestDone,
@@ -76,23 +77,30 @@ class LoadedStudent:
     ) -> Iterator[Reply]:
         """Responses to `prompts`, pairs of id and text, longest prompts first.
 
-        Sorting keeps padding small, and the longest first shows at once whether memory suffices.
-        A batch holds `batch_size` responses, however many of them answer the same prompt.
-
         Raises:
             MemoryError: There is none for a single response.
         """
-        encoded = [(id, prompt_ids(self.tokenizer, text, self.job.system)) for id, text in prompts]
-        encoded.sort(key=lambda pair: (-len(pair[1]), pair[0]))
-        prompts_at_once = max(1, self.job.batch_size // sampling.answers)
-        for first in range(0, len(encoded), prompts_at_once):
-            batch = encoded[first : first + prompts_at_once]
+        for batch in self.batches(prompts, sampling):
             if answered.issuperset(id for id, _ in batch):
                 continue
             for sample in range(0, sampling.answers, self.job.batch_size):
                 samples = range(sampling.answers)[sample : sample + self.job.batch_size]
                 replies = self.answer_in_parts(batch, sampling, samples)
                 yield from (reply for reply in replies if reply.id not in answered)
+
+    def batches(
+        self, prompts: Sequence[tuple[str, str | Conversation]], sampling: Sampling
+    ) -> Iterator[list[tuple[str, list[int]]]]:
+        """Prompts as ids and token ids, those together that are answered together.
+
+        Sorting keeps padding small, and the longest first shows at once whether memory suffices.
+        A batch holds `batch_size` responses, however many of them answer the same prompt.
+        """
+        encoded = [(id, prompt_ids(self.tokenizer, text, self.job.system)) for id, text in prompts]
+        encoded.sort(key=lambda pair: (-len(pair[1]), pair[0]))
+        prompts_at_once = max(1, self.job.batch_size // sampling.answers)
+        for first in range(0, len(encoded), prompts_at_once):
+            yield encoded[first : first + prompts_at_once]
 
     def answer_in_parts(self, batch: Batch, sampling: Sampling, samples: range) -> Iterator[Reply]:
         """Those `samples` of the responses to each prompt, halved until memory suffices."""
@@ -267,6 +275,11 @@ def answer_requests(student: LoadedStudent, wire: ChildWire) -> None:
     wire.tell(machine)
     student.on_less = lambda at_once: wire.tell(machine.model_copy(update={"at_once": at_once}))
     for request in wire.requests():
+        if request.only_batches:
+            batches = student.batches(request.prompts, request.sampling)
+            wire.tell(Batches(ids=tuple(tuple(id for id, _ in batch) for batch in batches)))
+            wire.tell(RequestDone())
+            continue
         for reply in student.answer(request.prompts, request.answered, request.sampling):
             wire.tell(reply)
         wire.tell(RequestDone())

@@ -19,7 +19,15 @@ from pydantic import TypeAdapter
 
 from errata.agents.errors import StepFailed
 from errata.agents.jsonl import Log
-from errata.training.jobs import FROM_STUDENT, AskRequest, Machine, Record, Reply
+from errata.training.jobs import (
+    FROM_STUDENT,
+    AskRequest,
+    Batches,
+    Machine,
+    Record,
+    Reply,
+    RequestDone,
+)
 from errata.training.wire import read_messages, write_message
 
 T = TypeVar("T")
@@ -50,6 +58,8 @@ class Child:
         """
         self.program = program
         self.then = then
+        self.machine: Machine | None = None
+        """Of a student, once it has said something."""
         self.log = folder / f"{name}.log"
         folder.mkdir(parents=True, exist_ok=True)
         job_file = folder / f"{name}-job.json"
@@ -89,21 +99,29 @@ class Child:
         Raises:
             StepFailed: The child ended before the last one.
         """
+        return (message for message in self.said_to(request) if isinstance(message, Reply))
+
+    def batches(self, request: AskRequest) -> Batches:
+        """Which prompts of a request the student would answer together.
+
+        Raises:
+            StepFailed: As `ask`.
+        """
+        only = request.model_copy(update={"only_batches": True})
+        [batches] = [said for said in self.said_to(only) if isinstance(said, Batches)]
+        return batches
+
+    def said_to(self, request: AskRequest) -> Iterator[Reply | Batches]:
         self.send(request)
         for message in self.messages(FROM_STUDENT):
             if isinstance(message, Machine):
-                self.note(message)
-            elif isinstance(message, Reply):
-                yield message
-            else:
+                self.machine = message
+                note_machine(message, self.log.parent)
+            elif isinstance(message, RequestDone):
                 return
+            else:
+                yield message
         raise self.failure()
-
-    def note(self, machine: Machine) -> None:
-        """A line in machines.jsonl for each machine that computed answers."""
-        log = Log(self.log.with_name("machines.jsonl"), Machine)
-        if machine not in log.read():
-            log.add(machine)
 
     def failure(self) -> StepFailed:
         code = self.process.wait()
@@ -124,3 +142,11 @@ class Child:
             with suppress(BrokenPipeError):
                 pipe.close()
         self.process.wait()
+
+
+def note_machine(machine: Machine, folder: Path) -> None:
+    """A line in machines.jsonl for each machine that computed answers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = Log(folder / "machines.jsonl", Machine)
+    if machine not in log.read():
+        log.add(machine)

@@ -10,7 +10,7 @@ from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.student import StudentSettings, prompts_of
 from errata.agents.weights.child import Child
 from errata.agents.weights.models import check_model
-from errata.training.jobs import AskRequest, StudentJob
+from errata.training.jobs import AskRequest, Reply, StudentJob
 
 
 class LocalStudent:
@@ -37,20 +37,10 @@ class LocalStudent:
     ) -> Iterator[Response]:
         if answered.issuperset(question.id for question in questions):
             return
-        request = AskRequest(
-            prompts=prompts_of(questions, self.settings.system),
-            answered=answered,
-            sampling=sampling,
-        )
+        request = request_for(questions, answered, sampling, self.settings.system)
         try:
             for reply in self.open(model).ask(request):
-                yield Response(
-                    question_id=reply.id,
-                    sample=reply.sample,
-                    text=reply.text,
-                    tokens=reply.tokens,
-                    truncated=reply.truncated,
-                )
+                yield response_of(reply)
         except BaseException:  # stopped half-way: the rest of the replies must not be read later
             self.close()
             raise
@@ -71,3 +61,19 @@ class LocalStudent:
             self.child = Child("student", job, self.folder, "student")
             self.loaded = model
         return self.child
+
+
+def request_for(
+    questions: Sequence[Question], answered: frozenset[str], sampling: Sampling, system: str | None
+) -> AskRequest:
+    return AskRequest(prompts=prompts_of(questions, system), answered=answered, sampling=sampling)
+
+
+def response_of(reply: Reply) -> Response:
+    return Response(
+        question_id=reply.id,
+        sample=reply.sample,
+        text=reply.text,
+        tokens=reply.tokens,
+        truncated=reply.truncated,
+    )

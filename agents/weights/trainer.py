@@ -17,16 +17,7 @@ class LocalTrainer:
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         check_model(job.start)
-        finished = find_finished(job) or run_child(job, on_step)
-        return Trained(
-            model=ModelRef(base=job.start.base, adapter=str(job.adapter)),
-            tokens=finished.tokens,
-            skipped=finished.skipped,
-            loss=finished.loss,
-            objective=job.settings.objective,
-            adapter=job.settings.adapter,
-            measured=finished.measured,
-        )
+        return trained_as(find_finished(job) or run_child(job, on_step), job)
 
 
 def run_child(job: TrainingJob, on_step: OnStep) -> FinishedTraining:
@@ -43,3 +34,16 @@ def run_child(job: TrainingJob, on_step: OnStep) -> FinishedTraining:
     finally:
         child.close()
     raise StepFailed(f"the training ended without a word; see {child.log}")
+
+
+def trained_as(finished: FinishedTraining, job: TrainingJob) -> Trained:
+    """What the end of a training is to the run."""
+    return Trained(
+        model=ModelRef(base=job.start.base, adapter=str(job.adapter)),
+        tokens=finished.tokens,
+        skipped=finished.skipped,
+        loss=finished.loss,
+        objective=job.settings.objective,
+        adapter=job.settings.adapter,
+        measured=finished.measured,
+    )
