@@ -332,6 +332,19 @@ class RunConfig(Record):
             raise ValueError(f"the student answers on servers, and {why}")
         return training
 
+    @field_validator("cluster")
+    @classmethod
+    def one_place_to_work(
+        cls, cluster: ClusterSettings | None, others: ValidationInfo
+    ) -> ClusterSettings | None:
+        student, training = others.data.get("student"), others.data.get("training")
+        if cluster is not None and student is not None and student.on_servers:
+            raise ValueError("the student answers on servers already; take student.urls or "
+                             "student.serve out, or [cluster]")  # fmt: skip
+        if cluster is not None and training is not None and training.launch:
+            raise ValueError("trainers are placed by Ray; take training.launch out, or [cluster]")
+        return cluster
+
     @property
     def way(self) -> Way:
         """What `strategy` names; one of the user's own is loaded once.

@@ -133,3 +133,18 @@ def test_the_settings_of_a_cluster_are_kept_with_the_run() -> None:
     kept = json.loads(config.model_dump_json())["cluster"]
     assert kept["students"] == 2
     assert parse_config(json.loads(config.model_dump_json()), "config.json") == config
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"student": {"urls": ["http://127.0.0.1:8001/v1"]}}, "the student answers on servers"),
+        ({"training": {"launch": ["torchrun"]}}, "trainers are placed by Ray"),
+    ],
+)
+def test_a_cluster_beside_other_places_to_work_is_refused(
+    other: dict[str, Any], message: str
+) -> None:
+    given = {"exam": {"name": "arithmetic"}, "cluster": {}} | other
+    with pytest.raises(ConfigError, match=message):
+        parse_config(given, "test")

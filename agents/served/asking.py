@@ -172,7 +172,7 @@ class Asking:
     def mend(self, server: Server, problem: Exception) -> str | None:
         """Waits until the server is well and gives it its adapter again; why that cannot be."""
         forgot = isinstance(problem, AdapterForgotten)
-        why = "it forgets the adapter again and again" if forgot else str(problem)
+        why = str(problem)
         if server.failures > MOST_MENDED:
             return why
         waits_s = self.waits_s[min(server.failures, len(self.waits_s)) - 1 :]

@@ -42,6 +42,9 @@ class Unanswered(Exception):
 class AdapterForgotten(Exception):
     """The server no longer has an adapter that it had."""
 
+    def __str__(self) -> str:
+        return "it forgets the adapter again and again"
+
 
 class FromServer(BaseModel):
     """What is read of a server's reply; the rest is passed over."""

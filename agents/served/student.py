@@ -290,9 +290,7 @@ class ServedStudent:
                 continue
             try:
                 self.give(server, adapter, probes)
-            except AdapterForgotten:
-                server.dead = "it forgets the adapter as soon as it has it"
-            except Unanswered as problem:
+            except (AdapterForgotten, Unanswered) as problem:
                 server.dead = self.ended(server) or str(problem)
 
     def give(self, server: Server, adapter: Path, probes: Sequence[tuple[int, ...]]) -> None:
