@@ -120,3 +120,16 @@ def test_a_number_that_says_again_what_others_say_stays(story: str) -> None:
     kept = "37" if "37" in story else "60"
     drafts = written(asked, names=False)
     assert all(kept in draft.prompt for draft in drafts)
+
+
+def test_an_idle_number_stays_where_the_working_knows_more_than_the_numbers_say() -> None:
+    asked = Question(
+        id="breaks",
+        prompt="Paul types 15 words a minute and takes a 2-minute break every 10 minutes. How long "
+        "do 255 words take?",
+        target="19",
+        solution="255 / 15 = 17 minutes of typing\n17 + 2 = 19 with one break\n#### 19",
+    )
+    drafts = written(asked, names=False)
+    assert drafts
+    assert all("every 10 minutes" in draft.prompt for draft in drafts)

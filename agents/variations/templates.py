@@ -346,11 +346,16 @@ def read_template(question: Question) -> Template:
     used = {number.value for numbers in operands for number in numbers}
     unused = {value for value in values if value not in used}
     compares = COMPARES.search(question.prompt) is not None
+    # A constant may stand for what an idle number decides: one break of those `every 10 minutes`.
+    by_constants = not used <= {*values, *result_values} - fixed - constants
     held = {
         value
         for value in values
         if value in fixed | constants
-        or (value in unused and (compares or _related(value, [*values, *result_values])))
+        or (
+            value in unused
+            and (compares or by_constants or _related(value, [*values, *result_values]))
+        )
     }
     held |= _bound_together(question.prompt, values, equations, result_values)
     known = constants | fixed
