@@ -53,7 +53,7 @@ SEALED = ("test", "out-of-domain")
 HELD_OUT = ("dev", "guard", *SEALED)
 """Sets that nothing may be learnt from."""
 
-FORMAT = 4
+FORMAT = 5
 """Of the files in a run folder; a run of another format is refused by name."""
 
 

@@ -125,7 +125,7 @@ def test_a_run_of_an_older_format_is_refused_by_name(folder: RunFolder) -> None:
     path.write_text(json.dumps(given))
     sentence = refusal(folder)
     assert "errata 0.1.0 made the run" in sentence
-    assert "(format 1), and this version reads format 4" in sentence
+    assert "(format 1), and this version reads format 5" in sentence
 
 
 @pytest.mark.parametrize("package", ["errata", "torch", "transformers", "peft", "trl"])
