@@ -22,7 +22,7 @@ def next_step(report: Report) -> str:
     if report.best_round == 0:
         return (
             "No round was better than the model that the run began with: look under Examples and "
-            f"Causes at what was written, and let `errata forecast {name}` say whether more of it "
+            f"Causes at what was written, and see by errata forecast {name} whether more of it "
             "would help."
         )
     if low <= 0:
@@ -40,5 +40,5 @@ def next_step(report: Report) -> str:
             )
     return (
         "The gain is proven: use the model of the best round; look under Flips at what it broke "
-        f"first, and let `errata forecast {name}` say whether more examples would help."
+        f"first, and see by errata forecast {name} whether more examples would help."
     )

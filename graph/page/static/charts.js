@@ -87,6 +87,7 @@ function Flow({ counts, first, second }) {
       ${side(0, a.right, counts.kept_right + counts.broken, "right")}${side(0, a.wrong, counts.fixed + counts.kept_wrong, "wrong")}
       ${side(x1, b.right, counts.kept_right + counts.fixed, "right")}${side(x1, b.wrong, counts.broken + counts.kept_wrong, "wrong")}
       ${said(a.right, b.right, counts.kept_right, "=", "kept right")}
+      ${said(a.wrong, b.right + tall(counts.kept_right), counts.fixed, "+", "fixed")}
       ${said(a.wrong + tall(counts.fixed), b.wrong + tall(counts.broken), counts.kept_wrong, "·", "kept wrong")}
     </g>`;
   }} />`;

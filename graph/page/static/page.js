@@ -132,7 +132,7 @@ function Gates({ run }) {
   const decided = run.rounds.filter((r) => r.promotion && r.index > 0);
   if (!decided.length) return null;
   return html`<section><h2>What decided each round</h2>
-    <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Dev", "Fixed", "Broken", "p", "May be at most", "Verdict"]} right=${[1, 2, 3, 4, 5]}>
+    <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Dev", "Fixed", "Broken", "p", "Level", "Verdict"]} right=${[1, 2, 3, 4, 5]}>
     ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${count(p.fixed)}</td><td class="num">${count(p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td></tr>`)}<//>
     <ul class="plain">${decided.map(({ index, promotion: p }) => html`<li>Round ${index}: ${marked(p.why)}
       ${p.guards.length > 0 && html`<details><summary>${noun(p.guards.length, "guard")}</summary><${Table} caption=${`Guards of round ${index}`} heads=${["Guard", "Asked", "Fixed", "Broken", "p, corrected", "Lost"]} right=${[1, 2, 3, 4]}>
