@@ -45,8 +45,8 @@ def records(run: Path) -> dict[str, Any]:
         name = str(path.relative_to(run))
         if not path.is_file() or path.name == "lock" or path.name.startswith("checkpoints"):
             continue
-        if path.name in ("manifest.jsonl", "seal.json"):
-            continue  # they name the run, and hold hashes of files with times
+        if path.name in ("manifest.jsonl", "seal.json", "report.md"):
+            continue  # they name the run, hold hashes of files with times, or say times
         if path.name in LOGS:
             found[name] = Counter(timeless(line) for line in path.read_text().splitlines() if line)
         elif path.name in ("steps.jsonl", "report.json"):

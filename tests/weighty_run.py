@@ -42,7 +42,7 @@ class HereStudent:
         from errata.training.models import machine_here
         from errata.training.student import load_student
 
-        settings = self.settings.model_dump(exclude={"model", "adapter"})
+        settings = self.settings.model_dump(include=StudentJob.model_fields.keys() - {"model"})
         student = load_student(StudentJob(model=model, **settings))
         machines = Log(self.folder / "machines.jsonl", Machine)
         if not machines.read():
