@@ -107,6 +107,10 @@ class ServeSettings(Record):
             name = flag.partition("=")[0].replace("_", "-")
             if name in SET_BY_ERRATA:
                 raise ValueError(f"errata says {name} itself; take it out")
+            if re.search(r"-(key|token|secret|password)$", name.lower()):
+                raise ValueError(
+                    f"{name} is a key: set its variable (HF_TOKEN …) in errata's own environment"
+                )
         return flags
 
     @field_validator("environment")
@@ -189,6 +193,9 @@ class StudentSettings(Record):
             raise ValueError("urls and serve both say where the student answers; keep one")
         if self.quantize is not None and self.on_servers:
             raise ValueError("quantize rounds weights here, and servers hold theirs; keep one")
+        if self.precision != "auto" and self.urls:
+            raise ValueError("precision is what weights here are held in; servers of `urls` have "
+                             "theirs, so take it out")  # fmt: skip
         for name in ("served_as", "api_key_env"):
             if getattr(self, name) is not None and not self.urls:
                 raise ValueError(f"{name} says nothing without urls; take it out")

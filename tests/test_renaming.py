@@ -133,3 +133,11 @@ def test_an_idle_number_stays_where_the_working_knows_more_than_the_numbers_say(
     drafts = written(asked, names=False)
     assert drafts
     assert all("every 10 minutes" in draft.prompt for draft in drafts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Of 30 books 12 are novels and 18 comics.", "20 flowers: 5 tulips, 6 daisies and ferns."],
+)
+def test_things_that_are_called_by_their_kind_too_keep_their_names(text: str) -> None:
+    assert other_names(text, random.Random(0)) == {}

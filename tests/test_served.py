@@ -579,6 +579,33 @@ def test_servers_of_two_versions_are_not_asked_together(tmp_path: Path) -> None:
         ask(student)
 
 
+def other_mark(body: dict[str, Any]) -> dict[str, Any]:
+    return body | {"system_fingerprint": "vllm-0.32.0-ffffffff"}
+
+
+def test_servers_that_compute_with_other_settings_are_not_asked_together(tmp_path: Path) -> None:
+    other = VllmServer()
+    other.alter = other_mark
+    with (
+        student_of(tmp_path, VllmServer(), other) as student,
+        pytest.raises(StepFailed, match="compute with different settings"),
+    ):
+        ask(student)
+
+
+def test_a_server_that_comes_back_with_other_settings_gives_no_more_answers(tmp_path: Path) -> None:
+    server = VllmServer()
+    answers: list[Response] = []
+    with (
+        student_of(tmp_path, server) as student,
+        pytest.raises(StepFailed, match="answers of two engines do not stand in one exam"),
+    ):
+        for answer in student.ask(BASE, QUESTIONS, frozenset()):
+            answers.append(answer)
+            server.alter = other_mark
+    assert answers
+
+
 # The configuration.
 
 
@@ -598,6 +625,8 @@ def config_with(**student: Any) -> dict[str, Any]:
         ({"serve": {"flags": ["--port", "80"]}}, "errata says --port itself"),
         ({"serve": {"flags": ["--max_lora_rank=8"]}}, "errata says --max-lora-rank itself"),
         ({"serve": {"environment": {"HF_TOKEN": "x"}}}, "the variable HF_TOKEN may be a key"),
+        ({"serve": {"flags": ["--hf-token", "x"]}}, "--hf-token is a key"),
+        ({"urls": ["http://a/v1"], "precision": "float32"}, "precision is what weights here"),
         ({"serve": {"gpus": 3, "gpus_each": 2}}, "no whole number of servers"),
         ({"serve": {"gpu": 3}}, "did you mean 'gpus'"),
     ],

@@ -22,6 +22,7 @@ from transformers import Trainer, TrainerCallback
 
 from errata.training.finished import identity
 from errata.training.jobs import TrainingJob
+from errata.training.models import machine_here
 from errata.training.objectives.sft import AnswersOnlyTrainer
 from errata.training.record import Record
 
@@ -37,15 +38,20 @@ class Begun(Record):
     job: str
     examples_sha256: str
     processes: int
+    device: str
+    precision: str
     versions: dict[str, str]
 
 
 def begun(job: TrainingJob, examples_sha256: str, processes: int) -> Begun:
+    machine = machine_here(job.settings.precision)
     packages = ("torch", "transformers", "accelerate", "peft", "trl")
     return Begun(
         job=identity(job),
         examples_sha256=examples_sha256,
         processes=processes,
+        device=machine.device,
+        precision=machine.precision,
         versions={package: version(package) for package in packages},
     )
 

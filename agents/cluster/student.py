@@ -149,7 +149,7 @@ class RayStudent:
                 try:
                     said = ray.get(ref)
                 except ray.exceptions.RayError as error:
-                    failed = failed + 1 if call.doing in ("placing", "opening") else failed
+                    failed += call.doing != "answering"
                     if failed > 2 * self.cluster.students:
                         raise self.failure(call, error) from None
                     self.lose(call, work, error)
@@ -159,11 +159,11 @@ class RayStudent:
                     call.seat.host = said
                     self.open(call.seat, model)
                 elif call.doing == "opening":
-                    failed = 0
                     self.opened(call, said)
                 elif call.doing == "planning":
                     work.plan(said)
                 else:
+                    failed = 0
                     call.seat.batches.remove(call.batch)
                     work.finish(call.batch)
                     yield from said

@@ -17,8 +17,15 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
 def max_rank_for(rank: int) -> int:
-    """The smallest that vLLM can be started with."""
-    return next(each for each in RANKS if each >= rank)
+    """The smallest that vLLM can be started with.
+
+    Raises:
+        ModelError: It loads none of that rank.
+    """
+    found = next((each for each in RANKS if each >= rank), None)
+    if found is None:
+        raise ModelError(f"vLLM loads adapters up to rank {RANKS[-1]}, and one has {rank}")
+    return found
 
 
 def trained_rank(settings: LoraSettings) -> int:

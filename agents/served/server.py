@@ -160,6 +160,8 @@ class Server:
         """The base model's name there."""
         self.adapter: tuple[str, str] | None = None
         """(name, folder) of the adapter that it has of ours."""
+        self.mark: str | None = None
+        """What it says that it computes with, once it has answered; it must not change."""
         self.dead: str | None = None
         """Why it is asked no more."""
         self.failures = 0
@@ -268,6 +270,15 @@ class Server:
             raise StepFailed(
                 f"the server {self.url} was asked for {request['model']} and answers for "
                 f"{visible(found.model)[:100]}: an adapter would not be asked there"
+            )
+        mark = found.system_fingerprint or ""
+        if self.mark is None:
+            self.mark = mark
+        elif mark != self.mark:
+            raise StepFailed(
+                f"the server {self.url} computes with {visible(mark)!r} and began with "
+                f"{visible(self.mark)!r}: answers of two engines do not stand in one exam; start "
+                "it again as it was, then resume the run"
             )
         if len(found.choices) != 1:
             raise StepFailed(f"the server {self.url} gives {len(found.choices)} answers for one")

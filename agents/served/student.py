@@ -11,6 +11,7 @@ from pathlib import Path
 
 from errata.agents.engine import Engine, same_engine
 from errata.agents.errors import ConfigError, ModelError, StepFailed
+from errata.agents.plain_text import visible
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.served.adapter import check_adapter, does_nothing, max_rank_for, name_of, rank_of
 from errata.agents.served.asking import WAITS_S, Asking, Item
@@ -233,6 +234,23 @@ class ServedStudent:
             told = ", ".join(f"{url} {version}" for url, version in versions.items())
             raise StepFailed(f"the servers are of several versions ({told}): use one")
         self.most_tokens = min(lengths, default=None)
+        if self.settings.serve is None:
+            self.look_alike()
+
+    def look_alike(self) -> None:
+        """Servers that others started compute with the same version and settings, all of them."""
+        assert self.tokens is not None
+        marks: dict[str, str] = {}
+        for server in self.living():
+            try:
+                marks[server.url] = self.fingerprint(server, self.tokens) or ""
+            except Unanswered as problem:
+                server.dead = str(problem)
+        if len(set(marks.values())) > 1:
+            told = ", ".join(f"{url} {visible(mark)}" for url, mark in marks.items())
+            raise StepFailed(
+                f"the servers compute with different settings ({told}): use alike ones"
+            )
 
     def said_engine(self, tokens: Tokenizer) -> Engine:
         server = self.living()[0]

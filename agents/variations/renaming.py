@@ -45,20 +45,35 @@ THINGS = tuple(
         """apple banana peach/peaches plum mango/mangoes lemon lime carrot potato/potatoes
         tomato/tomatoes onion cookie cupcake muffin pancake donut bagel pretzel cracker
         sandwich/sandwiches pear apricot avocado cucumber turnip pumpkin melon coconut walnut
-        almond brownie waffle biscuit taco burger candy/candies cake pie egg cherry/cherries
+        almond brownie waffle biscuit taco burger cake pie egg cherry/cherries
         strawberry/strawberries grape""",
-        """marble crayon pencil pen eraser ruler sticker stamp postcard balloon puzzle toy doll
+        """marble crayon pencil pen eraser ruler sticker stamp postcard balloon puzzle doll
         kite button bead ribbon badge magnet seashell pebble envelope bottlecap trophy/trophies
         medal candle lantern""",
-        """rose tulip daffodil sunflower lily/lilies orchid flower daisy/daisies shrub seedling
+        """tulip daffodil sunflower lily/lilies orchid daisy/daisies shrub seedling
         cactus/cacti fern""",
         """shirt skirt hat scarf/scarves jacket coat dress/dresses sweater necklace bracelet glove
         apron belt""",
-        """book novel magazine notebook album comic dictionary/dictionaries newspaper booklet""",
+        """novel magazine notebook album comic dictionary/dictionaries newspaper booklet""",
         """basket jar crate tray bucket carton drawer shelf/shelves cabinet bin""",
     )
 )
 """(one, many) of things that can stand for each other."""
+
+
+KINDS = tuple(
+    frozenset(words.split())
+    for words in (
+        "food foods fruit fruits vegetable vegetables snack snacks sweet sweets dessert desserts",
+        "toy toys stationery decoration decorations supplies",
+        "flower flowers plant plants bouquet bouquets",
+        "clothes clothing garment garments jewelry outfit outfits",
+        "book books publication publications",
+        "container containers furniture",
+    )
+)
+"""Words for each sort as a whole: beside one of them its things keep their names, for `12 of the
+30 books are novels` must stay true."""
 
 
 @cache
@@ -90,7 +105,9 @@ def other_names(text: str, rng: random.Random) -> dict[str, str]:
         fresh = [name for name in names if name not in words]
         new.update(zip(here, rng.sample(fresh, len(here)), strict=True))
     lower = {word.lower() for word in words}
-    for sort in THINGS:
+    for sort, kind in zip(THINGS, KINDS, strict=True):
+        if lower & kind:
+            continue
         here_too = sorted(pair for pair in sort if pair[1] in lower)
         others = [pair for pair in sort if not {*pair} & lower]
         if len(others) < len(here_too):

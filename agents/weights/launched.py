@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from errata.agents.errors import StepFailed
 from errata.agents.weights.child import ENVIRONMENT
+from errata.training.finished import NAME
 from errata.training.jobs import Failed, FinishedTraining, TrainingJob
 from errata.training.wire import FAILED, FIRST
 
@@ -49,6 +50,7 @@ class LaunchedTraining:
     def __init__(self, job: TrainingJob) -> None:
         """Raises: StepFailed: There is no such launcher."""
         folder = job.adapter.parent
+        self.adapter = job.adapter
         launch = job.settings.launch
         launcher = find_launcher(launch)
         if launcher is None:
@@ -86,6 +88,7 @@ class LaunchedTraining:
                 if isinstance(message, FinishedTraining):
                     self.has_ended(LAST_S)
                     if self.failures():  # one has trained without the others
+                        (self.adapter / NAME).unlink(missing_ok=True)
                         raise self.failure()
                 yield message
             if ended:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef
 from errata.agents.trainer import OnStep, Trained, TrainingJob
@@ -17,7 +19,10 @@ class LocalTrainer:
 
     def train(self, job: TrainingJob, on_step: OnStep) -> Trained:
         check_model(job.start)
-        return trained_as(find_finished(job) or run_child(job, on_step), job)
+        finished = find_finished(job)
+        if finished is not None:  # what it was made with may be left, where it was killed last
+            shutil.rmtree(job.adapter.with_name(job.adapter.name + ".part"), ignore_errors=True)
+        return trained_as(finished or run_child(job, on_step), job)
 
 
 def run_child(job: TrainingJob, on_step: OnStep) -> FinishedTraining:

@@ -24,6 +24,7 @@ from errata.agents.records import Question, Record, Row, TrainingSettings
 from errata.agents.student import Student
 from errata.agents.trainer import TrainingJob
 from errata.agents.weights import check_model
+from errata.agents.weights.launched import find_launcher
 from errata.graph.agents import Given, open_student_and_trainer
 from errata.graph.commands.check import servers
 from errata.graph.config import RunConfig
@@ -191,6 +192,10 @@ def the_memory(config: RunConfig, exams: RunExams, machine: Machine) -> Iterator
             do="`errata check --rehearse` shows whether it suffices",
         )
         return
+    if config.cluster is not None:
+        said = "student and training work on the cluster's nodes, whose memory is not seen here"
+        yield Looked(what="memory", state="warning", said=said)
+        return
     where = "GPU" if machine.gpus else "memory"
     free = machine.gpus[0].free if machine.gpus else machine.memory
     for name, need, remedy in (
@@ -202,7 +207,13 @@ def the_memory(config: RunConfig, exams: RunExams, machine: Machine) -> Iterator
             "training.gradient_checkpointing, or lower training.max_tokens",
         ),
     ):
-        yield weighed(name, need, free, where, remedy)
+        if name == "student" and config.student.on_servers:
+            continue
+        found = weighed(name, need, free, where, remedy)
+        if config.student.quantize is not None and found.state == "problem":
+            less = "without 4 bits, which take less: --rehearse shows whether it suffices"
+            found = found.model_copy(update={"state": "warning", "said": f"{found.said}, {less}"})
+        yield found
 
 
 def weighed(name: str, need: Need, free: int | None, where: str, remedy: str) -> Looked:
@@ -290,7 +301,7 @@ def the_launch(settings: TrainingSettings) -> Iterator[Looked]:
     launch: Sequence[str] = getattr(settings, "launch", ())
     if not launch:
         return
-    program = shutil.which(launch[0])
+    program = find_launcher(launch)
     if program is None:
         yield Looked(
             what="launch",
@@ -360,6 +371,7 @@ def rehearse(config: RunConfig, exams: RunExams, given: Given) -> Rehearsed:
                     adapter=rows.with_name("adapter"),
                     settings=small(config.training),
                     system=config.student.system,
+                    quantize=config.student.quantize,
                 ),
                 lambda step, steps, loss: told.append(time.monotonic()),
             )
