@@ -243,6 +243,11 @@ def certify(
             "Ollama, since no `ollama` with a running server is here; transformers was asked "
             "instead, with the same weights and chat template"
         )
+    if chosen.config.student.quantize is not None:
+        left_out.append(
+            "the sealed figures with these weights: in the run the base was rounded to 4 bits when "
+            "it was trained and asked, and this export is not rounded"
+        )
     asked = {question.id: question for question in chosen.questions}
     heard: list[tuple[Question, PlainReply]] = []
     try:
