@@ -1,5 +1,6 @@
 # make demo: sets up .venv and runs the improvement loop on the bundled model.
 # make test: sets up the same and passes every check.
+# make test-long: the tests that take minutes: launchers, first use, memory, killed models.
 # make test-dev: drives `langgraph dev`, which it installs.
 # make test-vllm: the tests that ask a real vLLM server, which it installs beside .venv.
 # make test-ray: the tests of [cluster], on a cluster of three nodes that it starts here.
@@ -18,11 +19,14 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(QUICK) -m "$(LIGHT)"
-	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox and not vllm and not ray"
+	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox and not vllm and not ray and not long"
 	$(BIN)/pytest -m sandbox
 
 quick: .venv/ready
 	$(QUICK) -m "$(LIGHT) and not loop"
+
+test-long: .venv/ready
+	$(BIN)/pytest -m long
 
 test-dev: .venv/ready
 	$(PIP) --config-settings editable_mode=strict -e '.[dev,studio]'
@@ -71,4 +75,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv .venv-vllm build *.egg-info
 
-.PHONY: demo test test-dev test-ray test-vllm quick setup clean
+.PHONY: demo test test-long test-dev test-ray test-vllm quick setup clean

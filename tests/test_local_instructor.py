@@ -130,6 +130,7 @@ def test_a_local_model_answers_a_conversation_and_counts_its_tokens(tmp_path: Pa
     assert first.usage_metadata["input_tokens"] > 12
 
 
+@pytest.mark.long
 def test_the_weights_are_let_go_and_loaded_again(tiny: str, tmp_path: Path) -> None:
     model = opened(tmp_path, tiny)
     model.invoke("Hello")

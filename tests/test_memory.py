@@ -96,6 +96,7 @@ def test_the_bundled_models_sizes_are_those_of_its_config() -> None:
     assert shape_of(there) == shape_of(BUNDLED)
 
 
+@pytest.mark.long
 @pytest.mark.model
 @pytest.mark.process
 @pytest.mark.slow

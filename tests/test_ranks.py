@@ -128,6 +128,7 @@ def own_objective(folder: Path, does: str) -> str:
     return f"python:{file}:Mine"
 
 
+@pytest.mark.long
 @pytest.mark.process
 @pytest.mark.model
 @pytest.mark.slow
@@ -165,6 +166,7 @@ main_training_function: main
 """
 
 
+@pytest.mark.long
 @pytest.mark.process
 @pytest.mark.model
 @pytest.mark.slow
@@ -187,6 +189,7 @@ def test_accelerate_launches_a_training_whose_first_process_alone_tells_its_step
     }
 
 
+@pytest.mark.long
 @pytest.mark.process
 @pytest.mark.model
 @pytest.mark.slow

@@ -205,6 +205,7 @@ def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(
     assert not (tmp_path / "adapter").exists()
 
 
+@pytest.mark.long
 def test_a_first_use_that_is_killed_or_doubled_leaves_one_whole_model(tmp_path: Path) -> None:
     code = "from errata.training.models import bundled_folder; print(bundled_folder())"
     environment = os.environ | {"ERRATA_CACHE": str(tmp_path)}
@@ -238,6 +239,7 @@ def test_resuming_a_finished_real_run_starts_no_child(finished: RunFolder) -> No
     assert log.stat().st_mtime_ns == before
 
 
+@pytest.mark.long
 def test_a_sampled_sitting_that_was_killed_gives_the_answers_of_an_undisturbed_one(
     tmp_path: Path,
 ) -> None:

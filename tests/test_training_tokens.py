@@ -149,6 +149,7 @@ def trained(
     return told, read_record(job.adapter / NAME, FinishedTraining), losses
 
 
+@pytest.mark.long
 @pytest.mark.model
 def test_few_and_many_examples_are_trained_on_for_equal_tokens(tmp_path: Path) -> None:
     from errata.training.models import load_tokenizer
