@@ -207,7 +207,9 @@ def view(
         bool,
         typer.Option("--serve", help="Show a run as it goes, to this machine alone, until Ctrl-C."),
     ] = False,
-    port: Annotated[int, typer.Option(help="With --serve; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --serve; 0 takes a free one.")
+    ] = 0,
     with_sealed: Annotated[
         bool,
         typer.Option(
@@ -553,6 +555,7 @@ def check(
     ] = False,
     runs: Runs = HERE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+    no_tracing: NoTracing = False,
 ) -> None:
     """Look at everything that a run of CONFIG needs, before it begins.
 
@@ -571,7 +574,10 @@ def check(
 
     settings = load_config(config)
     rehearsed = None
-    with working(to_stderr=as_json) as watcher:
+    with (
+        working(to_stderr=as_json) as watcher,
+        tracing_told(watcher, not no_tracing and settings.tracing),
+    ):
         exams = load_exams(settings.exam, settings.out_of_domain, guard=settings.guard)
         gain = sees(settings)
         watcher.say(gain)

@@ -41,9 +41,10 @@ from filelock import FileLock, Timeout
 
 from errata.agents.engine import copy_engine
 from errata.agents.errors import ExamError, RunError
+from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import Log, read_record, read_records
 from errata.agents.promotion import Promotion
-from errata.agents.records import Attempt, Question, Record
+from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine
 from errata.graph.manifest import Manifest
 
 R = TypeVar("R", bound=Record)
@@ -163,6 +164,15 @@ class RunFolder:
         """The lines of one of a round's files; none where its way does not write it."""
         path = self.round(index) / f"{name}.jsonl"
         return read_records(path, of) if path.exists() else []
+
+    def held_out_sources(self, index: int) -> set[str]:
+        """Ids of what a round's writer wrote from when it came too near to a held-out question."""
+        results = (line.result for line in self.collected(index, "refusals", RefusalLine))
+        return {
+            refused.draft.diagnosis_id
+            for refused in results
+            if isinstance(refused, Refusal) and refused.reason in RESEMBLES
+        }
 
     def attempts(self, path: Path) -> list[Attempt]:
         """The answers in `path`, without those to questions that are not counted."""

@@ -32,6 +32,7 @@ from errata.graph.config import RunConfig
 from errata.graph.provenance import read_provenance
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
+from errata.graph.trace import blanked
 from errata.training.jsonl import read_lines
 
 SYSTEMS = {
@@ -178,7 +179,7 @@ class Trip:
         id = span_id(self.folder, number)
         return Span(id, self.root, f"invoke_agent {name}", INTERNAL, time, time, attributes)
 
-    def call(self, number: int, event: Mapping[str, Any], time: int, parent: str) -> Span:
+    def call(self, number: int, event: dict[str, Any], time: int, parent: str) -> Span:
         """One call to an LLM."""
         provider, _, model = str(event["model"]).partition(":")
         settings = self.settings_of(str(event["model"]))
@@ -199,7 +200,8 @@ class Trip:
         if event["error"] is not None:
             attributes["error.type"] = "unusable_reply"
         if self.with_content:
-            attributes |= messages_of(event)
+            sources = self.folder.held_out_sources(event["round"])
+            attributes |= messages_of(blanked(event, sources))
         seconds = timedelta(seconds=float(event["seconds"]))
         return Span(
             span_id(self.folder, number),
