@@ -227,7 +227,7 @@ def view(
 
     from errata.graph.commands.view import find_viewed
     from errata.graph.page.build import build
-    from errata.graph.page.serve import serving
+    from errata.graph.page.serve import redirecting, serving
 
     folders = find_viewed(run, runs)
     if serve and with_sealed:
@@ -235,10 +235,14 @@ def view(
             "is of a file: with --serve the page asks", param_hint="--with-sealed"
         )
     if serve:
-        with working(again=True), serving(folders, port) as server:
+        with (
+            working(again=True),
+            serving(folders, port) as server,
+            redirecting(server.url) as redirecting_page,
+        ):
             printer().unwrapped(f"{server.url}   Ctrl-C ends it")
             if not no_open:
-                webbrowser.open(server.url)
+                webbrowser.open(redirecting_page.as_uri())
             signal.pause()
     built = build(folders, with_sealed)
     size = f"{built.bytes / 1_000_000:.1f} MB"

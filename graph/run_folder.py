@@ -237,6 +237,7 @@ def find_run(name: str, runs: Path) -> RunFolder:
         RunError: There is none.
     """
     for path in (Path(name), runs / name):
+        path = path if path.name not in ("", "..") else path.resolve()  # `.` is named, too
         if RunFolder(path).exists:
             return RunFolder(path)
     there = ", ".join(run.name for run in all_runs(runs)) or "none"

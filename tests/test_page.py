@@ -34,7 +34,7 @@ from errata.graph.page.build import STATIC, build, script, vendored
 from errata.graph.page.data import gather, so_far
 from errata.graph.page.helped import helped
 from errata.graph.page.looks import looks
-from errata.graph.page.serve import Server, serving
+from errata.graph.page.serve import Server, redirecting, serving
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher
@@ -371,6 +371,14 @@ def test_a_port_that_is_taken_is_one_sentence(server: Server, folder: RunFolder)
         pass
     ran = CliRunner().invoke(app, ["view", str(folder.path), "--serve", "--port", "65536"])
     assert ran.exit_code == 2
+
+
+def test_a_browser_is_led_to_the_page_by_a_file_of_this_user(server: Server) -> None:
+    with redirecting(server.url) as file:
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert f"url={server.url}" in file.read_text()
+        assert server.token not in file.as_uri()
+    assert not file.exists()
 
 
 class Finishing(type(Path())):  # type: ignore[misc]

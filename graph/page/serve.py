@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from errata.agents.errors import ErrataError, RunError
@@ -236,6 +238,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: the terminal is the run's."""
+
+
+@contextmanager
+def redirecting(url: str) -> Iterator[Path]:
+    """A file of this user's alone that leads a browser to `url`: everybody on a machine can read
+    the command line of a process, and the path of the page is secret."""
+    with NamedTemporaryFile("w", prefix="errata-", suffix=".html") as file:  # mode 0600
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n')
+        file.flush()
+        yield Path(file.name)
 
 
 @contextmanager
