@@ -44,7 +44,7 @@ from errata.agents.errors import ExamError, RunError
 from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import Log, read_record, read_records
 from errata.agents.promotion import Promotion
-from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine
+from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine, Unusable
 from errata.graph.manifest import Manifest
 
 R = TypeVar("R", bound=Record)
@@ -171,7 +171,7 @@ class RunFolder:
         return {
             refused.draft.diagnosis_id
             for refused in results
-            if isinstance(refused, Refusal) and refused.reason in RESEMBLES
+            if isinstance(refused, Refusal) and gives_away(refused)
         }
 
     def attempts(self, path: Path) -> list[Attempt]:
@@ -228,6 +228,11 @@ def taken(folder: RunFolder) -> RunError:
             "it, another name starts a new one"
         )
     return RunError(f"{folder.path} is there already and is no run: choose another name")
+
+
+def gives_away(refused: Refusal | Unusable) -> bool:
+    """Whether it was refused because it is, or is too near to, a held-out question."""
+    return refused.reason in RESEMBLES
 
 
 def find_run(name: str, runs: Path) -> RunFolder:

@@ -18,7 +18,6 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from errata.agents.errors import RunError
-from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import part_of, read_record
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
@@ -52,7 +51,7 @@ from errata.graph.page.helped import Helped, helped
 from errata.graph.page.looks import Look, looks
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report, RoundReport, round_report
-from errata.graph.run_folder import SEALED, RunFolder
+from errata.graph.run_folder import SEALED, RunFolder, gives_away
 from errata.graph.trace import HIDDEN, blanked, read_trace
 from errata.training.jsonl import read_lines
 
@@ -553,7 +552,7 @@ class Joined:
                 draft = refused.draft if isinstance(refused, Refusal) else None
                 source = draft.diagnosis_id if draft else getattr(refused, "source_id", "")
                 question_id, cause = sources.get(source, ("", None))
-                if draft and refused.reason in RESEMBLES:
+                if draft and gives_away(refused):
                     texts_of = dict.fromkeys(("prompt", "completion", "target"), HIDDEN)
                     draft = draft.model_copy(update=texts_of)
                 add(
