@@ -207,7 +207,9 @@ def view(
         bool,
         typer.Option("--serve", help="Show a run as it goes, to this machine alone, until Ctrl-C."),
     ] = False,
-    port: Annotated[int, typer.Option(help="With --serve; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --serve; 0 takes a free one.")
+    ] = 0,
     with_sealed: Annotated[
         bool,
         typer.Option(
@@ -225,7 +227,7 @@ def view(
 
     from errata.graph.commands.view import find_viewed
     from errata.graph.page.build import build
-    from errata.graph.page.serve import serving
+    from errata.graph.page.serve import redirecting, serving
 
     folders = find_viewed(run, runs)
     if serve and with_sealed:
@@ -233,10 +235,14 @@ def view(
             "is of a file: with --serve the page asks", param_hint="--with-sealed"
         )
     if serve:
-        with working(again=True), serving(folders, port) as server:
+        with (
+            working(again=True),
+            serving(folders, port) as server,
+            redirecting(server.url) as redirecting_page,
+        ):
             printer().unwrapped(f"{server.url}   Ctrl-C ends it")
             if not no_open:
-                webbrowser.open(server.url)
+                webbrowser.open(redirecting_page.as_uri())
             signal.pause()
     built = build(folders, with_sealed)
     size = f"{built.bytes / 1_000_000:.1f} MB"
@@ -553,6 +559,7 @@ def check(
     ] = False,
     runs: Runs = HERE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+    no_tracing: NoTracing = False,
 ) -> None:
     """Look at everything that a run of CONFIG needs, before it begins.
 
@@ -571,7 +578,10 @@ def check(
 
     settings = load_config(config)
     rehearsed = None
-    with working(to_stderr=as_json) as watcher:
+    with (
+        working(to_stderr=as_json) as watcher,
+        tracing_told(watcher, not no_tracing and settings.tracing),
+    ):
         exams = load_exams(settings.exam, settings.out_of_domain, guard=settings.guard)
         gain = sees(settings)
         watcher.say(gain)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 
 from errata.agents.chat_models.cache import ReplyCache, replies_path
+from errata.agents.chat_models.tracing import without_tracing_in_node
 from errata.agents.errors import RunError
 from errata.agents.exams.several import load_exams
 from errata.graph.agents import Given, open_agents
@@ -81,7 +82,8 @@ def served(node: Node, context: Context) -> Callable[[State], State]:
             exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
             config.way.check(exams.practice)
             folder.create(lambda scratch: write_start(scratch, config, exams, None))
-        with folder.locked():
+        kept_here = nullcontext() if config.tracing else without_tracing_in_node()
+        with folder.locked(), kept_here:
             if folder.manifest.sealed:
                 raise RunError(f"the run {folder.path} is finished: begin a new thread")
             update: State = {**cast(State, step(state)), "run": str(folder.path)}

@@ -42,6 +42,7 @@ UNSEALED = {
     "*-job.json": "what a child process was started with; the adapter's trained.json says it too",
     "forecast": "what `errata forecast` made of the finished run, later",
     "view*.html": "the page that `errata view` made of the records, later",
+    ".*": "an editor's or a system's, which may vanish again",
     "looks.jsonl": "who had `errata view` show held-out answers, later",
     "*.part": "the beginning of a file that a kill left; a finished file is never read from it",
 }

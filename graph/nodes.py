@@ -49,6 +49,7 @@ from errata.graph.readings import note_readings
 from errata.graph.review import (
     answered,
     as_reviewed,
+    check_recorded,
     known_examples,
     proposed,
     review_path,
@@ -237,6 +238,7 @@ def review(state: State, context: Context) -> State:
     }
     while not review_path(context.folder, index).exists():
         asked["refused"] = answered(interrupt(asked), index, context)
+    check_recorded(context.folder, index, context.config)
     review = read_record(review_path(context.folder, index), Review)
     trained_on = reviewed_rows(rows, known_examples(context.folder, index), review)
     verdicts = tally(entry.verdict for entry in review.entries)

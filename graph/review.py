@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from errata.agents.checks import Checker, refuse_row
 from errata.agents.errors import ErrataError, RunError
-from errata.agents.jsonl import Journal, read_record, write_record
+from errata.agents.jsonl import Journal, naming, part_of, read_record, write_record
 from errata.agents.plain_text import one_line
 from errata.agents.records import Draft, Example, Question, Review, ReviewEntry, Row
 from errata.agents.verifier import DISAGREE, Vote
@@ -227,6 +227,24 @@ def refuse_edits(review: Review, folder: RunFolder, config: RunConfig) -> dict[s
     return refused
 
 
+def check_recorded(folder: RunFolder, index: int, config: RunConfig) -> None:
+    """Looks at a review on record before rows are made by it: it may be no file of errata's.
+
+    Raises:
+        RunError: It does not fit, or its edits must not be trained on.
+    """
+    path = review_path(folder, index)
+    if not path.exists() or (folder.round(index) / "training.jsonl").exists():
+        return
+    review = read_record(path, Review)
+    try:
+        check_fits(review, folder, index)
+        if refused := refuse_edits(review, folder, config):
+            raise RunError(f"its edits are refused: {'; '.join(refusals(refused))}")
+    except RunError as error:
+        raise RunError(f"{path} was not checked: {error}; move it away, then resume") from None
+
+
 def is_solution(example: Example) -> bool:
     return example.made_from == "solution"
 
@@ -256,8 +274,8 @@ def take(review: Review, index: int, context: Context) -> dict[str, str]:
         solver = context.agents.llms.solver
         edits = [entry for entry in review.entries if entry.verdict == "edited"]
         if solver is not None and edits:
-            path = folder.round(index) / "review-votes.jsonl"
-            votes = stack.enter_context(Journal(path, Vote))
+            reopen_votes(folder, index)
+            votes = stack.enter_context(Journal(votes_path(folder, index), Vote))
             remembering = RememberingSolver(solver, votes)
             refused |= unconfirmed(review, remembering, refused, context)
             if not refused:
@@ -266,6 +284,18 @@ def take(review: Review, index: int, context: Context) -> dict[str, str]:
         by = review.by.strip() or login_name()
         write_record(review_path(folder, index), review.model_copy(update={"by": by}))
     return refused
+
+
+def votes_path(folder: RunFolder, index: int) -> Path:
+    return folder.round(index) / "review-votes.jsonl"
+
+
+def reopen_votes(folder: RunFolder, index: int) -> None:
+    """Solutions go on being added where a kill came before the review that they are of."""
+    path = votes_path(folder, index)
+    if path.exists() and not review_path(folder, index).exists():
+        with naming(path):
+            path.replace(part_of(path))
 
 
 def unconfirmed(

@@ -48,7 +48,15 @@ from errata.graph.provenance import (
 )
 from errata.graph.report import Report, build_report, write_report
 from errata.graph.report_text import page_of
-from errata.graph.review import everything, refusals, review_path, take
+from errata.graph.review import (
+    check_recorded,
+    everything,
+    refusals,
+    reopen_votes,
+    review_path,
+    reviews_before,
+    take,
+)
 from errata.graph.run_folder import RunFolder, taken
 from errata.graph.state import State, Status
 from errata.graph.trace import Trace
@@ -153,6 +161,7 @@ def resume(
     """
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
+    answer = approve if review is None else review
     with folder.locked(), opened_cache(cache, watcher) as replies:
         began = read_provenance(folder)
         folder.manifest.verify()
@@ -160,11 +169,16 @@ def resume(
         config = began.config_on_record if end else began.config
         if end is None:
             check_same_code(began, f"the run {folder.path}")
-            folder.manifest.record_finished()
+            if config.review and (index := max(folder.rounds(), default=0)):
+                check_recorded(folder, index, config)
+                reopen_votes(folder, index)
+            folder.manifest.record_finished()  # what is in it must stay
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given, watcher.say)
             context = Context(config, folder, trace, agents, watcher, clock)
-            end = drive(context, approve if review is None else review)
+            end = drive(context, answer)
+        elif answer is not None:
+            check_said(answer, folder)
         return conclude(folder, config, end, draw)
 
 
@@ -227,14 +241,13 @@ def drive(context: Context, answer: Review | bool | None) -> State:
         thread: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
         before = graph.get_state(thread)
         given: Any = {"round": 0} if not before.values else None
-        if before.interrupts:
-            asked = before.interrupts[0].value
-            if not review_path(folder, asked["round"]).exists():
-                if answer is None:
-                    raise pending(folder, asked["file"])
-                answer_review(answer, asked["round"], context)
-        elif isinstance(answer, Review):
-            raise RunError(f"the run {folder.name} waits for no review: resume it without one")
+        asked = before.interrupts[0].value if before.interrupts else None
+        if asked and not review_path(folder, asked["round"]).exists():
+            if answer is None:
+                raise pending(folder, asked["file"])
+            answer_review(answer, asked["round"], context)
+        elif answer is not None:
+            check_said(answer, folder)
         # A kill between a node's writes and the next checkpoint leaves its task and no next node.
         if given is not None or before.tasks:
             check_versions(folder)
@@ -267,6 +280,26 @@ def answer_review(answer: Review | bool, index: int, context: Context) -> None:
         raise RunError(
             f"{len(refused)} {what} refused: {'; '.join(refused)}; nothing is changed: mend or "
             "reject them in the review, then resume again"
+        )
+
+
+def check_said(answer: Review | bool, folder: RunFolder) -> None:
+    """Of an answer to a run that waits for none: whether it is the one that was given.
+
+    Raises:
+        RunError: It is another, or none was given.
+    """
+    last = max(folder.rounds(), default=0)
+    recorded = reviews_before(folder, last + 1)
+    if not recorded:
+        raise RunError(f"the run {folder.name} waits for no review: resume it without one")
+    before = recorded[-1]
+    if isinstance(answer, bool):
+        answer = everything(answer, folder, before.round)
+    if (answer.round, answer.entries) != (before.round, before.entries):
+        raise RunError(
+            f"round {before.round} of the run {folder.name} was answered already: resume it "
+            "without an answer"
         )
 
 

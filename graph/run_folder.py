@@ -41,9 +41,10 @@ from filelock import FileLock, Timeout
 
 from errata.agents.engine import copy_engine
 from errata.agents.errors import ExamError, RunError
+from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import Log, read_record, read_records
 from errata.agents.promotion import Promotion
-from errata.agents.records import Attempt, Question, Record
+from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine, Unusable
 from errata.graph.manifest import Manifest
 
 R = TypeVar("R", bound=Record)
@@ -164,6 +165,15 @@ class RunFolder:
         path = self.round(index) / f"{name}.jsonl"
         return read_records(path, of) if path.exists() else []
 
+    def held_out_sources(self, index: int) -> set[str]:
+        """Ids of what a round's writer wrote from when it came too near to a held-out question."""
+        results = (line.result for line in self.collected(index, "refusals", RefusalLine))
+        return {
+            refused.draft.diagnosis_id
+            for refused in results
+            if isinstance(refused, Refusal) and gives_away(refused)
+        }
+
     def attempts(self, path: Path) -> list[Attempt]:
         """The answers in `path`, without those to questions that are not counted."""
         left_out = {line.question_id for line in self.not_counted.read()}
@@ -220,6 +230,11 @@ def taken(folder: RunFolder) -> RunError:
     return RunError(f"{folder.path} is there already and is no run: choose another name")
 
 
+def gives_away(refused: Refusal | Unusable) -> bool:
+    """Whether it was refused because it is, or is too near to, a held-out question."""
+    return refused.reason in RESEMBLES
+
+
 def find_run(name: str, runs: Path) -> RunFolder:
     """The folder of a run, by its path or by its name under `runs`.
 
@@ -227,6 +242,7 @@ def find_run(name: str, runs: Path) -> RunFolder:
         RunError: There is none.
     """
     for path in (Path(name), runs / name):
+        path = path if path.name not in ("", "..") else path.resolve()  # `.` is named, too
         if RunFolder(path).exists:
             return RunFolder(path)
     there = ", ".join(run.name for run in all_runs(runs)) or "none"

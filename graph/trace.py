@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -40,6 +41,22 @@ class Trace:
 
     def tell_call(self, call: LlmCall) -> None:
         self.tell(call.agent, "llm call", **call.model_dump(exclude={"agent"}))
+
+
+HIDDEN = "held out"
+"""Stands where a text would give a held-out question away."""
+
+
+def blanked(call: dict[str, Any], sources: Collection[str]) -> dict[str, Any]:
+    """A call to an LLM, without what it said where it is a writer's from one of `sources`."""
+    writes = str(call["agent"]).endswith("writer")
+    if not writes or set(sources).isdisjoint(str(call["source_id"]).split()):
+        return call
+    roles = [role for role, _ in call["messages"]]
+    said = roles.index("assistant") if "assistant" in roles else len(roles)
+    messages = [*call["messages"][:said], *((role, HIDDEN) for role in roles[said:])]
+    texts = {name: HIDDEN for name in ("reply", "thinking", "error") if call.get(name)}
+    return {**call, **texts, "messages": messages}
 
 
 def drop_torn_line(path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from langchain_core.runnables.config import ensure_config
+from langchain_core.tracers import LangChainTracer
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 from tampering import audited
@@ -34,6 +36,15 @@ CONFIG = parse_config(
     },
     "test",
 )
+
+
+class NoClient:
+    """LangSmith's client, which sends nothing."""
+
+    tracing_queue = None
+
+    def create_run(self, *_: Any, **__: Any) -> None: ...
+    def update_run(self, *_: Any, **__: Any) -> None: ...
 
 
 def graph_of(thread: str, runs: Path) -> tuple[Any, Any]:
@@ -70,6 +81,29 @@ def test_a_finished_thread_that_is_run_again_changes_nothing(tmp_path: Path) -> 
     with pytest.raises(RunError, match="is finished: begin a new thread"):
         asyncio.run(graph_of("one", tmp_path)[0].ainvoke(final))
     assert audited(context.folder).findings == ()
+
+
+@pytest.mark.parametrize("tracing", [True, False])
+def test_a_thread_that_is_not_traced_hands_no_tracer_to_its_calls(
+    tracing: bool, tmp_path: Path
+) -> None:
+    found: list[bool] = []
+
+    table = table_agents(load_exams(CONFIG.exam).practice, [ALL[:8]], ALL[:3])
+    student = table["student"]
+    answer = student.ask
+
+    def ask(*given: Any, **named: Any) -> Any:
+        callbacks: Any = ensure_config().get("callbacks")
+        found.append(any(isinstance(h, LangChainTracer) for h in callbacks.handlers))
+        return answer(*given, **named)
+
+    student.ask = ask
+    config = CONFIG.model_copy(update={"tracing": tracing})
+    context = open_thread("one", None, tmp_path, config, Given(**table))
+    tracer = LangChainTracer(client=NoClient())  # type: ignore[arg-type]
+    build_graph(context, served).compile().invoke({}, {"callbacks": [tracer]})
+    assert set(found) == {tracing}
 
 
 REVIEWED = CONFIG.model_copy(update={"review": True})

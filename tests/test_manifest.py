@@ -31,6 +31,7 @@ UNNAMED = [
     "round-01/trainer-job.json",
     "round-01/dev.jsonl.part",
     "forecast/one.json",
+    "round-01/.proposed.jsonl.swp",
 ]
 
 

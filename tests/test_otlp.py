@@ -299,6 +299,23 @@ def test_an_address_that_cannot_be_is_one_sentence_without_a_key(
     assert "sk-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("grpc://127.0.0.1:4317", "over HTTP alone"),
+        ("localhost:4318", "over HTTP alone"),
+        ("{run}/round-01/spans.json", "inside the run's own folder"),
+    ],
+)
+def test_what_is_neither_a_collector_nor_a_file_beside_the_run_is_refused(
+    where: str, says: str, finished: RunFolder
+) -> None:
+    before = sorted(finished.path.rglob("*"))
+    with pytest.raises(RunError, match=says):
+        export(finished, where.format(run=finished.path))
+    assert sorted(finished.path.rglob("*")) == before
+
+
 def test_a_run_without_a_trace_says_so(finished: RunFolder, tmp_path: Path) -> None:
     bare = RunFolder(Path(shutil.copytree(finished.path, tmp_path / "bare")))
     (bare.path / "trace.jsonl").unlink()

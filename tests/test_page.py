@@ -15,23 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paged import HOSTILE, NAMES, hostile, made, tale
+from paged import HOSTILE, NAMES, add_call, hostile, made, tale
 from typer.testing import CliRunner
 
 from errata.agents.errors import RunError
+from errata.agents.exams.held_out import TOO_NEAR
+from errata.agents.jsonl import part_of
 from errata.agents.pooled import sign_test
-from errata.agents.records import Example, Mistake, Question, Solved
+from errata.agents.records import Draft, Example, Mistake, Question, Refusal, RefusalLine, Solved
 from errata.agents.scores import wilson
 from errata.agents.testing.mistakes import attempt_at, missed
 from errata.graph.cli import app
 from errata.graph.commands.audit import audit
+from errata.graph.commands.otlp import export
 from errata.graph.commands.view import find_viewed
 from errata.graph.comparing.flips import compare_runs
 from errata.graph.page.build import STATIC, build, script, vendored
-from errata.graph.page.data import gather
+from errata.graph.page.data import gather, so_far
 from errata.graph.page.helped import helped
 from errata.graph.page.looks import looks
-from errata.graph.page.serve import Server, serving
+from errata.graph.page.serve import Server, redirecting, serving
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher
@@ -262,6 +265,32 @@ def test_a_round_whose_model_was_not_asked_practice_says_so(folder: RunFolder) -
     assert asked == {1: True, 2: False, 3: True}
 
 
+def planted_refusal(folder: RunFolder) -> str:
+    """A held-out question that the writer wrote, as the run holds it then."""
+    held = folder.questions("test")[0]
+    draft = Draft(diagnosis_id="d-held", prompt=held.prompt, completion="#### 1", target="1")
+    line = RefusalLine(result=Refusal(reason=TOO_NEAR, draft=draft))
+    with (folder.round(1) / "refusals.jsonl").open("a") as file:
+        file.write(line.model_dump_json() + "\n")
+    asked = (("user", "Write."), ("assistant", held.prompt), ("user", f"no: {held.prompt}"))
+    more = {"source_id": "d-other d-held", "reply": held.prompt, "error": held.prompt}
+    add_call(folder, agent="data writer", messages=asked, **more)
+    return held.prompt
+
+
+def test_a_draft_that_is_a_held_out_question_is_nowhere_on_the_page_or_in_otlp(
+    folder: RunFolder, tmp_path: Path
+) -> None:
+    prompt = planted_refusal(folder)
+    _, data = built(folder)
+    assert prompt not in json.dumps(data, ensure_ascii=False)
+    assert any("held out" in json.dumps(block) for id, block in data.items() if "examples" in id)
+    export(folder, str(tmp_path / "spans.json"), with_content=True)
+    spans = (tmp_path / "spans.json").read_text()
+    assert prompt not in spans
+    assert "held out" in spans
+
+
 # Served.
 
 
@@ -312,7 +341,14 @@ def test_held_out_texts_are_served_after_a_look_that_is_noted(
         assert status == 200
         assert folder.questions(name)[0].prompt in gzip.decompress(body).decode()
     assert ask(server.url + "shard/0-practice-0")[0] == 200
-    for bad in (b"[", b"{}", b'{"run": 7, "set": "test"}', b"[" * 3000, b"[" * 5000):
+    for bad in (
+        b"[",
+        b"{}",
+        b'{"run": Infinity, "set": "test"}',
+        b'{"run": 7, "set": "test"}',
+        b"[" * 3000,
+        b"[" * 5000,
+    ):
         assert ask(server.url + "look", bad, Origin=server.origin)[0] in (400, 404)
     assert len(looks(folder)) == 2
 
@@ -327,6 +363,38 @@ def test_a_run_is_served_as_it_goes(folder: RunFolder, monkeypatch: pytest.Monke
         after = json.loads(gzip.decompress(ask(server.url + "index")[1]))
     assert before["runs"][0]["report"] is None
     assert after["runs"][0]["report"]["name"] == "tale"
+
+
+def test_a_port_that_is_taken_is_one_sentence(server: Server, folder: RunFolder) -> None:
+    port = server.server_address[1]
+    with pytest.raises(RunError, match=f"port {port} .* choose another"), serving([folder], port):
+        pass
+    ran = CliRunner().invoke(app, ["view", str(folder.path), "--serve", "--port", "65536"])
+    assert ran.exit_code == 2
+
+
+def test_a_browser_is_led_to_the_page_by_a_file_of_this_user(server: Server) -> None:
+    with redirecting(server.url) as file:
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert f"url={server.url}" in file.read_text()
+        assert server.token not in file.as_uri()
+    assert not file.exists()
+
+
+class Finishing(type(Path())):  # type: ignore[misc]
+    """A file that is finished in the moment in which somebody looks for its beginning."""
+
+    def with_name(self, name: str) -> Path:
+        part = Path(self).with_name(name)
+        part.rename(self)
+        return part
+
+
+def test_a_file_that_is_finished_between_two_looks_is_read(tmp_path: Path) -> None:
+    path = Finishing(tmp_path / "questions.jsonl")
+    question = Question(id="q", prompt="1?", target="1")
+    part_of(Path(path)).write_text(question.model_dump_json() + "\n")
+    assert so_far(path, Question) == [question]
 
 
 # Texts that try to be more.

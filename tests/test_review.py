@@ -20,7 +20,7 @@ from errata.agents.jsonl import read_record, read_records, write_record
 from errata.agents.records import Example, Question, Review, ReviewEntry, Row
 from errata.graph.commands.review import open_walk
 from errata.graph.config import RunConfig, parse_config
-from errata.graph.review import read_review
+from errata.graph.review import read_review, votes_path
 from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.review import walk_through
@@ -311,6 +311,55 @@ def test_a_pair_keeps_its_worse_side_and_so_its_question(tmp_path: Path) -> None
         )
 
 
+def held_out_edit(folder: RunFolder) -> Review:
+    held = read_records(folder.exam("test"), Question)[0]
+    said = {"prompt": held.prompt, "completion": held.solution, "target": held.target}
+    return review_of(folder, entry(examples(folder)[1], "edited", **said))
+
+
+@pytest.mark.parametrize("fits", [True, False], ids=["a held-out question", "another run's"])
+def test_a_review_that_lies_in_the_round_is_checked_before_rows_are_made_by_it(
+    waiting: RunFolder, fits: bool
+) -> None:
+    path = waiting.round(1) / "review.json"
+    said = held_out_edit(waiting) if fits else review_of(waiting).model_copy(update={"run": "x"})
+    write_record(path, said)
+    with pytest.raises(RunError, match="was not checked"):
+        resume(waiting, **agents())
+    assert not (waiting.round(1) / "training.jsonl").exists()
+    path.unlink()
+    with pytest.raises(ReviewPending):  # nothing else is changed
+        resume(waiting, **agents())
+
+
+def test_an_answer_is_taken_once(waiting: RunFolder) -> None:
+    said = three_verdicts(waiting)
+    resume(waiting, **agents(), review=said)
+    resume(waiting, **agents(), review=said)
+    for other in ({"approve": True}, {"approve": False}, {"review": review_of(waiting)}):
+        with pytest.raises(RunError, match="round 1 of the run t was answered already"):
+            resume(waiting, **agents(), **other)
+
+
+def test_another_answer_after_a_kill_is_refused(waiting: RunFolder) -> None:
+    """The first is on record; its rows are not made yet."""
+    write_record(waiting.round(1) / "review.json", review_of(waiting))
+    with pytest.raises(RunError, match="was answered already"):
+        resume(waiting, **agents(), approve=False)
+    assert resume(waiting, **agents(), approve=True).status != "rejected"
+
+
+def test_solutions_are_added_to_those_that_a_kill_left_before_the_review(
+    waiting: RunFolder,
+) -> None:
+    second, third = examples(waiting)[1:3]
+    votes_path(waiting, 1).write_text("")
+    edits = [entry(each, "edited", **reworded(each)) for each in (second, third)]
+    resume(waiting, **agents(), review=review_of(waiting, *edits))
+    assert votes_path(waiting, 1).read_text()
+    assert audited(waiting).findings == ()
+
+
 # In the terminal.
 
 
@@ -386,6 +435,11 @@ def test_a_walk_writes_over_no_other_review(waiting: RunFolder, tmp_path: Path) 
     with pytest.raises(RunError, match="is there already"):
         walked(waiting, out, ["a"])
     assert read_review(out).round == 2
+
+
+def test_a_walk_writes_nothing_into_the_run(waiting: RunFolder) -> None:
+    with pytest.raises(RunError, match="inside the run's own folder"):
+        open_walk(waiting, waiting.round(1) / "review.json", None)
 
 
 def test_a_walk_through_a_run_that_waits_for_nothing_says_so(

@@ -227,6 +227,8 @@ def test_a_run_is_found_by_its_path_and_by_its_name(
     assert find_run(str(here), tmp_path / "none").path == here
     assert find_run("here", tmp_path / "runs").path == here
     assert find_run("elsewhere", tmp_path / "runs").path == Path("elsewhere")
+    monkeypatch.chdir(here)
+    assert find_run(".", tmp_path / "runs").name == "here"
 
 
 def test_a_run_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:

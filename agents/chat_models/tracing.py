@@ -55,6 +55,26 @@ def without_tracing() -> Iterator[None]:
         forget()
 
 
+@contextmanager
+def without_tracing_in_node() -> Iterator[None]:
+    """The same within a node of a graph that is traced itself: calls would inherit its tracer."""
+    from langchain_core.runnables.config import ensure_config, var_child_runnable_config
+    from langchain_core.tracers import LangChainTracer
+
+    config = ensure_config()
+    callbacks = config.get("callbacks")
+    if not isinstance(callbacks, list | None):
+        callbacks = callbacks.copy()
+        for handler in [h for h in callbacks.handlers if isinstance(h, LangChainTracer)]:
+            callbacks.remove_handler(handler)
+    token = var_child_runnable_config.set({**config, "callbacks": callbacks})
+    try:
+        with without_tracing():
+            yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
 def first_set(names: tuple[str, ...]) -> str:
     values = (os.environ.get(name, "") for name in names)
     return next((value for value in values if value.strip()), "")

@@ -12,6 +12,10 @@ from errata.agents.exams.words import masked, plain
 from errata.agents.records import Draft, Example, Question
 
 TOO_NEAR = "too near to a dev or test question"
+SHARED_WORDS = "13 words in a row of a held-out question"
+OTHER_WORDS = "a held-out question in other words"
+RESEMBLES = frozenset({TOO_NEAR, SHARED_WORDS, OTHER_WORDS})
+"""Reasons to refuse a text that give a held-out question away, were the text shown."""
 RUN = 13
 """Words in a row that two texts share only when one of them has seen the other: as in the
 decontamination of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
@@ -59,7 +63,7 @@ class HeldOut:
         """A held-out question that has thirteen words in a row in common with `text`."""
         for run in runs(plain(text)):
             if run in self.runs:
-                return Resemblance(self.runs[run], "13 words in a row of a held-out question")
+                return Resemblance(self.runs[run], SHARED_WORDS)
         return None
 
     def resemblance(self, asked: Question | Draft | Example) -> Resemblance | None:
@@ -77,7 +81,7 @@ class HeldOut:
             if (shared := self.shared_words(text)) is not None:
                 return shared
         if (same := self.reworded.nearest(asked)) is not None:
-            return Resemblance(same, "a held-out question in other words")
+            return Resemblance(same, OTHER_WORDS)
         return None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from errata.graph.config import RunConfig
 from errata.graph.provenance import read_provenance
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
+from errata.graph.trace import blanked
 from errata.training.jsonl import read_lines
 
 SYSTEMS = {
@@ -78,8 +80,11 @@ def export(folder: RunFolder, where: str, with_content: bool = False) -> str:
             wrong. What is held out stays out.
 
     Raises:
-        RunError: It cannot be written, or the collector does not take it.
+        RunError: It cannot be written, or the collector does not take it; or `where` is neither.
     """
+    sends = where.lower().startswith(("http://", "https://"))
+    if not sends:
+        check_file(where, folder)
     headers = headers_here()
     config = read_provenance(folder).config_on_record
     secrets = Secrets(others=[*keys_here(config), *headers.values()])
@@ -87,7 +92,7 @@ def export(folder: RunFolder, where: str, with_content: bool = False) -> str:
     shaped = [shaped_span(span, folder, secrets) for span in spans]
     verdicts = sum(e["name"] == "gen_ai.evaluation.result" for s in shaped for e in s["events"])
     what = f"{len(shaped)} spans with {verdicts} verdicts"
-    if not where.lower().startswith(("http://", "https://")):
+    if not sends:
         write_text(Path(where), request_of(shaped, folder, secrets))
         return f"{what} are in {where}"
     url = address(where)
@@ -178,7 +183,7 @@ class Trip:
         id = span_id(self.folder, number)
         return Span(id, self.root, f"invoke_agent {name}", INTERNAL, time, time, attributes)
 
-    def call(self, number: int, event: Mapping[str, Any], time: int, parent: str) -> Span:
+    def call(self, number: int, event: dict[str, Any], time: int, parent: str) -> Span:
         """One call to an LLM."""
         provider, _, model = str(event["model"]).partition(":")
         settings = self.settings_of(str(event["model"]))
@@ -199,7 +204,8 @@ class Trip:
         if event["error"] is not None:
             attributes["error.type"] = "unusable_reply"
         if self.with_content:
-            attributes |= messages_of(event)
+            sources = self.folder.held_out_sources(event["round"])
+            attributes |= messages_of(blanked(event, sources))
         seconds = timedelta(seconds=float(event["seconds"]))
         return Span(
             span_id(self.folder, number),
@@ -432,6 +438,17 @@ def batches(spans: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 # Sending.
+
+
+def check_file(where: str, folder: RunFolder) -> None:
+    """Raises: RunError: It is an address of another kind, or a place inside the run."""
+    if "://" in where or re.fullmatch(r"[^/]+:[0-9]{1,5}", where):
+        raise RunError(
+            f"{visible(where)!r} is no file, and spans are sent over HTTP alone: write "
+            "http://HOST:4318, or ./NAME for a file"
+        )
+    if Path(where).resolve().is_relative_to(folder.path.resolve()):
+        raise RunError(f"{where} is inside the run's own folder: write the spans elsewhere")
 
 
 def address(url: str) -> str:

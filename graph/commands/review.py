@@ -81,7 +81,9 @@ class Walk:
 
 
 def open_walk(folder: RunFolder, out: Path, by: str | None) -> Walk:
-    """Raises: RunError: The run waits for no review, or `out` is another's."""
+    """Raises: RunError: The run waits for no review, or `out` is another's or the run's."""
+    if out.resolve().is_relative_to(folder.path.resolve()):
+        raise RunError(f"{out} is inside the run's own folder: choose another place with --out")
     config = read_provenance(folder).config_on_record
     index = max(folder.rounds(), default=0)
     waits = (folder.round(index) / "proposed.jsonl").exists() and index > 0

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from errata.agents.errors import RunError
-from errata.agents.jsonl import read_record
+from errata.agents.jsonl import part_of, read_record
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -51,8 +51,8 @@ from errata.graph.page.helped import Helped, helped
 from errata.graph.page.looks import Look, looks
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report, RoundReport, round_report
-from errata.graph.run_folder import SEALED, RunFolder
-from errata.graph.trace import read_trace
+from errata.graph.run_folder import SEALED, RunFolder, gives_away
+from errata.graph.trace import HIDDEN, blanked, read_trace
 from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
@@ -289,13 +289,13 @@ def so_far(path: Path, of: type[R]) -> list[R]:
     Raises:
         RunError: A line is not what this version writes.
     """
-    for there in (path, path.with_name(path.name + ".part")):
-        if not there.exists():
-            continue
+    for there in (path, part_of(path), path):  # it may be finished between two looks
         records: list[R] = []
         try:
             for line in read_lines(there, whole=True):
                 records.append(of.model_validate_json(line))
+        except FileNotFoundError:
+            continue
         except ValidationError as error:
             raise RunError(
                 f"line {len(records) + 1} of {there} cannot be read ({error.errors()[0]['msg']}): "
@@ -512,7 +512,8 @@ class Joined:
             columns["rounds"].append(index)
             columns["causes"].append(-1 if cause is None else self.causes.place(cause))
             columns["questions"].append(self.place.get(question_id, -1))
-            columns["alike"].append(alike.place(words_of(prompt) if prompt else f"\0{at}"))
+            known = prompt not in ("", HIDDEN)
+            columns["alike"].append(alike.place(words_of(prompt) if known else f"\0{at}"))
             for name in ("ids", "fates", "trained"):
                 columns[name].append(more.pop(name))
             texts.append(ExampleTexts(prompt=prompt, **more))
@@ -551,6 +552,9 @@ class Joined:
                 draft = refused.draft if isinstance(refused, Refusal) else None
                 source = draft.diagnosis_id if draft else getattr(refused, "source_id", "")
                 question_id, cause = sources.get(source, ("", None))
+                if draft and gives_away(refused):
+                    texts_of = dict.fromkeys(("prompt", "completion", "target"), HIDDEN)
+                    draft = draft.model_copy(update=texts_of)
                 add(
                     index,
                     cause,
@@ -638,9 +642,14 @@ class Joined:
         columns: dict[str, list[Any]] = {name: [] for name in CallIndex.model_fields}
         texts: list[CallTexts] = []
         tried: dict[tuple[str, int, str], int] = {}
+        held_out: dict[int, set[str]] = {}
         for event in self.read.events:
             if event["event"] != "llm call":
                 continue
+            index = event["round"]
+            if index not in held_out:
+                held_out[index] = self.read.folder.held_out_sources(index)
+            event = blanked(event, held_out[index])
             agent = str(event["agent"]).replace("_", " ")
             source = (agent, event["round"], event["source_id"])
             tried[source] = tried.get(source, 0) + 1

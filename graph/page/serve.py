@@ -15,9 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
-from errata.agents.errors import ErrataError
+from errata.agents.errors import ErrataError, RunError
 from errata.graph.page.build import compressed, policy, shard_of, whole
 from errata.graph.page.data import Gathered, Page, RunIndex, page_of
 from errata.graph.page.looks import looks, note_look
@@ -123,7 +125,13 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, folders: Sequence[RunFolder], port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+        try:
+            super().__init__(("127.0.0.1", port), Handler)
+        except OSError as error:
+            raise RunError(
+                f"port {port} of this machine cannot be taken ({error.strerror}): choose another "
+                "with --port, or 0 for a free one"
+            ) from None
         self.watched = Watched(folders)
         self.token = secrets.token_urlsafe(24)
 
@@ -179,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             asked = json.loads(self.rfile.read(int(length)))
             noted = self.server.watched.look(int(asked["run"]), str(asked["set"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self.refuse(HTTPStatus.BAD_REQUEST)
         except ErrataError:
             self.refuse(HTTPStatus.INSUFFICIENT_STORAGE)
@@ -230,6 +238,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: the terminal is the run's."""
+
+
+@contextmanager
+def redirecting(url: str) -> Iterator[Path]:
+    """A file of this user's alone that leads a browser to `url`: everybody on a machine can read
+    the command line of a process, and the path of the page is secret."""
+    with NamedTemporaryFile("w", prefix="errata-", suffix=".html") as file:  # mode 0600
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n')
+        file.flush()
+        yield Path(file.name)
 
 
 @contextmanager
