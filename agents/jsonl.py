@@ -62,6 +62,28 @@ def read_record(path: Path, of: type[R]) -> R:
         ) from None
 
 
+def so_far(path: Path, of: type[R]) -> list[R]:
+    """The whole lines of a file, also of one that is still being written; none is no error.
+
+    Raises:
+        RunError: A line is not what this version writes.
+    """
+    for there in (path, part_of(path), path):  # it may be finished between two looks
+        records: list[R] = []
+        try:
+            for line in read_lines(there, whole=True):
+                records.append(of.model_validate_json(line))
+        except FileNotFoundError:
+            continue
+        except ValidationError as error:
+            raise RunError(
+                f"line {len(records) + 1} of {there} cannot be read ({error.errors()[0]['msg']}): "
+                "it was changed, or another version of errata wrote it, which then can show it"
+            ) from None
+        return records
+    return []
+
+
 class Journal(Generic[R]):
     """Records that are written one by one and must survive a kill.
 

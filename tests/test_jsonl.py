@@ -14,12 +14,11 @@ from errata.agents.chat_models.ledger import Entry, Usage
 from errata.agents.errors import RunError
 from errata.agents.examiner import examine
 from errata.agents.exams import named_questions
-from errata.agents.jsonl import Journal, read_records, write_records, write_text
+from errata.agents.jsonl import Journal, read_records, so_far, write_records, write_text
 from errata.agents.records import ModelRef, Question, Response, Unusable
 from errata.graph.costs import costs_log
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace, read_trace
-from errata.graph.views.trace import so_far
 
 ODD = "a\u2028b\u2029c\x85d\re\x1cf\x0bg\x0ch\ni"
 """All that some reader of Python's takes for the end of a line."""

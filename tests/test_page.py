@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from errata.agents.errors import RunError
 from errata.agents.exams.held_out import TOO_NEAR
-from errata.agents.jsonl import part_of
+from errata.agents.jsonl import part_of, so_far
 from errata.agents.pooled import sign_test
 from errata.agents.records import Draft, Example, Mistake, Question, Refusal, RefusalLine, Solved
 from errata.agents.scores import wilson
@@ -31,7 +31,7 @@ from errata.graph.commands.otlp import export
 from errata.graph.commands.view import find_viewed
 from errata.graph.comparing.flips import compare_runs
 from errata.graph.page.build import STATIC, build, script, vendored
-from errata.graph.page.data import gather, so_far
+from errata.graph.page.data import gather
 from errata.graph.page.helped import helped
 from errata.graph.page.looks import looks
 from errata.graph.page.serve import Server, redirecting, serving

@@ -12,13 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import ValidationError
-
 from errata.agents.errors import RunError
-from errata.agents.jsonl import part_of, read_record
+from errata.agents.jsonl import read_record, so_far
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -53,7 +50,6 @@ from errata.graph.provenance import Provenance
 from errata.graph.report import Report, RoundReport, round_report
 from errata.graph.run_folder import SEALED, RunFolder, gives_away
 from errata.graph.trace import HIDDEN, blanked, read_trace
-from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
 
@@ -281,28 +277,6 @@ class Gathered:
     index: RunIndex
     texts: Mapping[str, Sequence[QuestionTexts | ExampleTexts | CallTexts]]
     """`practice`, `dev` …, `examples`, `calls`."""
-
-
-def so_far(path: Path, of: type[R]) -> list[R]:
-    """The whole lines of a file, also of one that is still being written; none is no error.
-
-    Raises:
-        RunError: A line is not what this version writes.
-    """
-    for there in (path, part_of(path), path):  # it may be finished between two looks
-        records: list[R] = []
-        try:
-            for line in read_lines(there, whole=True):
-                records.append(of.model_validate_json(line))
-        except FileNotFoundError:
-            continue
-        except ValidationError as error:
-            raise RunError(
-                f"line {len(records) + 1} of {there} cannot be read ({error.errors()[0]['msg']}): "
-                "it was changed, or another version of errata wrote it, which then can show it"
-            ) from None
-        return records
-    return []
 
 
 class Labels:

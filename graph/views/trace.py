@@ -6,14 +6,13 @@ import difflib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console, Group
 from rich.tree import Tree
 
 from errata.agents.errors import RunError
-from errata.agents.jsonl import read_record
+from errata.agents.jsonl import read_record, so_far
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Attempt,
@@ -36,7 +35,6 @@ from errata.agents.verifier import DISAGREE, Vote
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import read_trace
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
-from errata.training.jsonl import read_lines
 
 R = TypeVar("R", bound=Record)
 
@@ -585,14 +583,6 @@ def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
 def events_of(folder: RunFolder) -> list[dict[str, Any]]:
     path = folder.path / "trace.jsonl"
     return read_trace(path) if path.exists() else []
-
-
-def so_far(path: Path, of: type[R]) -> list[R]:
-    """The whole lines of a file, also of one that is still being written; none is no error."""
-    for there in (path, path.with_name(path.name + ".part")):
-        if there.exists():
-            return [of.model_validate_json(line) for line in read_lines(there, whole=True)]
-    return []
 
 
 def last_training(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
