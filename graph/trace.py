@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -89,3 +89,18 @@ def read_trace(path: Path, calls: bool = True) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return events
+
+
+def last_training(steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One training's steps, each once: after a kill it goes on from its last checkpoint, or begins
+    again, and what it told of the steps since then counts no more.
+
+    Args:
+        steps: Its events, in the order in which they were told.
+    """
+    kept: list[dict[str, Any]] = []
+    for step in steps:
+        while kept and kept[-1]["step"] >= step["step"]:
+            kept.pop()
+        kept.append(step)
+    return kept

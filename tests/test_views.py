@@ -22,6 +22,7 @@ from errata.graph.commands.mark import Marks
 from errata.graph.config import parse_config
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
 from errata.graph.report import Report
+from errata.graph.page.data import gather
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
@@ -393,13 +394,23 @@ def test_calls_to_an_llm_are_counted_and_shown_in_full_when_asked(folder: RunFol
     assert "calls to gpt-x" not in traced(folder, "practice-0006")
 
 
-def test_a_training_that_was_killed_and_began_again_counts_once(folder: RunFolder) -> None:
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param([(1, 9.0), (2, 8.0), (1, 3.0), (2, 2.0), (3, 1.0)], id="from the beginning"),
+        pytest.param([(1, 3.0), (2, 8.0), (3, 7.0), (2, 2.0), (3, 1.0)], id="from a checkpoint"),
+    ],
+)
+def test_the_steps_that_a_killed_training_took_again_count_once(
+    told: list[tuple[int, float]], folder: RunFolder
+) -> None:
     cut_trace(folder, after='"step": "train"')
     trace = Trace(folder.path / "trace.jsonl")
     trace.round = 1
-    for step, loss in [(1, 9.0), (2, 8.0), (1, 3.0), (2, 2.0), (3, 1.0)]:
+    for step, loss in told:
         trace.tell("trainer", "step", step=step, steps=10, loss=loss)
     assert "3 steps of 10, so far · loss 3.00 → 1.00 █▅▁" in traced(folder)
+    assert gather(folder).index.training[0].steps == ((1, 3.0), (2, 2.0), (3, 1.0))
 
 
 def test_the_result_of_one_exam_is_printed_by_kind() -> None:

@@ -49,7 +49,7 @@ from errata.graph.page.looks import Look, looks
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report, RoundReport, round_report
 from errata.graph.run_folder import SEALED, RunFolder, gives_away
-from errata.graph.trace import HIDDEN, blanked, read_trace
+from errata.graph.trace import HIDDEN, blanked, last_training, read_trace
 
 R = TypeVar("R", bound=Record)
 
@@ -653,9 +653,9 @@ class Joined:
 
     def training(self, index: int) -> Training:
         folder, here = self.read.folder, self.read.folder.round(index)
-        steps = [e for e in self.read.events if e["event"] == "step" and e["round"] == index]
-        begun = [at for at, step in enumerate(steps) if step["step"] == 1]
-        steps = steps[begun[-1] :] if begun else steps  # a training that was killed began again
+        steps = last_training(
+            [e for e in self.read.events if e["event"] == "step" and e["round"] == index]
+        )
         trained = here / "trained.json"
         return Training(
             round=index,

@@ -33,7 +33,7 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy
 from errata.agents.verifier import DISAGREE, Vote
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import read_trace
+from errata.graph.trace import last_training, read_trace
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
 
 R = TypeVar("R", bound=Record)
@@ -583,12 +583,6 @@ def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
 def events_of(folder: RunFolder) -> list[dict[str, Any]]:
     path = folder.path / "trace.jsonl"
     return read_trace(path) if path.exists() else []
-
-
-def last_training(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A training that was killed began again at step 1: only the last one counts."""
-    starts = [at for at, step in enumerate(steps) if step["step"] == 1]
-    return list(steps[starts[-1] :]) if starts else list(steps)
 
 
 def most_first(groups: Mapping[str, list[R]]) -> list[tuple[str, list[R]]]:
