@@ -21,8 +21,8 @@ from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
 from errata.graph.config import parse_config
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
-from errata.graph.report import Report
 from errata.graph.page.data import gather
+from errata.graph.report import Report
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace

@@ -277,6 +277,8 @@ class Gathered:
     index: RunIndex
     texts: Mapping[str, Sequence[QuestionTexts | ExampleTexts | CallTexts]]
     """`practice`, `dev` …, `examples`, `calls`."""
+    sets: Mapping[str, Sat]
+    """As they were read."""
 
 
 class Labels:
@@ -431,7 +433,8 @@ class Joined:
             for name, sat in read.sets.items()
             if sat.questions
         }
-        return Gathered(index, texts | {"examples": self.example_texts, "calls": self.call_texts})
+        texts |= {"examples": self.example_texts, "calls": self.call_texts}
+        return Gathered(index, texts, read.sets)
 
     def set_index(self, name: str) -> SetIndex:
         sat = self.read.sets[name]
@@ -732,7 +735,8 @@ def page_of(folders: Sequence[RunFolder]) -> tuple[Page, list[Gathered]]:
     between: dict[str, tuple[Pair, ...]] = {}
     if len(folders) == 2:
         for name in SETS:
-            found = beside(folders[0], folders[1], name)
+            both = (folders[0], folders[1])
+            found = beside(runs[0].sets[name], runs[1].sets[name], both, name)
             if found is not None:
                 same[name], between[name] = found
         if not same:
@@ -744,14 +748,13 @@ def page_of(folders: Sequence[RunFolder]) -> tuple[Page, list[Gathered]]:
 
 
 def beside(
-    first: RunFolder, second: RunFolder, name: str
+    ours: Sat, theirs: Sat, folders: tuple[RunFolder, RunFolder], name: str
 ) -> tuple[tuple[int, ...], tuple[Pair, ...]] | None:
     """One set of two runs; None where they do not have it in common."""
-    ours, theirs = Reader(first).sat(name), Reader(second).sat(name)
     if not ours.questions or not theirs.questions:
         return None
     try:
-        pairs = same_questions(ours.questions, theirs.questions, (first, second), name)
+        pairs = same_questions(ours.questions, theirs.questions, folders, name)
     except RunError:
         return None
     place = {question.id: at for at, question in enumerate(theirs.questions)}
