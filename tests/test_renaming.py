@@ -11,6 +11,7 @@ from errata.agents.records import Draft, Picked, Question
 from errata.agents.variations import VariationsSolver, VariationsWriter
 from errata.agents.variations.mentions import COMPARES, CUES, PACKING, WORD
 from errata.agents.variations.renaming import names_between, other_names, partners, rename
+from errata.agents.variations.templates import LONGEST
 from errata.agents.verifier import Problem
 
 SHOP = Question(
@@ -47,6 +48,14 @@ def test_people_and_things_get_other_names_of_their_sort_in_question_and_working
         assert draft.completion.startswith(f"{names['Olivia']} has ")
         assert f" {names['peaches']}.\n" in draft.completion
         assert f"gave {names['Olivia'].lower()} " in draft.prompt  # as carelessly as it was
+
+
+def test_names_that_make_a_long_question_too_long_are_passed_over() -> None:
+    texts = len(SHOP.prompt) + len(SHOP.solution or "")
+    long = SHOP.model_copy(update={"prompt": SHOP.prompt + " " * (LONGEST - texts)})
+    lengths = [len(draft.prompt) for draft in written(long)]
+    assert lengths
+    assert len(lengths) < len(written(SHOP))
 
 
 def test_without_it_every_word_stays() -> None:

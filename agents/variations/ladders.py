@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from errata.agents.records import Draft, Question
-from errata.agents.variations.solver import template_of
-from errata.agents.variations.templates import Template, Variation
+from errata.agents.variations.templates import Template, Variation, template_of
 
 By = Literal["digits", "steps"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from errata.agents.marking.equations import read_equations, show_value, value
-from errata.agents.records import NumberAnswer, Question
+from errata.agents.records import NumberAnswer
 from errata.agents.variations.renaming import names_between, with_names
-from errata.agents.variations.templates import Template, TemplateError, read_template
+from errata.agents.variations.templates import Template, template_of
 from errata.agents.variations.writer import BETWEEN_DRILLS, DRILL_WORDINGS
 from errata.agents.verifier import Problem
 
@@ -40,13 +40,6 @@ class VariationsSolver:
             self.templates[question.prompt] = template_of(question)
         template = self.templates[question.prompt]
         return None if template is None else template.target_of(problem.prompt)
-
-
-def template_of(question: Question) -> Template | None:
-    try:
-        return read_template(question)
-    except TemplateError:
-        return None
 
 
 def drilled(prompt: str) -> str | None:

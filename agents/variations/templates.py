@@ -317,6 +317,14 @@ class _OtherNatureError(Exception):
     pass
 
 
+def template_of(question: Question) -> Template | None:
+    """What `read_template` makes of a question; None where that cannot be done safely."""
+    try:
+        return read_template(question)
+    except TemplateError:
+        return None
+
+
 def read_template(question: Question) -> Template:
     """Finds the numbers of `question` that may change.
 

@@ -33,7 +33,12 @@ from errata.agents.variations.faults import (
     steps_of,
 )
 from errata.agents.variations.renaming import other_names, with_names
-from errata.agents.variations.templates import TemplateError, final_line, read_template
+from errata.agents.variations.templates import (
+    TemplateError,
+    final_line,
+    read_template,
+    template_of,
+)
 
 SmallSteps = Literal["always", "slips", "never"]
 
@@ -179,7 +184,10 @@ def again(
     drafts: dict[str, Draft | Unusable] = {}
     for draw in range(6 * count):
         story = renamed(question, rng) if rename else question
-        new = (template if story is question else read_template(story)).draw(rng, small_steps)
+        retold = template if story is question else template_of(story)
+        if retold is None:  # longer names may make it too long
+            continue
+        new = retold.draw(rng, small_steps)
         if new is None:
             break
         if slipped and draw % 3 < 2 and not shows(new.completion, slipped.sign, features):
