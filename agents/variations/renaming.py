@@ -168,10 +168,8 @@ def names_between(old: str, new: str) -> dict[str, str] | None:
             return None
         if found.setdefault(was, now) != now:
             return None
-    apart = len({*found.values()} | {*map(known, before)}) == len(found) + len(
-        {*map(known, before)}
-    )
-    return found if apart else None
+    apart = len(set(found.values())) == len(found)
+    return found if apart and set(map(known, before)).isdisjoint(found.values()) else None
 
 
 def known(word: str) -> str:
