@@ -236,7 +236,8 @@ def drive(context: Context, answer: Review | bool | None) -> State:
     from errata.graph.loop import build_graph
 
     folder = context.folder
-    with closing(open_checkpoints(context)) as connection:
+    kept_here = nullcontext() if context.config.tracing else without_tracing()
+    with kept_here, closing(open_checkpoints(context)) as connection:
         graph = build_graph(context).compile(checkpointer=SqliteSaver(connection))
         thread: Any = {"configurable": {"thread_id": "run"}, "recursion_limit": 1_000_000}
         before = graph.get_state(thread)
@@ -252,8 +253,7 @@ def drive(context: Context, answer: Review | bool | None) -> State:
         if given is not None or before.tasks:
             check_versions(folder)
             try:
-                with nullcontext() if context.config.tracing else without_tracing():
-                    graph.invoke(given, thread, durability="sync")
+                graph.invoke(given, thread, durability="sync")
             finally:
                 context.agents.unload()
         after = graph.get_state(thread)
@@ -271,8 +271,7 @@ def answer_review(answer: Review | bool, index: int, context: Context) -> None:
     folder = context.folder
     review = everything(answer, folder, index) if isinstance(answer, bool) else answer
     try:
-        with nullcontext() if context.config.tracing else without_tracing():
-            refused = refusals(take(review, index, context))
+        refused = refusals(take(review, index, context))
     finally:
         context.agents.unload()
     if refused:
