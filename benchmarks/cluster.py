@@ -21,7 +21,8 @@ from cluster_doubles import answering
 from clusters import started
 from tiny_models import write_tiny_model
 
-from errata.agents.cluster import ClusterSettings, RayStudent
+from errata.agents.cluster.settings import ClusterSettings
+from errata.agents.cluster.student import RayStudent
 from errata.agents.records import ModelRef, Question
 from errata.agents.student import StudentSettings
 from errata.agents.weights import LocalStudent

@@ -21,7 +21,7 @@ from pathlib import Path
 from errata.agents.examiner import examine
 from errata.agents.exams import named_questions
 from errata.agents.records import Attempt, ModelRef, Question
-from errata.agents.served import ServedStudent
+from errata.agents.served.student import ServedStudent
 from errata.agents.served.tokens import Tokens
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import LocalStudent

@@ -13,8 +13,8 @@ from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
-from errata.agents.served import ServedStudent
 from errata.agents.served.adapter import trained_rank
+from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
 from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer, check_here
@@ -111,7 +111,8 @@ def open_student_and_trainer(
         check_here(config.student, config.training)
     student, trainer = given.student, given.trainer
     if config.cluster is not None and (student is None or trainer is None):
-        from errata.agents.cluster import RayStudent, RayTrainer
+        from errata.agents.cluster.student import RayStudent
+        from errata.agents.cluster.trainer import RayTrainer
 
         versions = versions_of(CHANGE_ANSWERS)
         student = student or RayStudent(config.student, config.cluster, folder, versions)

@@ -16,7 +16,8 @@ from cluster_doubles import knowing
 from doubles import table_agents
 from killed_calls import ALL, Killer
 
-from errata.agents.cluster import ClusterSettings, RayStudent
+from errata.agents.cluster.settings import ClusterSettings
+from errata.agents.cluster.student import RayStudent
 from errata.agents.exams.several import load_exams
 from errata.agents.student import StudentSettings
 from errata.graph.config import parse_config

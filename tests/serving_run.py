@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from errata.agents.served import ServedStudent
+from errata.agents.served.student import ServedStudent
 from errata.agents.student import ServeSettings, StudentSettings
 from errata.agents.testing.vllm_server import Letters
 

@@ -50,20 +50,19 @@ def test_help_lists_every_command_and_each_explains_itself(command: str, tmp_pat
     assert "Usage" in errata(command, "--help", cwd=tmp_path).stdout
 
 
-def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
-    loaded = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, errata.graph.cli; print(*sys.modules)",
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+def test_neither_help_nor_a_configuration_imports_what_only_a_run_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys, errata.graph.cli; print(*sys.modules)\n"
+        "import errata.graph.config; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    for_help, for_config = done.stdout.splitlines()
     heavy = {"torch", "transformers", "langgraph", "langchain", "langchain_core", "numpy", "peft"}
-    assert heavy.isdisjoint(loaded)
+    assert heavy.isdisjoint(for_help.split())
+    students = {f"errata.agents.{engine}.student" for engine in ("cluster", "served")}
+    assert students.isdisjoint(for_config.split())
 
 
 @pytest.mark.parametrize(

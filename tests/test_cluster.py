@@ -24,7 +24,9 @@ pytest.importorskip("ray")
 from clusters import add_node, started
 from ray.cluster_utils import Cluster
 
-from errata.agents.cluster import ClusterSettings, RayStudent, RayTrainer
+from errata.agents.cluster.settings import ClusterSettings
+from errata.agents.cluster.student import RayStudent
+from errata.agents.cluster.trainer import RayTrainer
 from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef, Question, Sampling, TrainingSettings
 from errata.agents.student import StudentSettings

@@ -18,8 +18,9 @@ from errata.agents.engine import Engine
 from errata.agents.errors import ModelError, StepFailed
 from errata.agents.jsonl import read_record
 from errata.agents.records import ModelRef, Question, Sampling
-from errata.agents.served import ServedStudent, check_servers
+from errata.agents.served.check import check_servers
 from errata.agents.served.server import Server
+from errata.agents.served.student import ServedStudent
 from errata.agents.student import Revisited, StudentSettings
 from errata.agents.weights import LocalStudent
 

@@ -24,7 +24,8 @@ from errata.agents.errors import (
 )
 from errata.agents.jsonl import read_record
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
-from errata.agents.served import ServedStudent, check_servers
+from errata.agents.served.check import check_servers
+from errata.agents.served.student import ServedStudent
 from errata.agents.student import Revisited, StudentSettings
 from errata.agents.testing.openai_server import Fault
 from errata.agents.testing.vllm_server import END, Letters, VllmServer

@@ -15,8 +15,8 @@ from errata.agents.engine import Engine
 from errata.agents.errors import ConfigError, StepFailed
 from errata.agents.jsonl import read_record
 from errata.agents.records import ModelRef, Question
-from errata.agents.served import ServedStudent
 from errata.agents.served.server import Server
+from errata.agents.served.student import ServedStudent
 from errata.agents.served.tokens import Tokens
 from errata.agents.student import ServeSettings, StudentSettings
 from errata.agents.testing.vllm_server import Letters

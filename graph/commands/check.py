@@ -26,8 +26,8 @@ from errata.agents.records import (
     Question,
     Unusable,
 )
-from errata.agents.served import CheckedServer, check_servers
 from errata.agents.served.adapter import trained_rank
+from errata.agents.served.check import CheckedServer, check_servers
 from errata.agents.verifier import Solver, Verifier
 from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
 from errata.graph.config import RunConfig

@@ -29,7 +29,7 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy, pass_at
 from errata.agents.second_look import LOOK_AGAIN, SecondLook, measure, revisited
-from errata.agents.served import ServedStudent
+from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import check_model
 from errata.graph.agents import open_student
