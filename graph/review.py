@@ -80,8 +80,7 @@ def everything(approved: bool, folder: RunFolder, index: int) -> Review:
 
 def proposed(folder: RunFolder, index: int) -> list[Row]:
     """The rows of a round that a person is asked about."""
-    rows = folder.collected(index, "proposed", Row)
-    return rows or folder.collected(index, "training", Row)  # as earlier versions named them
+    return folder.collected(index, "proposed", Row)
 
 
 def review_path(folder: RunFolder, index: int) -> Path:
