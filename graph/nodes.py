@@ -52,7 +52,6 @@ from errata.graph.review import (
     check_recorded,
     known_examples,
     proposed,
-    review_path,
     reviewed_rows,
     reviews_before,
 )
@@ -236,10 +235,10 @@ def review(state: State, context: Context) -> State:
         "rows": len(rows),
         "file": str(folder / "proposed.jsonl"),
     }
-    while not review_path(context.folder, index).exists():
+    while not context.folder.review(index).exists():
         asked["refused"] = answered(interrupt(asked), index, context)
     check_recorded(context.folder, index, context.config)
-    review = read_record(review_path(context.folder, index), Review)
+    review = read_record(context.folder.review(index), Review)
     trained_on = reviewed_rows(rows, known_examples(context.folder, index), review)
     verdicts = tally(entry.verdict for entry in review.entries)
     context.trace.tell(

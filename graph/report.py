@@ -23,6 +23,7 @@ from errata.agents.records import (
     Record,
     Refusal,
     RefusalLine,
+    Review,
     Row,
     Unusable,
 )
@@ -44,6 +45,16 @@ class Written(Record):
     """Refused drafts by reason."""
     unwritable: Mapping[str, int]
     """Requests to the writer that brought nothing, by reason."""
+
+
+class ReviewCounts(Record):
+    """What a person said of the examples whose rows a round would train on."""
+
+    by: str
+    accepted: int
+    """Examples; those that the review does not name, too."""
+    edited: int
+    rejected: int
 
 
 class RoundReport(Record):
@@ -79,6 +90,8 @@ class RoundReport(Record):
     """Rows that shapers left out, by reason."""
     seconds: Mapping[str, float]
     """By step."""
+    reviewed: ReviewCounts | None = None
+    """None where no person was asked (`review`)."""
 
 
 class Gain(Record):
@@ -392,6 +405,20 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
         rows=tally(row.made_by for row in folder.collected(index, "training", Row)),
         shaped_out=tally(one.reason for one in folder.collected(index, "shaped", Unusable)),
         seconds={step: round(taken, 2) for step, taken in seconds.items()},
+        reviewed=reviewed(folder, index),
+    )
+
+
+def reviewed(folder: RunFolder, index: int) -> ReviewCounts | None:
+    """None where there is no review on record."""
+    if not folder.review(index).exists():
+        return None
+    review = read_record(folder.review(index), Review)
+    asked = {row.example_id for row in folder.collected(index, "proposed", Row)}
+    said = tally(entry.verdict for entry in review.entries)
+    edited, rejected = (said.get(verdict, 0) for verdict in ("edited", "rejected"))
+    return ReviewCounts(
+        by=review.by, accepted=len(asked) - edited - rejected, edited=edited, rejected=rejected
     )
 
 

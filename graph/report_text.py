@@ -111,6 +111,13 @@ def spent(report: Report) -> Iterator[str]:
     written = sum(model.examples.accepted for model in report.rounds)
     refused = sum(sum(model.examples.rejected.values()) for model in report.rounds)
     yield f"Examples: {written} accepted, {refused} refused by the checks."
+    for model in report.rounds:
+        if said := model.reviewed:
+            yield (
+                f"Round {model.index}, reviewed by {name(said.by)}: "
+                f"{counted(said.accepted, 'example')} accepted, {said.edited} edited, "
+                f"{said.rejected} rejected."
+            )
     if report.cost is None:
         yield "No LLM was asked."
         return

@@ -83,13 +83,9 @@ def proposed(folder: RunFolder, index: int) -> list[Row]:
     return folder.collected(index, "proposed", Row)
 
 
-def review_path(folder: RunFolder, index: int) -> Path:
-    return folder.round(index) / "review.json"
-
-
 def reviews_before(folder: RunFolder, index: int) -> list[Review]:
     """Those of the rounds before this one, in their order."""
-    paths = [review_path(folder, at) for at in range(1, index)]
+    paths = [folder.review(at) for at in range(1, index)]
     return [read_record(path, Review) for path in paths if path.exists()]
 
 
@@ -232,7 +228,7 @@ def check_recorded(folder: RunFolder, index: int, config: RunConfig) -> None:
     Raises:
         RunError: It does not fit, or its edits must not be trained on.
     """
-    path = review_path(folder, index)
+    path = folder.review(index)
     if not path.exists() or (folder.round(index) / "training.jsonl").exists():
         return
     review = read_record(path, Review)
@@ -281,7 +277,7 @@ def take(review: Review, index: int, context: Context) -> dict[str, str]:
                 votes.finish(order=remembering.place)
     if not refused:
         by = review.by.strip() or login_name()
-        write_record(review_path(folder, index), review.model_copy(update={"by": by}))
+        write_record(folder.review(index), review.model_copy(update={"by": by}))
     return refused
 
 
@@ -292,7 +288,7 @@ def votes_path(folder: RunFolder, index: int) -> Path:
 def reopen_votes(folder: RunFolder, index: int) -> None:
     """Solutions go on being added where a kill came before the review that they are of."""
     path = votes_path(folder, index)
-    if path.exists() and not review_path(folder, index).exists():
+    if path.exists() and not folder.review(index).exists():
         with naming(path):
             path.replace(part_of(path))
 

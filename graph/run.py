@@ -53,7 +53,6 @@ from errata.graph.review import (
     everything,
     refusals,
     reopen_votes,
-    review_path,
     reviews_before,
     take,
 )
@@ -243,7 +242,7 @@ def drive(context: Context, answer: Review | bool | None) -> State:
         before = graph.get_state(thread)
         given: Any = {"round": 0} if not before.values else None
         asked = before.interrupts[0].value if before.interrupts else None
-        if asked and not review_path(folder, asked["round"]).exists():
+        if asked and not folder.review(asked["round"]).exists():
             if answer is None:
                 raise pending(folder, asked["file"])
             answer_review(answer, asked["round"], context)

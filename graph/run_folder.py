@@ -100,6 +100,9 @@ class RunFolder:
     def plan(self, index: int) -> Path:
         return self.round(index) / "plan.json"
 
+    def review(self, index: int) -> Path:
+        return self.round(index) / "review.json"
+
     def history(self, index: int) -> list[bool]:
         """Whether each candidate before a round was promoted."""
         before = range(1, index)

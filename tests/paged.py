@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from doubles import table_agents
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.agents.records import LlmCall
+from errata.agents.records import Example, LlmCall, Review, ReviewEntry
 from errata.graph.config import parse_config
-from errata.graph.run import run
+from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 
@@ -40,6 +41,40 @@ def made(runs: Path, name: str, learns: Sequence[Sequence[str]], **changes: Any)
     folder = RunFolder(runs / name)
     for tries, error in ((1, "no JSON"), (2, None)):
         add_call(folder, reply=f"reply {tries}", error=error)
+    return folder
+
+
+EDIT = "Kim reads aloud: "
+
+
+def reviewed(runs: Path) -> RunFolder:
+    """A round whose rows nora looked at: one example rejected with a note, one edited, one
+    accepted, and a practice question's own solution edited too."""
+    exam = {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18}
+    given = {
+        "name": "reviewed",
+        "exam": exam,
+        "strategy": "sft+lec",
+        "examples": {"per_round": 12},
+        "stop": {"rounds": 1},
+        "review": True,
+    }
+    config = parse_config(given, "test")
+    questions = load_exams(config.exam).practice
+    agents = table_agents(questions, [NAMES[:9]], knows=NAMES[:2])
+    with suppress(ReviewPending):
+        run(config, runs, **agents, cache=False)
+    folder = RunFolder(runs / "reviewed")
+    first, second, third, *_ = folder.collected(1, "examples", Example)
+    solution, *_ = folder.collected(1, "solutions", Example)
+    entries = (
+        ReviewEntry(example_id=first.id, verdict="rejected", note="no such <b>shop</b>"),
+        ReviewEntry(example_id=second.id, verdict="edited", prompt=EDIT + second.prompt),
+        ReviewEntry(example_id=third.id, verdict="accepted"),
+        ReviewEntry(example_id=solution.id, verdict="edited", prompt=EDIT + solution.prompt),
+    )
+    said = Review(run="reviewed", round=1, by="nora", entries=entries)
+    resume(folder, **agents, review=said, cache=False)
     return folder
 
 

@@ -10,12 +10,13 @@ import re
 import shutil
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paged import HOSTILE, NAMES, add_call, hostile, made, tale
+from paged import EDIT, HOSTILE, NAMES, add_call, hostile, made, reviewed, tale
 from typer.testing import CliRunner
 
 from errata.agents.errors import RunError
@@ -35,7 +36,7 @@ from errata.graph.page.data import gather
 from errata.graph.page.helped import helped
 from errata.graph.page.looks import looks
 from errata.graph.page.serve import Server, redirecting, serving
-from errata.graph.report import Report
+from errata.graph.report import Report, ReviewCounts
 from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher
 
@@ -157,6 +158,47 @@ def test_a_questions_life_is_joined_from_all_its_records(folder: RunFolder) -> N
     assert life.rows >= 1
     assert set(question.said) == {"0", "1", "3"}  # round 2 was dropped and not asked practice
     assert run.index.calls.tries == (1, 2)
+
+
+def test_what_a_person_said_of_examples_is_on_the_page_and_in_the_report(tmp_path: Path) -> None:
+    folder = reviewed(tmp_path)
+    first, second, third, *rest = folder.collected(1, "examples", Example)
+    [solution, *others] = folder.collected(1, "solutions", Example)
+    index, texts = (found := gather(folder)).index, found.texts["examples"]
+    columns = zip(index.examples.ids, index.examples.reviewed, index.examples.trained, strict=True)
+    told = {id: (verdict, trained) for id, verdict, trained in columns if id}
+    assert told[first.id] == ("rejected", False)
+    assert told[second.id] == ("edited", True)
+    assert told[third.id] == ("accepted", True)
+    assert {verdict for id, (verdict, _) in told.items() if id in {e.id for e in rest}} == {""}
+    at = index.examples.ids.index
+    [said] = texts[at(first.id)].reviews
+    assert (said.by, said.round, said.note) == ("nora", 1, "no such <b>shop</b>")
+    assert said.before == said.after == {}
+    [said] = texts[at(second.id)].reviews
+    assert said.before == {"prompt": second.prompt} == {"prompt": texts[at(second.id)].prompt}
+    assert said.after == {"prompt": EDIT + second.prompt}
+    practice = next(one for one in index.sets if one.name == "practice")
+    place = practice.ids.index(solution.question_id)
+    [question] = found.texts["practice"][place : place + 1]
+    [said] = question.life[0].solution_reviews
+    assert (said.before["prompt"], said.after["prompt"]) == (
+        solution.prompt,
+        EDIT + solution.prompt,
+    )
+    [helped] = index.helped
+    aimed = Counter(e.cause for e in [second, third, *rest, solution, *others])
+    assert {one.cause: one.examples for one in helped.aimed} == aimed
+    assert index.report is not None
+    counts = index.report.rounds[1].reviewed
+    everything = 3 + len(rest) + 1 + len(others)
+    assert counts == ReviewCounts(by="nora", accepted=everything - 3, edited=2, rejected=1)
+    told_in = (folder.path / "report.md").read_text()
+    assert (
+        f"Round 1, reviewed by nora: {everything - 3} examples accepted, 2 edited, 1 rejected."
+        in told_in
+    )
+    assert audit(folder, NoWatcher()).findings == ()
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_came(folder: RunFolder) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paged import HOSTILE, NAMES, hostile, made, tale
+from paged import EDIT, HOSTILE, NAMES, hostile, made, reviewed, tale
 
+from errata.agents.records import Example
 from errata.graph.page.build import build
 from errata.graph.page.looks import looks
 from errata.graph.page.serve import serving
@@ -202,6 +203,43 @@ def test_examples_are_searched_and_those_alike_are_together(open_page: Visit) ->
         assert "boxes" in text
         assert "flowers" in text
     assert "text=boxes+flowers" in open_page.hash
+
+
+def test_a_persons_review_is_shown_with_each_text_before_and_after_and_filtered_by(
+    browser: Any, tmp_path: Path
+) -> None:
+    folder = reviewed(tmp_path)
+    report = Report.model_validate_json((folder.path / "report.json").read_text())
+    counts = report.rounds[1].reviewed
+    assert counts is not None
+    first, second, *_ = folder.collected(1, "examples", Example)
+    solution, *_ = folder.collected(1, "solutions", Example)
+    path = build([folder]).path
+    with visit(browser, path.as_uri(), bypass_csp=True) as opened:
+        page = opened.page
+        page.evaluate(AXE)
+        opened.go("page=examples")
+        assert f"nora: {counts.accepted} examples accepted, 2 edited, 1 rejected" in opened.text
+        page.select_option("label:has-text('A person') select", "rejected")
+        opened.settle()
+        assert "review=rejected" in opened.hash
+        [card] = page.locator("article").all_inner_texts()
+        assert "rejected by a person" in card
+        assert "nora, round 1" in card
+        assert "no such <b>shop</b>" in card
+        assert first.prompt in card
+        page.select_option("label:has-text('A person') select", "edited")
+        opened.settle()
+        assert page.locator("article").count() == 1
+        assert page.inner_text("article .said") == EDIT + second.prompt
+        page.click("text=Before and after the edit")
+        assert page.inner_text("article .review ins").strip() == EDIT.strip()
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert [one["id"] for one in found["violations"]] == []
+        page.set_viewport_size({"width": 320, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        opened.go(f"q={solution.question_id}")
+        assert page.locator(".review", has_text="edited by a person").count() >= 1
 
 
 def test_calls_are_opened_with_what_was_asked_thought_and_said(open_page: Visit) -> None:

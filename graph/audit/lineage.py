@@ -26,7 +26,7 @@ from errata.agents.trainer import Trained
 from errata.agents.ways.sft import completion_of
 from errata.graph.asks import Asked
 from errata.graph.audit.evidence import Finding, Run, some
-from errata.graph.review import as_reviewed, review_path, reviewed_rows
+from errata.graph.review import as_reviewed, reviewed_rows
 from errata.graph.rows import rehearsed_exam, row_of
 from errata.training.finished import NAME, sha256_of
 from errata.training.jobs import FinishedTraining
@@ -66,9 +66,7 @@ def origins(run: Run, index: int, reviewed: bool = True) -> dict[str, Example]:
         reviewed: As a person left it who looked at the round's rows; else as it was before.
     """
     read = (
-        run.record(review_path(run.folder, at), Review)
-        for at in run.rounds
-        if 0 < at < index + reviewed
+        run.record(run.folder.review(at), Review) for at in run.rounds if 0 < at < index + reviewed
     )
     made = (each for origin in ORIGINS for each in origin(run, index))
     reviews = [review for review in read if review is not None]
@@ -241,9 +239,9 @@ def lineage_of_rows(
 def lineage_of_review(run: Run, index: int) -> Iterator[Finding]:
     """Where a person was asked, the rows are what the review on record makes of those proposed."""
     asked, path = run.of_round(index, "proposed"), run.of_round(index, "training")
-    if not asked.exists() or not (path.exists() or review_path(run.folder, index).exists()):
+    if not asked.exists() or not (path.exists() or run.folder.review(index).exists()):
         return
-    review = run.record(review_path(run.folder, index), Review)
+    review = run.record(run.folder.review(index), Review)
     rows = run.records(asked, Row)
     before = origins(run, index, reviewed=False)
     unknown = (

@@ -19,7 +19,6 @@ from errata.graph.review import (
     proposed,
     read_review,
     refuse_edits,
-    review_path,
 )
 from errata.graph.run_folder import RunFolder
 
@@ -87,7 +86,7 @@ def open_walk(folder: RunFolder, out: Path, by: str | None) -> Walk:
     config = read_provenance(folder).config_on_record
     index = max(folder.rounds(), default=0)
     waits = (folder.round(index) / "proposed.jsonl").exists() and index > 0
-    if not waits or review_path(folder, index).exists():
+    if not waits or folder.review(index).exists():
         hint = "" if config.review else "; one with `review = true` would"
         raise RunError(f"the run {folder.name} waits for no review{hint}: see `errata runs`")
     rows: dict[str, list[Row]] = {}

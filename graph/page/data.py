@@ -30,6 +30,8 @@ from errata.agents.records import (
     Record,
     Refusal,
     RefusalLine,
+    Review,
+    ReviewEntry,
     Row,
     Unusable,
 )
@@ -117,6 +119,8 @@ class ExampleIndex(Record):
     """Whether some row of its own round's training was made from it."""
     alike: tuple[int, ...]
     """The same number: the same words, whatever the numbers in them."""
+    reviewed: tuple[str, ...]
+    """A person's last word: accepted, edited, rejected; empty where no review names it."""
     reasons: tuple[str, ...]
 
 
@@ -219,6 +223,18 @@ class Named(Record):
     advice: str
 
 
+class Reviewed(Record):
+    """What a person said of an example, in a round that waited for it."""
+
+    round: int
+    by: str
+    verdict: str
+    note: str
+    before: Mapping[str, str]
+    """The texts that were edited, by name: `prompt`, `completion`, `target`."""
+    after: Mapping[str, str]
+
+
 class Life(Record):
     """What one round made of a practice question."""
 
@@ -231,6 +247,7 @@ class Life(Record):
     picked: bool = False
     solution: bool = False
     """Its own solution is trained on."""
+    solution_reviews: tuple[Reviewed, ...] = ()
     left_out: tuple[str, ...] = ()
     """Why its solution is not."""
     written: tuple[int, ...] = ()
@@ -255,6 +272,8 @@ class ExampleTexts(Record):
     target: str
     detail: str
     votes: tuple[int, int] | None
+    reviews: tuple[Reviewed, ...] = ()
+    """In the order of their rounds; the texts above are those before any of them."""
 
 
 class CallTexts(Record):
@@ -358,6 +377,10 @@ class Reader:
         steps = [e for e in self.events if e["event"] in ("step started", "step finished")]
         return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None
 
+    def review(self, index: int) -> Review | None:
+        path = self.folder.review(index)
+        return read_record(path, Review) if path.exists() else None
+
     def mistakes(self, index: int) -> list[Mistake]:
         contrasted = self.of_round(index, "contrasts", Mistake)
         return contrasted or self.of_round(index, "mistakes", Mistake)
@@ -391,6 +414,13 @@ class Joined:
         self.caused: dict[str, dict[int, None]] = {}
         """Question id → places of its causes."""
         self.helped: list[Helped] = []
+        self.reviews: dict[str, list[tuple[int, str, ReviewEntry]]] = {}
+        """Example id → (round, by whom, what was said of it)."""
+        for index in read.rounds:
+            if review := read.review(index):
+                for entry in review.entries:
+                    said = (index, review.by, entry)
+                    self.reviews.setdefault(entry.example_id, []).append(said)
         self.examples, self.example_texts = self.all_examples()
         self.calls, self.call_texts = self.all_calls()
 
@@ -491,6 +521,8 @@ class Joined:
             columns["questions"].append(self.place.get(question_id, -1))
             known = prompt not in ("", HIDDEN)
             columns["alike"].append(alike.place(words_of(prompt) if known else f"\0{at}"))
+            reviews = more.get("reviews", ())
+            columns["reviewed"].append(reviews[-1].verdict if reviews else "")
             for name in ("ids", "fates", "trained"):
                 columns[name].append(more.pop(name))
             texts.append(ExampleTexts(prompt=prompt, **more))
@@ -523,6 +555,7 @@ class Joined:
                     target=example.target,
                     detail="",
                     votes=example.votes,
+                    reviews=self.reviews_of(example),
                 )
             for line in self.read.of_round(index, "refusals", RefusalLine):
                 refused = line.result
@@ -546,7 +579,9 @@ class Joined:
                     votes=None,
                 )
             for solution in solutions:
-                self.of_life(index, solution.question_id)["solution"] = True
+                life = self.of_life(index, solution.question_id)
+                life["solution"] = True
+                life["solution_reviews"] = self.reviews_of(solution)
             for left_out in self.read.of_round(index, "left-out", Unusable):
                 life = self.of_life(index, left_out.source_id)
                 life["left_out"] = (*life.get("left_out", ()), left_out.reason)
@@ -559,11 +594,32 @@ class Joined:
                         start,
                         practice.right(start),
                         practice.right(index),
-                        [*written, *solutions],
+                        [each for each in (*written, *solutions) if not self.rejected(each, index)],
                         self.read.mistakes(index),
                     )
                 )
         return ExampleIndex.model_validate(columns | {"reasons": reasons.texts}), texts
+
+    def rejected(self, example: Example, index: int) -> bool:
+        """Whether a person took it out of a round's rows."""
+        said = self.reviews.get(example.id, ())
+        return any((at, entry.verdict) == (index, "rejected") for at, _, entry in said)
+
+    def reviews_of(self, example: Example) -> tuple[Reviewed, ...]:
+        texts = {name: getattr(example, name) for name in ("prompt", "completion", "target")}
+        found = []
+        for index, by, entry in self.reviews.get(example.id, ()):
+            after = {
+                name: said
+                for name in texts
+                if entry.verdict == "edited"
+                and (said := getattr(entry, name)) not in (None, texts[name])
+            }
+            before = {name: texts[name] for name in after}
+            told = {"verdict": entry.verdict, "note": entry.note}
+            found.append(Reviewed(round=index, by=by, before=before, after=after, **told))
+            texts |= after
+        return tuple(found)
 
     def diagnosed(self, index: int) -> dict[str, tuple[str, str | None]]:
         """What a round's mistakes were found to be; id of a mistake, diagnosis or picked question

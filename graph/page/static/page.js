@@ -360,12 +360,13 @@ function lived(run, set, life, examples) {
     <dl class="pairs"><dt>Missing skill</dt><dd>${marked(d.missing_skill)}</dd><dt>Advice to the writer</dt><dd>${marked(d.advice)}</dd></dl>`);
   steps.push({ kind: "made", title: `Round ${life.round}: ${from || "rows"}`, body: html`${named}
     ${life.undiagnosed.map((why) => html`<p>No usable diagnosis: ${marked(why)}</p>`)}
-    ${life.solution && html`<p>Its own solution is trained on.</p>`}${life.left_out.map((why) => html`<p>Its solution is not trained on: ${marked(why)}</p>`)}
+    ${life.solution && html`<p>Its own solution is ${life.solution_reviews.some((r) => r.verdict === "rejected" && r.round === life.round) ? "not trained on" : "trained on"}.</p><${Reviews} reviews=${life.solution_reviews} />`}${life.left_out.map((why) => html`<p>Its solution is not trained on: ${marked(why)}</p>`)}
     ${life.contrast.length > 0 && html`<h3>Nearest questions answered right</h3><${Contrast} run=${run} set=${set} near=${life.contrast} />`}
     ${life.rows > 0 && html`<p class="quiet">${noun(life.rows, "training row")} of this round ${life.rows === 1 ? "goes" : "go"} back to it.</p>`}` });
   if (life.written.length) {
     const accepted = life.written.filter((at) => run.examples.fates[at] < 0);
-    steps.push({ kind: "made", title: `Round ${life.round}: written for it`, body: html`<p>${noun(accepted.length, "example")} accepted, ${count(life.written.length - accepted.length)} not. <a href=${address({ page: "examples", run: run.at || undefined, round: life.round, for: set.ids[run.examples.questions[life.written[0]]] })}>All of them</a></p>
+    const rejected = accepted.filter((at) => run.examples.reviewed[at] === "rejected");
+    steps.push({ kind: "made", title: `Round ${life.round}: written for it`, body: html`<p>${noun(accepted.length, "example")} accepted, ${count(life.written.length - accepted.length)} not${rejected.length ? html`, ${count(rejected.length)} rejected by a person` : ""}. <a href=${address({ page: "examples", run: run.at || undefined, round: life.round, for: set.ids[run.examples.questions[life.written[0]]] })}>All of them</a></p>
       ${life.written.slice(0, 6).map((at) => html`<${Example} run=${run} at=${at} text=${examples.get(at)} brief />`)}` });
   }
   return steps;
@@ -440,27 +441,29 @@ function Examples({ run, route }) {
     for (let at = 0; at < total; at++)
       if ((route.round === undefined || all.rounds[at] === Number(route.round)) && (cause === null || all.causes[at] === cause) && (asked === null || all.questions[at] === asked)
         && (fate === null ? route.fate !== "refused" || all.fates[at] >= 0 : all.fates[at] === fate)
+        && (route.review === undefined || (route.review === "any" ? all.reviewed[at] !== "" : all.reviewed[at] === route.review))
         && (route.alike === undefined || all.alike[at] === Number(route.alike))) found.push(at);
     return found;
-  }, [run, route.round, route.cause, route.fate, route.for, route.alike]);
+  }, [run, route.round, route.cause, route.fate, route.review, route.for, route.alike]);
   const searched = useSearch(run, fits, route.text);
   const groups = useMemo(() => {
     if (route.alike !== undefined) return searched.found.map((at) => [at]);
     const by = new Map();
     for (const at of searched.found) {
-      const key = `${all.alike[at]}/${all.fates[at]}/${all.rounds[at]}`;
+      const key = `${all.alike[at]}/${all.fates[at]}/${all.reviewed[at]}/${all.rounds[at]}`;
       if (by.has(key)) by.get(key).push(at); else by.set(key, [at]);
     }
     return [...by.values()];
   }, [searched.found, route.alike]);
   if (!total) return html`<${Quiet}>No example is on record.<//>`;
-  const keep = { page: "examples", run: route.run, round: route.round, cause: route.cause, fate: route.fate, for: route.for, text: route.text, alike: route.alike };
+  const keep = { page: "examples", run: route.run, round: route.round, cause: route.cause, fate: route.fate, review: route.review, for: route.for, text: route.text, alike: route.alike };
   const set = (change, replace) => go({ ...keep, ...change }, replace);
   const tallied = new Map();
   for (const at of fits) tallied.set(all.fates[at], (tallied.get(all.fates[at]) || 0) + 1);
   const at = pageOf(route, groups.length);
   const shown = groups.slice(at * ROWS, (at + 1) * ROWS);
   const rounds = [...new Set(all.rounds)];
+  const reviews = run.rounds.filter((r) => r.reviewed);
   const texts = useTexts(run, "examples", shown.map(([first]) => first));
   return html`<div>
     <form class="controls" role="search" onSubmit=${(event) => { event.preventDefault(); set({ text: typed }); }}>
@@ -469,7 +472,9 @@ function Examples({ run, route }) {
       <${Choice} label="Round" value=${route.round || ""} options=${[["", "all"], ...rounds.map((r) => [r, r])]} set=${(value) => set({ round: value })} />
       <${Choice} label="Cause" value=${route.cause || ""} options=${[["", "all"], ...run.causes.map((c) => [c, c])]} set=${(value) => set({ cause: value })} />
       <${Choice} label="Fate" value=${route.fate || ""} options=${[["", "all"], ["accepted", "accepted"], ["refused", "refused, any reason"], ...all.reasons.map((r) => [r, `refused: ${r}`])]} set=${(value) => set({ fate: value })} />
+      ${reviews.length > 0 && html`<${Choice} label="A person" value=${route.review || ""} options=${[["", "all"], ["any", "said something of it"], ["accepted", "accepted it"], ["edited", "edited it"], ["rejected", "rejected it"]]} set=${(value) => set({ review: value })} />`}
     </form>
+    ${reviews.map(({ index, reviewed: r }) => html`<p>Round ${index}, reviewed by ${short(r.by)}: ${noun(r.accepted, "example")} accepted, ${count(r.edited)} edited, ${count(r.rejected)} rejected. <span class="quiet">Those that the review does not name count as accepted; examples of earlier rounds and solutions are among them.</span></p>`)}
     <${Table} caption="What became of drafts and requests that fit" heads=${["Fate", "Drafts"]} right=${[1]}>
       ${[...tallied].sort((a, b) => b[1] - a[1]).map(([fate, n]) => { const name = fate < 0 ? "accepted" : all.reasons[fate]; return html`<tr><th scope="row"><a href=${address({ ...keep, fate: route.fate === name ? undefined : name })} aria-current=${route.fate === name ? "true" : undefined}>${fate < 0 ? "+ " : "− "}${short(name)}</a></th><td class="num">${count(n)}</td></tr>`; })}<//>
     ${(route.for || route.alike) && html`<p class="filters">Only ${route.for && html`<a class="chip" href=${address({ ...keep, for: undefined })}>written for ${plain(route.for)} <span aria-hidden="true">×</span></a>`}${route.alike && html`<a class="chip" href=${address({ ...keep, alike: undefined })}>the same words <span aria-hidden="true">×</span></a>`}</p>`}
@@ -496,7 +501,7 @@ function useSearch(run, places, words) {
         if (!on) return;
         for (const at of places) if (Math.floor(at / run.per_shard) === number) {
           const text = one.texts && one.texts[at % run.per_shard];
-          const said = text ? `${text.prompt}\n${text.completion}\n${text.detail}`.toLowerCase() : "";
+          const said = text ? [text, ...text.reviews.flatMap((r) => [r, r.after])].flatMap((t) => [t.prompt, t.completion, t.detail, t.note]).join("\n").toLowerCase() : "";
           if (wanted.every((word) => said.includes(word))) found.push(at);
         }
         set({ found: [...found], left: numbers.length - done - 1, for: places, words });
@@ -509,28 +514,43 @@ function useSearch(run, places, words) {
 }
 
 function became(run, at) {
-  const { questions, rounds, fates } = run.examples;
+  const { questions, rounds, fates, reviewed, trained } = run.examples;
   const set = setOf(run, "practice");
   const help = run.helped.find((h) => h.round === rounds[at]);
-  if (questions[at] < 0 || fates[at] >= 0 || !help || !help.asked) return null;
+  if (questions[at] < 0 || fates[at] >= 0 || (reviewed[at] === "rejected" && !trained[at]) || !help || !help.asked) return null;
   const before = set.verdicts[help.before], after = set.verdicts[rounds[at]];
   return before && after ? OUTCOME[before[questions[at]] + after[questions[at]]] : null;
 }
 
 function Example({ run, at, text, more, brief }) {
-  const { ids, rounds, causes, questions, fates, trained, reasons } = run.examples;
+  const { ids, rounds, causes, questions, fates, trained, reviewed, reasons } = run.examples;
   const practice = setOf(run, "practice");
   const accepted = fates[at] < 0;
   const then = became(run, at);
-  return html`<article class=${accepted ? "example accepted" : "example refused"}>
-    <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? (trained[at] ? "accepted, trained on" : "accepted, not trained on") : html`refused: ${short(reasons[fates[at]])}`}</span>
+  const now = text && Object.assign({}, text, ...text.reviews.map((review) => review.after));
+  return html`<article class=${accepted && reviewed[at] !== "rejected" ? "example accepted" : "example refused"}>
+    <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? `accepted${reviewed[at] ? " by the checks" : ""}, ${trained[at] ? "" : "not "}trained on` : html`refused: ${short(reasons[fates[at]])}`}</span>
+      ${reviewed[at] && html`<${Word} verdict=${reviewed[at]} />`}
       ${!brief && html`<span class="quiet">round ${rounds[at]}${causes[at] >= 0 ? html` · ${short(run.causes[causes[at]])}` : ""}${accepted ? html` · ${short(ids[at])}` : ""}</span>`}</header>
-    ${text ? html`${text.prompt && html`<${Text} text=${text.prompt} label="Question of the draft" />
-      <details><summary>Answer</summary><${Text} text=${text.completion} label="Answer of the draft" /><p class="quiet">target <code>${marked(text.target)}</code></p></details>`}
+    ${text ? html`${now.prompt && html`<${Text} text=${now.prompt} label="Question of the draft" />
+      <details><summary>Answer</summary><${Text} text=${now.completion} label="Answer of the draft" /><p class="quiet">target <code>${marked(now.target)}</code></p></details>`}
+      <${Reviews} reviews=${text.reviews} />
       ${text.detail && html`<p><strong>Why</strong> ${marked(text.detail)}</p>`}
-      ${text.votes && html`<p class="quiet">${text.votes[1] ? `${text.votes[0]} of ${text.votes[1]} independent solutions come to its target` : "the solver abstained"}</p>`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
+      ${text.votes && !text.reviews.some((r) => r.verdict === "edited") && html`<p class="quiet">${text.votes[1] ? `${text.votes[0]} of ${text.votes[1]} independent solutions come to its target` : "the solver abstained"}</p>`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
     ${!brief && html`<footer>${questions[at] >= 0 && html`written for <a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>${then ? html`, which was then <${Outcome} name=${then} />` : ""}`} ${more}</footer>`}</article>`;
 }
+
+const WORDS = { accepted: ["yes", "+"], edited: ["yes", "±"], rejected: ["no", "−"] };
+const Word = ({ verdict }) => html`<span class=${`fate ${WORDS[verdict][0]}`}><span aria-hidden="true">${WORDS[verdict][1]}</span> ${verdict} by a person</span>`;
+
+const PARTS = { prompt: "Question", completion: "Answer", target: "Target" };
+
+/** What a person said, and each text that was edited, before and after. */
+const Reviews = ({ reviews }) => reviews.map((review) => html`<div class="review">
+  <p><${Word} verdict=${review.verdict} /> <span class="quiet">${short(review.by)}, round ${review.round}</span></p>
+  ${review.note && html`<${Text} text=${review.note} label="Note of the review" />`}
+  ${Object.keys(review.before).length > 0 && html`<details><summary>Before and after the edit</summary>${Object.entries(review.before).map(([part, before]) => html`<h3>${PARTS[part]}</h3>
+    <${Difference} before=${before} after=${review.after[part]} label=${`${PARTS[part]}, before and after`} whole />`)}</details>`}</div>`);
 
 // Calls.
 

@@ -163,8 +163,10 @@ function differing(before, after) {
   return parts;
 }
 
-function Difference({ before, after, label }) {
+/** `whole`: a text too long to compare is shown as it was. */
+function Difference({ before, after, label, whole }) {
   const parts = useMemo(() => (before === after ? [] : differing(before, after)), [before, after]);
+  if (parts === null && whole) return html`<${Text} text=${before} label=${label} />`;
   if (parts === null) return html`<p class="quiet">Too long to compare word by word.</p>`;
   if (!parts.length) return html`<p class="quiet">Word for word the answer before it.</p>`;
   return html`<div class="said" role="group" aria-label=${label}><div class="saying" dir="auto">${parts.map(([kind, words]) =>
