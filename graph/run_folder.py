@@ -42,10 +42,11 @@ from filelock import FileLock, Timeout
 from errata.agents.engine import copy_engine
 from errata.agents.errors import ExamError, RunError
 from errata.agents.exams.held_out import RESEMBLES
-from errata.agents.jsonl import Log, read_record, read_records
+from errata.agents.jsonl import Log, read_record, read_records, so_far
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine, Unusable
 from errata.graph.manifest import Manifest
+from errata.graph.trace import HIDDEN
 
 R = TypeVar("R", bound=Record)
 
@@ -170,7 +171,8 @@ class RunFolder:
 
     def held_out_sources(self, index: int) -> set[str]:
         """Ids of what a round's writer wrote from when it came too near to a held-out question."""
-        results = (line.result for line in self.collected(index, "refusals", RefusalLine))
+        path = self.round(index) / "refusals.jsonl"
+        results = (line.result for line in so_far(path, RefusalLine))  # it may still be written
         return {
             refused.draft.diagnosis_id
             for refused in results
@@ -236,6 +238,14 @@ def taken(folder: RunFolder) -> RunError:
 def gives_away(refused: Refusal | Unusable) -> bool:
     """Whether it was refused because it is, or is too near to, a held-out question."""
     return refused.reason in RESEMBLES
+
+
+def withheld(refusal: Refusal) -> Refusal:
+    """The refusal without the draft's texts, where they would give a held-out question away."""
+    if not gives_away(refusal):
+        return refusal
+    texts = dict.fromkeys(("prompt", "completion", "target"), HIDDEN)
+    return refusal.model_copy(update={"draft": refusal.draft.model_copy(update=texts)})
 
 
 def find_run(name: str, runs: Path) -> RunFolder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -17,13 +18,24 @@ from typing import Any
 
 import pytest
 from paged import EDIT, HOSTILE, NAMES, add_call, hostile, made, reviewed, tale
+from rich.console import Console
 from typer.testing import CliRunner
 
 from errata.agents.errors import RunError
 from errata.agents.exams.held_out import TOO_NEAR
 from errata.agents.jsonl import part_of, so_far
 from errata.agents.pooled import sign_test
-from errata.agents.records import Draft, Example, Mistake, Question, Refusal, RefusalLine, Solved
+from errata.agents.records import (
+    Diagnosis,
+    DiagnosisLine,
+    Draft,
+    Example,
+    Mistake,
+    Question,
+    Refusal,
+    RefusalLine,
+    Solved,
+)
 from errata.agents.scores import wilson
 from errata.agents.testing.mistakes import attempt_at, missed
 from errata.graph.cli import app
@@ -38,6 +50,7 @@ from errata.graph.page.looks import looks
 from errata.graph.page.serve import Server, redirecting, serving
 from errata.graph.report import Report, ReviewCounts
 from errata.graph.run_folder import RunFolder
+from errata.graph.views.trace import print_trace
 from errata.graph.watcher import NoWatcher
 
 pytestmark = pytest.mark.loop
@@ -307,23 +320,36 @@ def test_a_round_whose_model_was_not_asked_practice_says_so(folder: RunFolder) -
     assert asked == {1: True, 2: False, 3: True}
 
 
-def planted_refusal(folder: RunFolder) -> str:
-    """A held-out question that the writer wrote, as the run holds it then."""
+def planted_refusal(folder: RunFolder) -> tuple[str, str]:
+    """A held-out question that the writer wrote, as the run holds it then, and the practice
+    question that it was written from."""
     held = folder.questions("test")[0]
-    draft = Draft(diagnosis_id="d-held", prompt=held.prompt, completion="#### 1", target="1")
+    source = next(
+        line.result
+        for line in folder.collected(1, "diagnoses", DiagnosisLine)
+        if isinstance(line.result, Diagnosis)
+    )
+    draft = Draft(diagnosis_id=source.id, prompt=held.prompt, completion="#### 1", target="1")
     line = RefusalLine(result=Refusal(reason=TOO_NEAR, draft=draft))
     with (folder.round(1) / "refusals.jsonl").open("a") as file:
         file.write(line.model_dump_json() + "\n")
     asked = (("user", "Write."), ("assistant", held.prompt), ("user", f"no: {held.prompt}"))
-    more = {"source_id": "d-other d-held", "reply": held.prompt, "error": held.prompt}
+    more = {"source_id": f"d-other {source.id}", "reply": held.prompt, "error": held.prompt}
     add_call(folder, agent="data writer", messages=asked, **more)
-    return held.prompt
+    return held.prompt, source.question_id
 
 
-def test_a_draft_that_is_a_held_out_question_is_nowhere_on_the_page_or_in_otlp(
-    folder: RunFolder, tmp_path: Path
+@pytest.mark.parametrize("refusals", ["refusals.jsonl", "refusals.jsonl.part"])
+def test_a_draft_that_is_a_held_out_question_is_nowhere_in_the_terminal_on_the_page_or_in_otlp(
+    refusals: str, folder: RunFolder, tmp_path: Path
 ) -> None:
-    prompt = planted_refusal(folder)
+    prompt, source = planted_refusal(folder)
+    (folder.round(1) / "refusals.jsonl").rename(folder.round(1) / refusals)
+    for question in (None, source):
+        file = io.StringIO()
+        print_trace(folder, Console(file=file, width=100_000), question, full=True)
+        assert prompt not in file.getvalue()
+        assert file.getvalue().count("held out") >= 2
     _, data = built(folder)
     assert prompt not in json.dumps(data, ensure_ascii=False)
     assert any("held out" in json.dumps(block) for id, block in data.items() if "examples" in id)

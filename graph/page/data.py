@@ -50,7 +50,7 @@ from errata.graph.page.helped import Helped, helped
 from errata.graph.page.looks import Look, looks
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report, RoundReport, round_report
-from errata.graph.run_folder import SEALED, RunFolder, gives_away
+from errata.graph.run_folder import SEALED, RunFolder, withheld
 from errata.graph.trace import HIDDEN, blanked, last_training, read_trace
 
 R = TypeVar("R", bound=Record)
@@ -558,13 +558,10 @@ class Joined:
                     reviews=self.reviews_of(example),
                 )
             for line in self.read.of_round(index, "refusals", RefusalLine):
-                refused = line.result
+                refused = withheld(line.result) if isinstance(line.result, Refusal) else line.result
                 draft = refused.draft if isinstance(refused, Refusal) else None
                 source = draft.diagnosis_id if draft else getattr(refused, "source_id", "")
                 question_id, cause = sources.get(source, ("", None))
-                if draft and gives_away(refused):
-                    texts_of = dict.fromkeys(("prompt", "completion", "target"), HIDDEN)
-                    draft = draft.model_copy(update=texts_of)
                 add(
                     index,
                     cause,

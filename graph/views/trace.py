@@ -32,8 +32,8 @@ from errata.agents.records import (
 )
 from errata.agents.scores import accuracy
 from errata.agents.verifier import DISAGREE, Vote
-from errata.graph.run_folder import RunFolder
-from errata.graph.trace import last_training, read_trace
+from errata.graph.run_folder import RunFolder, withheld
+from errata.graph.trace import blanked, last_training, read_trace
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
 
 R = TypeVar("R", bound=Record)
@@ -99,7 +99,9 @@ class Story:
         return [line.result for line in self.of_round(index, "diagnoses", DiagnosisLine)]
 
     def refusals(self, index: int) -> list[Refusal | Unusable]:
-        return [line.result for line in self.of_round(index, "refusals", RefusalLine)]
+        """Held-out questions are not given away."""
+        results = [line.result for line in self.of_round(index, "refusals", RefusalLine)]
+        return [withheld(each) if isinstance(each, Refusal) else each for each in results]
 
     def events_named(self, index: int, event: str) -> list[dict[str, Any]]:
         return [e for e in self.events if e["round"] == index and e["event"] == event]
@@ -120,11 +122,13 @@ class Story:
         path = self.folder.promotion(index)
         return read_record(path, Promotion) if path.exists() else None
 
-    def calls(self, index: int, agent: str) -> list[dict[str, Any]]:
+    def calls(self, index: int, agent: str | None = None) -> list[dict[str, Any]]:
+        """Of one agent, or of all."""
+        sources = self.folder.held_out_sources(index)
         return [
-            call
+            blanked(call, sources)
             for call in self.events_named(index, "llm call")
-            if call["agent"].replace("_", " ") == agent
+            if agent is None or call["agent"].replace("_", " ") == agent
         ]
 
     def exam_line(self, exam: str, attempts: Sequence[Attempt]) -> str:
@@ -472,9 +476,7 @@ def add_written(
             branch.add(out.lines(refused_draft(refusal)))
         if isinstance(refusal, Unusable) and refusal.source_id in sources:
             node.add(out.agent("Data Writer", f"nothing could be written: {refusal.reason}"))
-    calls = [
-        c for c in story.events_named(index, "llm call") if sources & set(c["source_id"].split())
-    ]
+    calls = [c for c in story.calls(index) if sources & set(c["source_id"].split())]
     add_calls(node, out, calls)
 
 
