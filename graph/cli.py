@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -388,6 +388,10 @@ def exam(
         list[str] | None,
         typer.Option(help="A vLLM server that answers, such as http://127.0.0.1:8001/v1; several."),
     ] = None,
+    quantize: Annotated[
+        Literal["4bit"] | None,
+        typer.Option(help="Round the model's weights, as a run's [student] quantize does."),
+    ] = None,
     samples: Annotated[int, typer.Option(help="Answers to each question, for pass@k.")] = 1,
     temperature: Annotated[
         float, typer.Option(help="0: always the likeliest token; several samples need more.")
@@ -410,7 +414,13 @@ def exam(
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
-    from errata.graph.commands.exam import evaluate, open_exams, read_sampling, read_urls
+    from errata.graph.commands.exam import (
+        evaluate,
+        open_exams,
+        read_quantize,
+        read_sampling,
+        read_urls,
+    )
     from errata.graph.views.exams import print_evaluation
 
     sampling = read_sampling(samples, temperature, top_p, seed)
@@ -421,6 +431,7 @@ def exam(
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         urls=read_urls(url or ()),
+        quantize=read_quantize(quantize, url or ()),
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 from test_objectives import job_of, told_by
 from tiny_models import write_tiny_model
+from typer.testing import CliRunner, Result
 
 from errata.agents.errors import ConfigError
 from errata.agents.records import ModelRef
+from errata.graph.cli import app
 from errata.graph.config import load_config
 from errata.training.finished import find_finished
 from errata.training.jobs import Step, StudentJob, TrainingRow
@@ -77,3 +80,28 @@ def test_adapters_that_take_a_part_of_the_base_are_refused_beside_rounded_weight
     file.write_text(CONFIG + '[training]\nadapter = "pissa"\n')
     with pytest.raises(ConfigError, match=r"which student.quantize rounds; say adapter"):
         load_config(file)
+
+
+def exam(*options: str) -> Result:
+    return CliRunner().invoke(app, ["exam", *options, "--quantize", "4bit"])
+
+
+def test_an_exam_rounds_the_weights_as_a_run_does(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    base = write_tiny_model(tmp_path / "tiny", hidden_size=64, intermediate_size=64)
+    out = tmp_path / "out.jsonl"
+    few = ("--limit", "1", "--max-new-tokens", "2")
+    done = exam(base, "arithmetic", *few, "--out", str(out))
+    assert done.exit_code == 0, done.output
+    [made] = [json.loads(file.read_bytes()) for file in tmp_path.glob("out*.settings.json")]
+    assert made["student"]["quantize"] == "4bit"
+
+
+def test_an_exam_that_cannot_round_the_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = exam("bundled", "arithmetic", "--url", "http://127.0.0.1:1/v1").exception
+    assert isinstance(said, ConfigError)
+    assert str(said).startswith("--quantize rounds weights that are loaded here")
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    said = exam("bundled", "arithmetic").exception
+    assert isinstance(said, ConfigError)
+    assert str(said).startswith("--quantize needs bitsandbytes: `pip install")

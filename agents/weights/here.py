@@ -12,11 +12,7 @@ from errata.training.jobs import LoraSettings
 
 def check_here(student: StudentSettings, training: LoraSettings) -> None:
     """Raises: ConfigError: A package or the launcher is missing, or weights are not there whole."""
-    if student.quantize is not None and not installed("bitsandbytes"):
-        raise ConfigError(
-            "student.quantize needs bitsandbytes: `pip install -e '.[4bit]'` in errata's folder, "
-            "or take it out"
-        )
+    check_quantize(student, "student.quantize")
     if student.quantize is not None and training.adapter in ("pissa", "corda"):
         raise ConfigError(
             f"training.adapter {training.adapter!r} takes a part out of the base's weights, which "
@@ -31,6 +27,15 @@ def check_here(student: StudentSettings, training: LoraSettings) -> None:
             )
     if training.launch and find_launcher(training.launch) is None:
         raise ConfigError(missing(training.launch))
+
+
+def check_quantize(student: StudentSettings, named: str) -> None:
+    """Raises: ConfigError: The weights are to be rounded, and what rounds them is missing."""
+    if student.quantize is not None and not installed("bitsandbytes"):
+        raise ConfigError(
+            f"{named} needs bitsandbytes: `pip install -e '.[4bit]'` in errata's folder, "
+            "or take it out"
+        )
 
 
 def installed(module: str) -> bool:

@@ -31,10 +31,11 @@ from errata.agents.scores import accuracy, pass_at
 from errata.agents.second_look import LOOK_AGAIN, SecondLook, measure, revisited
 from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
-from errata.agents.weights import check_model
+from errata.agents.weights import check_model, check_quantize
 from errata.graph.agents import open_student
 from errata.graph.provenance import flat
 from errata.graph.watcher import Watcher
+from errata.training.jobs import Quantize
 
 PACKAGES = ("errata", "torch", "transformers", "peft")
 """What computes an answer: another version may give another one."""
@@ -164,6 +165,7 @@ def evaluate(
             "a second look is at one answer to each question: leave --samples or --second-look out"
         )
     if student is None:
+        check_quantize(settings, "--quantize")
         check_model(settings.model_ref)
     with tempfile.TemporaryDirectory(prefix="errata-exam-") as scratch:
         path = out or Path(scratch) / "answered.jsonl"
@@ -265,6 +267,20 @@ def read_urls(urls: Sequence[str]) -> tuple[str, ...]:
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise ConfigError(f"--url is wrong: {said}") from None
+
+
+def read_quantize(quantize: Quantize | None, urls: Sequence[str]) -> Quantize | None:
+    """How the command line has the weights rounded.
+
+    Raises:
+        ConfigError: Servers hold the weights.
+    """
+    if quantize is not None and urls:
+        raise ConfigError(
+            "--quantize rounds weights that are loaded here, and the servers of --url hold "
+            "theirs: leave one out"
+        )
+    return quantize
 
 
 # What answers depend on.
