@@ -28,10 +28,13 @@ from errata.agents.cluster.settings import ClusterSettings
 from errata.agents.cluster.student import RayStudent
 from errata.agents.cluster.trainer import RayTrainer
 from errata.agents.errors import StepFailed
+from errata.agents.exams.several import load_exams
 from errata.agents.records import ModelRef, Question, Sampling, TrainingSettings
 from errata.agents.student import StudentSettings
 from errata.agents.trainer import TrainingJob
 from errata.agents.weights import LocalStudent, LocalTrainer
+from errata.graph.commands.machine import Machine, look
+from errata.graph.config import parse_config
 from errata.training.finished import find_finished
 from errata.training.jobs import TrainingRow
 
@@ -74,6 +77,19 @@ def answers(
     found = {(r.question_id, r.sample): (r.text, r.tokens, r.truncated) for r in said}
     assert len(found) == len(said)
     return found
+
+
+def test_the_check_counts_the_room_that_the_nodes_have(cluster: Cluster, tmp_path: Path) -> None:
+    asked = {"students": 2, "student": {"pen": 2}, "trainers": 5, "trainer": {"CPU": 1}}
+    config = parse_config({"exam": {"name": "arithmetic"}, "cluster": asked}, "test")
+    exams = load_exams(config.exam)
+    machine = Machine(gpus=(), memory=None, bfloat16=False)
+    said = [one.said for one in look(config, exams, tmp_path, machine) if one.what == "cluster"]
+    assert said[0].endswith("has 3 living nodes: CPU 4, pen 4")
+    assert said[1:] == [
+        "there is room for 2 of 2 students, pen 2 each",
+        "there is room for 4 of 5 trainers, CPU 1 each",
+    ]
 
 
 def test_two_nodes_answer_as_one_machine_does(cluster: Cluster, base: str, tmp_path: Path) -> None:

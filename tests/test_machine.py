@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from ray_double import RayDouble
 from test_check import errata
 
 from errata.agents.exams.arithmetic import KINDS
@@ -151,3 +152,61 @@ def test_check_prints_json_alone_and_fails_on_a_problem(tmp_path: Path) -> None:
     assert [one["what"] for one in told["looked"] if one["state"] == "problem"] == ["model"]
     assert {agent["agent"] for agent in told["agents"]} == {"instructor", "writer"}
     assert told["rehearsed"] is None
+
+
+NODES = ({"CPU": 4.0, "GPU": 2.0}, {"CPU": 8.0}, {"CPU": 2.0, "GPU": 1.0})
+
+
+def of_cluster(tmp_path: Path, **cluster: Any) -> list[tuple[str, str]]:
+    """State and sentence of each line about the cluster."""
+    found = looked(config(cluster=cluster), cpu(64), tmp_path)["cluster"]
+    return [(one.state, one.said) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("asked", "students", "trainers"),
+    [
+        ({}, ("ok", "1 of 1 students, CPU 1"), ("ok", "1 of 1 trainers, CPU 1")),
+        (
+            {"students": 3, "student": {"GPU": 1}, "trainers": 4, "trainer": {"GPU": 1}},
+            ("ok", "3 of 3 students, GPU 1"),
+            ("problem", "3 of 4 trainers, GPU 1"),
+        ),
+        (
+            {"students": 9, "student": {"GPU": 0.4}, "trainers": 3, "trainer": {"CPU": 4}},
+            ("warning", "6 of 9 students, GPU 0.4"),
+            ("ok", "3 of 3 trainers, CPU 4"),
+        ),
+        (
+            {"student": {"CPU": 9}, "trainer": {"pen": 1}},
+            ("problem", "0 of 1 students, CPU 9"),  # 14 in all, and no node has nine
+            ("problem", "0 of 1 trainers, pen 1"),
+        ),
+    ],
+)
+def test_what_a_cluster_is_asked_for_is_held_against_what_its_nodes_have(
+    asked: dict[str, Any],
+    students: tuple[str, str],
+    trainers: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", RayDouble("auto", NODES))
+    joined, *room = of_cluster(tmp_path, **asked)
+    assert joined == ("ok", "the cluster auto has 3 living nodes: CPU 14, GPU 3")
+    wanted = [(state, f"there is room for {said} each") for state, said in (students, trainers)]
+    assert room == wanted
+
+
+def test_a_cluster_that_cannot_be_joined_is_one_problem_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", RayDouble("auto"))
+    [(state, said)] = of_cluster(tmp_path, address="ray://nowhere:10001")
+    assert state == "problem"
+    assert said.startswith("the cluster ray://nowhere:10001 cannot be joined (Could not find any")
+    assert "`ray start`" in said
+    monkeypatch.setitem(sys.modules, "ray", None)
+    [(state, said)] = of_cluster(tmp_path)
+    assert state == "problem"
+    assert 'pip install -e ".[ray]"' in said

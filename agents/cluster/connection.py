@@ -112,18 +112,42 @@ def check_alike(host: Host, machine: Machine, first: Machine, mixed: bool) -> No
 
 def no_room(what: str, count: int, wanted: Mapping[str, float], wait_s: float) -> StepFailed:
     """Nothing was found for `what` in time."""
-    import ray
-
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    names = {name for node in nodes for name in node if not name.startswith("node:")}
-    there = {name: sum(node.get(name, 0) for node in nodes) for name in sorted(names)}
-    asked = ", ".join(f"{name} {amount:g}" for name, amount in ({"CPU": 1} | dict(wanted)).items())
-    held = ", ".join(f"{name} {amount:g}" for name, amount in there.items())
+    nodes = living_nodes()
+    asked, held = listed({"CPU": 1} | dict(wanted)), listed(together(nodes))
     times = f"{count} times " if count > 1 else ""
     return StepFailed(
         f"no place was found for {what} within {wait_s:g} s: it needs {times}{asked}, and the "
         f"{len(nodes)} nodes that live have {held}, some of it in use; add nodes, then resume the "
         "run"
+    )
+
+
+def living_nodes() -> list[Mapping[str, float]]:
+    """What each node of the joined cluster has in all, some of it in use perhaps."""
+    import ray
+
+    return [
+        {name: held for name, held in node["Resources"].items() if not name.startswith("node:")}
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def together(nodes: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = sorted({name for node in nodes for name in node})
+    return {name: sum(node.get(name, 0) for node in nodes) for name in names}
+
+
+def listed(amounts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {amount:g}" for name, amount in amounts.items())
+
+
+def places(nodes: Sequence[Mapping[str, float]], wanted: Mapping[str, float]) -> int:
+    """How many of those that take `wanted` have room at the same time, with nothing else there."""
+    asked = {"CPU": 1.0} | dict(wanted)
+    return sum(
+        int(min(node.get(name, 0) / amount + 1e-9 for name, amount in asked.items()))
+        for node in nodes
     )
 
 

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from errata.agents.cluster.connection import connect, listed, living_nodes, places, together
 from errata.agents.errors import ErrataError, StepFailed
 from errata.agents.exams.several import RunExams
 from errata.agents.jsonl import write_records
@@ -157,6 +158,7 @@ def look(config: RunConfig, exams: RunExams, runs: Path, machine: Machine) -> li
     found += the_launch(config.training)
     found += the_disk(config, runs)
     found += the_servers(config, runs)
+    found += the_cluster(config)
     return found
 
 
@@ -318,6 +320,34 @@ def the_servers(config: RunConfig, runs: Path) -> Iterator[Looked]:
     for server in servers(config, runs):
         said = f"{server.name}: {server.problem or server.says}"
         yield Looked(what="student", state="problem" if server.problem else "ok", said=said)
+
+
+def the_cluster(config: RunConfig) -> Iterator[Looked]:
+    """Whether it can be joined, and has room for what [cluster] asks for."""
+    cluster = config.cluster
+    if cluster is None:
+        return
+    try:
+        connect(cluster)
+    except ErrataError as error:
+        yield Looked(what="cluster", state="problem", said=str(error))
+        return
+    nodes = living_nodes()
+    asked = {"CPU", "GPU", *cluster.student, *cluster.trainer}
+    held = {name: amount for name, amount in together(nodes).items() if name in asked}
+    living = f"{len(nodes)} living node{'' if len(nodes) == 1 else 's'}"
+    said = f"the cluster {cluster.address} has {living}: {listed(held)}"
+    yield Looked(what="cluster", state="ok", said=said)
+    for who, count, wanted, fewest in (
+        ("student", cluster.students, cluster.student, 1),  # one alone answers, if slowly
+        ("trainer", cluster.trainers, cluster.trainer, cluster.trainers),
+    ):
+        room = places(nodes, wanted)
+        state: Literal["ok", "warning", "problem"]
+        state = "ok" if room >= count else "warning" if room >= fewest else "problem"
+        said = f"there is room for {min(room, count)} of {count} {who}s, {listed(wanted)} each"
+        do = "" if state == "ok" else f"add nodes, or lower {who}s or {who} under [cluster]"
+        yield Looked(what="cluster", state=state, said=said, do=do)
 
 
 def the_disk(config: RunConfig, runs: Path) -> Iterator[Looked]:
