@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -89,3 +89,14 @@ def read_trace(path: Path, calls: bool = True) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return events
+
+
+def events_of(run: Path) -> list[dict[str, Any]]:
+    """The events of a run's folder; none before its first."""
+    path = run / "trace.jsonl"
+    return read_trace(path) if path.exists() else []
+
+
+def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
+    steps = [event for event in events if event["event"] in ("step started", "step finished")]
+    return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None
