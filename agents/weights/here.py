@@ -7,16 +7,14 @@ import importlib.util
 from errata.agents.errors import ConfigError
 from errata.agents.student import StudentSettings
 from errata.agents.weights.launched import find_launcher, missing
+from errata.training.extras import install
 from errata.training.jobs import LoraSettings
 
 
 def check_here(student: StudentSettings, training: LoraSettings) -> None:
     """Raises: ConfigError: A package or the launcher is missing, or weights are not there whole."""
     if student.quantize is not None and not installed("bitsandbytes"):
-        raise ConfigError(
-            "student.quantize needs bitsandbytes: `pip install -e '.[4bit]'` in errata's folder, "
-            "or take it out"
-        )
+        raise ConfigError(f"student.quantize needs bitsandbytes: {install('4bit')}, or take it out")
     if student.quantize is not None and training.adapter in ("pissa", "corda"):
         raise ConfigError(
             f"training.adapter {training.adapter!r} takes a part out of the base's weights, which "
