@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tomllib
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from errata.agents.errors import ConfigError, RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.promotion import visible_gain
 from errata.agents.records import Question, Sampling
 from errata.agents.student import StudentSettings
 from errata.agents.testing.tables import TableStudent
@@ -183,6 +185,16 @@ def test_a_kind_that_was_lost_fails_though_the_average_rose(tmp_path: Path) -> N
     assert found["gain"]["value"] > 0
     lost = {part["name"] for part in found["loss"]["parts"] if part["lost"]}
     assert lost == {"questions of kind trees"}
+
+
+def test_the_page_says_which_loss_so_many_questions_find() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (\d+) points \|$", page, re.MULTILINE)
+    assert len(rows) == 4
+    for n, points in rows:
+        loss = visible_gain(int(n), 0.05)
+        assert loss is not None
+        assert f"{100 * loss:.0f}" == points
 
 
 def test_an_exam_that_was_lost_fails_though_the_average_rose(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ def test_the_version_is_one_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## {version}\n" in (ROOT / "CHANGELOG.md").read_text()
+    for name in ("docs/install.md", "examples/ci/adapter.yml"):
+        named = re.findall(r"errata(?:\[\w+\]==|-)(\d[\d.]*\d)", (ROOT / name).read_text())
+        assert set(named) == {version}, name
 
 
 def test_langgraph_json_names_a_factory_that_compiles_the_loop(
