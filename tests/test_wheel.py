@@ -115,3 +115,13 @@ def test_a_missing_extra_is_asked_for_as_errata_was_installed(
         (about / "direct_url.json").write_text(origin)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert install("ray").startswith(command)
+
+
+def test_what_a_build_left_beside_the_code_is_no_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "errata.egg-info"
+    about.mkdir()
+    (about / "PKG-INFO").write_text("Metadata-Version: 2.4\nName: errata\nVersion: 0.5.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert install("ray") == '`pip install -e ".[ray]"` in errata\'s folder'

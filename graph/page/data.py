@@ -777,7 +777,7 @@ def beside(
     if not ours.questions or not theirs.questions:
         return None
     try:
-        pairs = same_questions(ours.questions, theirs.questions, (first, second), name)
+        pairs = same_questions(ours.questions, theirs.questions, (first.path, second.path), name)
     except RunError:
         return None
     place = {question.id: at for at, question in enumerate(theirs.questions)}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from html import escape
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from errata.agents.chat_models.ledger import Budget
 from errata.agents.errors import ConfigError
@@ -49,7 +49,7 @@ class NotebookWatcher:
         """Step, state in words, done, total."""
         self.shown_at = clock()
         self.lock = Lock()  # a cache of replies may say something from another thread
-        self.handle: Any = display(self, display_id=True)
+        self.handle = cast(Any, display)(self, display_id=True)
 
     def progress(self, step: str, done: int, total: int, note: str = "") -> None:
         """`total` may be 0: the step is starting, and says later how long it is."""
