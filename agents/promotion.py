@@ -49,7 +49,8 @@ class GuardFinding(Record):
     p: float
     """Chance that a candidate as good as the best model loses so many of those that changed."""
     p_holm: float
-    """`p`, corrected for the number of guards; a loss is significant at 0.05 and below."""
+    """`p`, corrected for the number of guards; a loss is significant at 0.05 and below, or at the
+    level that was asked for."""
     lost: bool
     """A significant loss: it refuses the candidate."""
 
@@ -256,13 +257,13 @@ def practice_guards(practice: Compared) -> list[Guard]:
     ]
 
 
-def exam_guards(compared: Compared) -> list[Guard]:
+def exam_guards(compared: Compared, what: str = "guard exam") -> list[Guard]:
     """One for each exam."""
     exams: dict[str, list[Question]] = {}
     for question in compared.questions:
         exams.setdefault(question.exam or "", []).append(question)
     return [
-        Guard(f"guard exam {exam}".rstrip(), part(compared, found)) for exam, found in exams.items()
+        Guard(f"{what} {exam}".rstrip(), part(compared, found)) for exam, found in exams.items()
     ]
 
 
@@ -270,7 +271,7 @@ def part(compared: Compared, questions: Sequence[Question]) -> Compared:
     return Compared(questions, compared.best, compared.candidate)
 
 
-def findings(guards: Sequence[Guard]) -> list[GuardFinding]:
+def findings(guards: Sequence[Guard], alpha: float = GUARD_ALPHA) -> list[GuardFinding]:
     """Which losses are significant, all guards together, the clearest first."""
     counted = [(guard, *flips(guard.compared)) for guard in guards]
     tails = [tail(broken, fixed + broken) for _, fixed, broken in counted]
@@ -282,7 +283,7 @@ def findings(guards: Sequence[Guard]) -> list[GuardFinding]:
             broken=broken,
             p=p,
             p_holm=p_holm,
-            lost=p_holm <= GUARD_ALPHA,
+            lost=p_holm <= alpha,
         )
         for (guard, fixed, broken), p, p_holm in zip(counted, tails, holm(tails), strict=True)
     ]

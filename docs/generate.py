@@ -4,7 +4,7 @@
 
 They stand between `<!-- generated: NAME -->` and `<!-- end -->`: the tree of modules, the keys of a
 configuration, and the records in a run folder, each with the string that stands under it in the
-code. A test checks that they are up to date.
+code; the commands and their exit codes. A test checks that they are up to date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import typer
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -44,6 +45,7 @@ from errata.agents.records import (
 from errata.agents.trainer import Trained
 from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
+from errata.graph.cli import EXIT_CODES, NO_JSON, app
 from errata.graph.comparing.comparison import Comparison
 from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig
@@ -107,6 +109,8 @@ def renewed(text: str) -> str:
         "configuration": configuration,
         "files": files,
         "records": records,
+        "commands": commands,
+        "exit_codes": exit_codes,
         "comparisons": lambda: fields_of([*models_in(Comparison), *models_in(Flips)]),
     }
     return BLOCK.sub(lambda found: f"{found[1]}\n{makers[found[2]]()}\n{found[3]}", text)
@@ -266,6 +270,24 @@ def fields_of(models: Iterable[type[BaseModel]]) -> str:
             parts.append(row(f"`{name}`", f"`{written[name]}`", said.get(name, "")))
         parts.append("")
     return "\n".join(parts)
+
+
+# The command line.
+
+
+def commands() -> str:
+    """A line for each command: what it does, and whether it prints JSON."""
+    group: Any = typer.main.get_command(app)
+    lines = ["| command | does | `--json` |", "| --- | --- | --- |"]
+    for name, command in group.commands.items():
+        does = command.help.partition("\n\n")[0]
+        lines.append(row(f"`{name}`", does, f"no: {NO_JSON[name]}" if name in NO_JSON else "yes"))
+    return "\n".join(lines) + "\n"
+
+
+def exit_codes() -> str:
+    lines = ["| code | says |", "| --- | --- |"]
+    return "\n".join([*lines, *(row(f"{code}", says) for code, says in EXIT_CODES.items())]) + "\n"
 
 
 # What stands in the code.

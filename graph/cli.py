@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,6 +34,23 @@ REMEDIES = {
 }
 """Of what can go wrong with a disk."""
 
+EXIT_CODES = {
+    0: "Done.",
+    1: "A finding: `audit` found something, `compare --fail-if-worse` a loss. With a traceback it "
+    "is a fault of errata's own.",
+    2: "Something that you can mend; one sentence on standard error names it. Of `check`: "
+    "something would stop the run. Of `export`: the export answers otherwise than the run did.",
+    3: "`run`, `demo` or `resume`: the run waits for your review.",
+    130: "Stopped by Ctrl-C; the sentence says how to go on.",
+    143: "Stopped by SIGTERM: the end of a batch job, or of a container.",
+}
+NO_JSON = {
+    "review": "It asks a person; the answers are in the file that `--out` names.",
+    "trace": "trace.jsonl in the run's folder is JSON already, and `--otlp` exports it.",
+    "view": "It makes a page for people; report.json in the run's folder has the figures.",
+}
+"""Commands without --json, and why."""
+
 app = typer.Typer(
     help="""A small model learns from its own errors.
 
@@ -40,7 +60,6 @@ app = typer.Typer(
     reached. A sealed test says what was gained.
     """,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -55,6 +74,7 @@ LIMIT = "Only the first questions of each exam."
 SKIP_BAD = "Leave out, and count, what cannot be marked."
 Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 HERE = Path("runs")
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 NoTracing = Annotated[
     bool,
     typer.Option("--no-tracing", help="Send nothing to LangSmith, whatever the environment says."),
@@ -65,17 +85,41 @@ NoCache = Annotated[
 ]
 
 
+def complete_run(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of runs, for a shell; nothing heavy is imported while a person waits for a TAB."""
+    runs = Path(context.params.get("runs") or HERE)
+    names = sorted(path.parent.name for path in runs.glob("[!.]*/config.json"))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"errata {version('errata')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def demo(
     runs: Runs = HERE,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder.")] = None,
     no_cache: NoCache = False,
     no_tracing: NoTracing = False,
+    as_json: Json = False,
 ) -> None:
     """Improve the bundled model on the built-in arithmetic exam: no GPU, no key, no network."""
     from errata.graph.demo import demo_config
 
-    start(demo_config(), runs, name, not no_cache, not no_tracing)
+    start(demo_config(), runs, name, not no_cache, not no_tracing, as_json)
 
 
 @app.command()
@@ -87,16 +131,19 @@ def run(
     ] = None,
     no_cache: NoCache = False,
     no_tracing: NoTracing = False,
+    as_json: Json = False,
 ) -> None:
     """Run the improvement loop that CONFIG describes."""
     from errata.graph.config import load_config
 
-    start(load_config(config), runs, name, not no_cache, not no_tracing)
+    start(load_config(config), runs, name, not no_cache, not no_tracing, as_json)
 
 
 @app.command()
 def resume(
-    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    run: Annotated[
+        str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
+    ],
     runs: Runs = HERE,
     approve: Annotated[
         bool | None,
@@ -108,6 +155,7 @@ def resume(
     ] = None,
     no_cache: NoCache = False,
     no_tracing: NoTracing = False,
+    as_json: Json = False,
 ) -> None:
     """Go on with a run that was stopped, killed or paused. Nothing finished is done again."""
     from errata.graph.provenance import read_provenance
@@ -126,12 +174,18 @@ def resume(
             folder, watcher=watcher, approve=approve, review=said, cache=not no_cache, draw=draw
         ),
         tracing,
+        as_json,
     )
 
 
 @app.command()
 def review(
-    run: Annotated[str, typer.Argument(help="Name or folder of a run that waits for a review.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Name or folder of a run that waits for a review.", autocompletion=complete_run
+        ),
+    ],
     runs: Runs = HERE,
     out: Annotated[
         Path, typer.Option(help="The review goes here; one that is begun is gone on with.")
@@ -149,17 +203,24 @@ def review(
 
 
 @app.command("runs")
-def list_runs(runs: Runs = HERE) -> None:
+def list_runs(runs: Runs = HERE, as_json: Json = False) -> None:
     """List the runs here: why each stopped, and what it gained."""
+    from errata.graph.commands.runs import standing
     from errata.graph.run_folder import all_runs
     from errata.graph.views.runs import print_runs
 
-    print_runs(all_runs(runs), console())
+    found = [standing(folder) for folder in all_runs(runs)]
+    if as_json:
+        print(json.dumps({"runs": [run.model_dump(mode="json") for run in found]}, indent=2))
+    else:
+        print_runs(found, console())
 
 
 @app.command()
 def trace(
-    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    run: Annotated[
+        str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
+    ],
     runs: Runs = HERE,
     question: Annotated[
         str | None,
@@ -197,7 +258,12 @@ def trace(
 @app.command()
 def view(
     run: Annotated[
-        list[str], typer.Argument(metavar="RUN [RUN]", help="Name or folder of a run, or of two.")
+        list[str],
+        typer.Argument(
+            metavar="RUN [RUN]",
+            help="Name or folder of a run, or of two.",
+            autocompletion=complete_run,
+        ),
     ],
     runs: Runs = HERE,
     no_open: Annotated[
@@ -258,7 +324,9 @@ def view(
 
 @app.command()
 def audit(
-    run: Annotated[str, typer.Argument(help="Name or folder of the run.")],
+    run: Annotated[
+        str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
+    ],
     runs: Runs = HERE,
     seal: Annotated[
         str | None,
@@ -267,7 +335,7 @@ def audit(
     with_code: Annotated[
         bool, typer.Option("--with-code", help="Run the programs in responses again, boxed in.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check that a run's report follows from its files, and that nothing was changed since.
 
@@ -290,7 +358,9 @@ def audit(
 
 @app.command()
 def export(
-    run: Annotated[str, typer.Argument(help="Name or folder of a finished run.")],
+    run: Annotated[
+        str, typer.Argument(help="Name or folder of a finished run.", autocompletion=complete_run)
+    ],
     to: Annotated[
         str,
         typer.Option(
@@ -310,7 +380,7 @@ def export(
         int | None, typer.Option(min=1, help="Ask only so many of the dev questions afterwards.")
     ] = None,
     runs: Runs = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write RUN's model so that other programs load it, and check that it answers there alike.
 
@@ -346,10 +416,11 @@ def forecast(
         typer.Argument(
             metavar="RUN|CONFIG",
             help="Name or folder of a finished run, or the TOML file that it was made from.",
+            autocompletion=complete_run,
         ),
     ],
     runs: Runs = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a plot.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Would more examples help? Repeats RUN's last training on 1/8, 1/4 and 1/2 of its rows.
 
@@ -410,7 +481,7 @@ def exam(
         bool,
         typer.Option("--second-look", help="Ask after each answer to look at it again."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
     from errata.agents.student import StudentSettings
@@ -461,7 +532,7 @@ def mark(
         Path | None,
         typer.Option(help="Write a verdict a line here: id, correct, answer, why."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Mark RESPONSES that were made elsewhere to the questions of EXAM."""
     from errata.graph.commands.exam import open_exams
@@ -482,7 +553,9 @@ def compare(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="CONFIG | RUN RUN", help="A TOML file; or names or folders of two runs."
+            metavar="CONFIG | RUN RUN | FILE FILE",
+            help="A TOML file; names or folders of two runs; or two files of `errata exam --out`.",
+            autocompletion=complete_run,
         ),
     ],
     arms: Annotated[
@@ -502,16 +575,24 @@ def compare(
         typer.Option("--set", help="Of two runs: test (when not said), dev, out-of-domain."),
     ] = None,
     show: Annotated[
-        bool, typer.Option("--show", help="Of two runs: with the texts of some questions.")
+        bool, typer.Option("--show", help="Of two: with the texts of some questions.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    fail_if_worse: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Of two: exit code 1 where the second is worse, in all or in one kind; LEVEL is "
+            "the share of false alarms, such as 0.05.",
+        ),
+    ] = None,
+    as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
-    """Compare ways to learn on the exams of CONFIG, or two finished runs question by question."""
-    from errata.graph.commands.compare import ArmsAsked, read_arguments
+    """Compare ways to learn on the exams of CONFIG; or two finished runs, or the answers of two
+    models to the same questions, question by question."""
+    from errata.graph.commands.compare import ArmsAsked, compare_two, read_arguments
     from errata.graph.comparing.compare import compare as compare_arms
     from errata.graph.comparing.compare import outlook
-    from errata.graph.comparing.flips import compare_runs
     from errata.graph.costs import currency_of
     from errata.graph.views.compare import (
         draw_comparison,
@@ -520,13 +601,15 @@ def compare(
         print_outlook,
     )
 
-    asked = read_arguments(what, arms, seeds, runs, name, dry_run, questions, show)
+    asked = read_arguments(what, arms, seeds, runs, name, dry_run, questions, show, fail_if_worse)
     if not isinstance(asked, ArmsAsked):
-        flips = compare_runs(asked.first, asked.second, asked.set, show)
+        flips = compare_two(asked, show, fail_if_worse)
         if as_json:
             print(flips.model_dump_json(indent=2))
         else:
             print_flips(flips, console())
+        if flips.loss is not None and flips.loss.worse:
+            raise typer.Exit(1)
         return
     given = (asked.config, asked.arms, asked.seeds, runs)
     if dry_run:
@@ -550,12 +633,16 @@ def compare(
 
 
 @app.command()
-def instructors() -> None:
+def instructors(as_json: Json = False) -> None:
     """List what could teach here, and what is missing: packages, keys, servers."""
     from errata.graph.commands.instructors import available
     from errata.graph.views.instructors import print_available
 
-    print_available(available(), console())
+    found = available()
+    if as_json:
+        print(json.dumps({"instructors": [asdict(each) for each in found]}, indent=2))
+    else:
+        print_available(found, console())
 
 
 @app.command()
@@ -569,7 +656,7 @@ def check(
         ),
     ] = False,
     runs: Runs = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+    as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
     """Look at everything that a run of CONFIG needs, before it begins.
@@ -623,7 +710,7 @@ def probe(
         str | None, typer.Option(help="LoRA adapter, in place of the configuration's.")
     ] = None,
     per_rung: Annotated[int, typer.Option(min=2, help="Questions of each difficulty.")] = 12,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make CONFIG's practice questions harder until the student fails: where is its edge?"""
     from errata.graph.commands.probe import probe as probe_student
@@ -649,6 +736,7 @@ def cache(
         str | None,
         typer.Option(metavar="AGE", help="With --clear: only those, such as 30d or 12h."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show what the cache of LLM replies holds, by model, or clear it."""
     from errata.agents.chat_models.cache import ReplyCache, replies_path
@@ -659,7 +747,11 @@ def cache(
             replies.clear(0 if older_than is None else seconds(older_than))
         elif older_than is not None:
             raise typer.BadParameter("goes with --clear", param_hint="--older-than")
-        print_cache(replies, console())
+        if as_json:
+            models = [found.model_dump() for found in replies.contents()]
+            print(json.dumps({"path": str(replies.path), "models": models}, indent=2))
+        else:
+            print_cache(replies, console())
 
 
 def seconds(age: str) -> float:
@@ -670,7 +762,9 @@ def seconds(age: str) -> float:
     return int(number) * {"h": 3600, "d": 86_400, "w": 604_800}[unit]
 
 
-def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing: bool) -> None:
+def start(
+    config: RunConfig, runs: Path, name: str | None, cache: bool, tracing: bool, as_json: bool
+) -> None:
     from errata.graph.config import parse_config
     from errata.graph.run import run as start_run
     from errata.graph.run_folder import free_name
@@ -682,20 +776,26 @@ def start(config: RunConfig, runs: Path, name: str | None, cache: bool, tracing:
         runs / name,
         lambda watcher, draw: start_run(config, runs, watcher=watcher, cache=cache, draw=draw),
         tracing,
+        as_json,
     )
 
 
-def finish(folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool) -> None:
+def finish(
+    folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool, as_json: bool
+) -> None:
     """Works on a run and shows what came of it."""
     from errata.graph.run import ReviewPending
     from errata.graph.views.charts import draw_report
     from errata.graph.views.summary import print_summary
 
     try:
-        with working(folder) as watcher, tracing_told(watcher, tracing):
+        with working(folder, to_stderr=as_json) as watcher, tracing_told(watcher, tracing):
             report = work(watcher, draw_report)
     except ReviewPending as waiting:
-        printer().unwrapped(str(waiting))
+        printer(to_stderr=as_json).unwrapped(str(waiting))
+        raise typer.Exit(3) from None
+    if as_json:
+        print(report.model_dump_json(indent=2))
     else:
         print_summary(report, console(), folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -104,3 +104,14 @@ def last_training(steps: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             kept.pop()
         kept.append(step)
     return kept
+
+
+def events_of(run: Path) -> list[dict[str, Any]]:
+    """The events of a run's folder; none before its first."""
+    path = run / "trace.jsonl"
+    return read_trace(path) if path.exists() else []
+
+
+def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
+    steps = [event for event in events if event["event"] in ("step started", "step finished")]
+    return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None

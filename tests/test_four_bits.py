@@ -66,7 +66,7 @@ def test_what_rounds_weights_is_asked_for_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     file = tmp_path / "a.toml"
     file.write_text(CONFIG)
-    with pytest.raises(ConfigError, match=r"bitsandbytes: `pip install -e '.\[4bit\]'`"):
+    with pytest.raises(ConfigError, match=r'bitsandbytes: `pip install -e "\.\[4bit\]"`'):
         load_config(file)
     with pytest.raises(Refused, match="bitsandbytes, which cannot be used here"):
         load_model("nothing", torch.float32, "4bit")

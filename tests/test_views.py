@@ -19,6 +19,7 @@ from errata.agents.exams.several import load_exams
 from errata.agents.records import Accuracy, LlmCall
 from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
+from errata.graph.commands.runs import standing
 from errata.graph.config import parse_config
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
 from errata.graph.page.data import gather
@@ -237,17 +238,21 @@ def test_a_terminal_without_unicode_gets_plain_letters(folder: RunFolder, encodi
     rewrite(folder, "I like", "J'aime — 数学")
     for show in (
         lambda console: print_summary(report, console, folder.path),
-        lambda console: print_runs([folder], console),
+        lambda console: print_runs([*map(standing, [folder])], console),
         lambda console: print_trace(folder, console, full=True),
     ):
         assert "->" in printed(show, 70, encoding) or "--*" in printed(show, 70, encoding)
+
+
+def listed(*folders: RunFolder) -> str:
+    return printed(lambda console: print_runs([*map(standing, folders)], console), 120)
 
 
 def test_runs_are_listed_finished_or_not(folder: RunFolder) -> None:
     begun = RunFolder(shutil.copytree(folder.path, folder.path.with_name("begun")))
     (begun.path / "report.json").unlink()
     cut_trace(begun, after='"step": "train"')
-    shown = printed(lambda console: print_runs([folder, begun], console), 120)
+    shown = listed(folder, begun)
     first, second = (line for line in shown.splitlines() if line.startswith(("tale", "begun")))
     assert "round budget spent" in first
     assert "unfinished: train" in second
@@ -257,20 +262,20 @@ def test_runs_are_listed_finished_or_not(folder: RunFolder) -> None:
 def test_a_run_that_a_process_holds_is_at_work(folder: RunFolder) -> None:
     (folder.path / "report.json").unlink()
     with folder.locked():
-        assert "at work" in printed(lambda console: print_runs([folder], console), 120)
-    assert "at work" not in printed(lambda console: print_runs([folder], console), 120)
+        assert "at work" in listed(folder)
+    assert "at work" not in listed(folder)
 
 
 def test_a_run_that_waits_for_a_review_says_so(folder: RunFolder) -> None:
     (folder.path / "report.json").unlink()
     cut_trace(folder, after='"step": "review"')
-    assert "waits for your review" in printed(lambda console: print_runs([folder], console), 120)
+    assert "waits for your review" in listed(folder)
 
 
 def test_the_report_of_another_version_does_not_hide_the_other_runs(folder: RunFolder) -> None:
     old = RunFolder(shutil.copytree(folder.path, folder.path.with_name("old")))
     (old.path / "report.json").write_text('{"name": "old"}')
-    shown = printed(lambda console: print_runs([old, folder], console), 120)
+    shown = listed(old, folder)
     assert "another version" in shown
     assert "round budget spent" in shown
 

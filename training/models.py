@@ -27,6 +27,7 @@ from transformers import (
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from errata.training.extras import install
 from errata.training.jobs import BUNDLED_FOLDER, Machine, Quantize
 from errata.training.options import Refused
 from errata.training.parcels import cache_folder
@@ -76,7 +77,7 @@ def four_bits(dtype: torch.dtype) -> Any:
         said = " ".join(str(error).split())
         raise Refused(
             f"student.quantize needs bitsandbytes, which cannot be used here ({said}); "
-            "`pip install -e '.[4bit]'` in errata's folder, or take it out"
+            f"{install('4bit')}, or take it out"
         ) from error
     return cast(Any, BitsAndBytesConfig)(
         load_in_4bit=True,

@@ -12,6 +12,7 @@ from typing import Any
 from errata.agents.cluster.settings import ClusterSettings
 from errata.agents.errors import ConfigError, ErrataError, StepFailed
 from errata.agents.records import Record
+from errata.training.extras import install
 from errata.training.jobs import Machine
 
 TRIES = 3
@@ -36,7 +37,7 @@ def connect(settings: ClusterSettings) -> None:
     if importlib.util.find_spec("ray") is None:
         raise ConfigError(
             "[cluster] needs the package ray, which is not installed: run "
-            '`pip install -e ".[ray]"` here and on every node, or take [cluster] out'
+            f"{install('ray')}, here and on every node, or take [cluster] out"
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when a cluster is started
     import ray

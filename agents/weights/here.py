@@ -7,6 +7,7 @@ import importlib.util
 from errata.agents.errors import ConfigError
 from errata.agents.student import StudentSettings
 from errata.agents.weights.launched import find_launcher, missing
+from errata.training.extras import install
 from errata.training.jobs import LoraSettings
 
 
@@ -32,10 +33,7 @@ def check_here(student: StudentSettings, training: LoraSettings) -> None:
 def check_quantize(student: StudentSettings, named: str) -> None:
     """Raises: ConfigError: The weights are to be rounded, and what rounds them is missing."""
     if student.quantize is not None and not installed("bitsandbytes"):
-        raise ConfigError(
-            f"{named} needs bitsandbytes: `pip install -e '.[4bit]'` in errata's folder, "
-            "or take it out"
-        )
+        raise ConfigError(f"{named} needs bitsandbytes: {install('4bit')}, or take it out")
 
 
 def installed(module: str) -> bool:

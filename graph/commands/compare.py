@@ -1,4 +1,5 @@
-"""What `errata compare` is asked: arms of one configuration, or two finished runs."""
+"""What `errata compare` is asked: arms of a configuration, two finished runs, or two models'
+answers to the same questions."""
 
 from __future__ import annotations
 
@@ -7,10 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from pydantic import ValidationError
+
 from errata.agents.errors import ConfigError, RunError
+from errata.agents.jsonl import read_records
+from errata.agents.records import Attempt, Question
+from errata.graph.commands.exam import Answered, Conditions
 from errata.graph.comparing.compare import ARMS
-from errata.graph.comparing.flips import SetName
+from errata.graph.comparing.flips import Flips, SetName, compare_runs, flips_of, same_questions
 from errata.graph.config import RunConfig, load_config, parse_config
+from errata.graph.provenance import flat
 from errata.graph.run_folder import RunFolder, find_run
 from errata.training.own_code import with_path_from
 
@@ -33,6 +40,14 @@ class RunsAsked:
     set: SetName
 
 
+@dataclass(frozen=True)
+class AnswersAsked:
+    """`errata compare FILE FILE`: what `errata exam --out` wrote."""
+
+    first: Path
+    second: Path
+
+
 def read_arguments(
     what: Sequence[str],
     arms: str | None,
@@ -42,14 +57,17 @@ def read_arguments(
     dry_run: bool,
     set_name: str | None,
     show: bool,
-) -> ArmsAsked | RunsAsked:
-    """One argument is a configuration, two are runs.
+    fail_if_worse: float | None = None,
+) -> ArmsAsked | RunsAsked | AnswersAsked:
+    """One argument is a configuration, two are runs or files of answers.
 
     Raises:
-        ConfigError: There is no such configuration, or an option belongs to the other kind.
+        ConfigError: There is no such configuration, an option belongs to another kind, or
+            `fail_if_worse` is no level.
         RunError: There is no such run.
     """
-    of_runs = {"--set": set_name is not None, "--show": show}
+    of_runs = {"--set": set_name is not None}
+    of_two = {"--show": show, "--fail-if-worse": fail_if_worse is not None}
     of_arms = {
         "--arms": arms is not None,
         "--seeds": seeds is not None,
@@ -57,15 +75,26 @@ def read_arguments(
         "--dry-run": dry_run,
     }
     if len(what) == 1:
-        refuse_options(of_runs, "two runs, and one argument is a configuration")
+        refuse_options(of_runs | of_two, "two runs, and one argument is a configuration")
         return arms_asked(Path(what[0]), arms, seeds, name, runs)
     if len(what) > 2:
         raise RunError(f"{len(what)} arguments: give one configuration, or two runs")
     refuse_options(of_arms, "a configuration, and two arguments are runs")
+    if fail_if_worse is not None and not 0 < fail_if_worse < 0.5:
+        raise ConfigError(
+            f"--fail-if-worse {fail_if_worse} is no share of false alarms: give one above 0 and "
+            "below 0.5, such as 0.05"
+        )
+    if all(given.endswith(".jsonl") for given in what):
+        refuse_options(of_runs, "two runs, and these are files")
+        return AnswersAsked(Path(what[0]), Path(what[1]))
     for given in what:
         if Path(given).is_file():
-            raise RunError(f"{given} is a file and no run: a configuration is compared alone")
-    names: tuple[SetName, ...] = get_args(SetName)
+            raise RunError(
+                f"{given} is a file and no run: a configuration is compared alone, and two files "
+                "of answers (.jsonl, of `errata exam --out`) with each other"
+            )
+    names: tuple[SetName, ...] = get_args(SetName)[:-1]
     chosen = next((known for known in names if known == (set_name or "test")), None)
     if chosen is None:
         raise RunError(f"there is no set {set_name!r}: choose {', '.join(names)}")
@@ -95,3 +124,65 @@ def refuse_options(given: dict[str, bool], of: str) -> None:
     for option, there in given.items():
         if there:
             raise ConfigError(f"{option} is of {of}: take it out")
+
+
+# Two runs, or two files of answers.
+
+
+def compare_two(asked: RunsAsked | AnswersAsked, show: bool, level: float | None) -> Flips:
+    """Question by question.
+
+    Args:
+        show: With the texts of the examples.
+        level: Says whether the second is worse, with this share of false alarms.
+
+    Raises:
+        RunError: A run is not finished, a file cannot be read or has several answers to a
+            question, or the two were not asked the same questions.
+    """
+    if isinstance(asked, RunsAsked):
+        return compare_runs(asked.first, asked.second, asked.set, show, level)
+    paths = (asked.first, asked.second)
+    (ours, our_answers), (theirs, their_answers) = map(read_answers, paths)
+    pairs = same_questions(ours, theirs, paths, "exam")
+    names = (asked.first.stem, asked.second.stem)
+    if names[0] == names[1]:
+        names = (str(asked.first), str(asked.second))
+    found = flips_of(pairs, (our_answers, their_answers), names, "exam", show, level)
+    return found.model_copy(update={"differs": differences(*map(read_conditions, paths))})
+
+
+def read_answers(path: Path) -> tuple[list[Question], dict[str, Attempt]]:
+    """The questions of `errata exam --out`, and the one answer to each: question id → attempt."""
+    answers: dict[str, Attempt] = {}
+    questions = []
+    for line in read_records(path, Answered):
+        if line.question.id in answers:
+            raise RunError(
+                f"{path} has several answers to the question {line.question.id}: compare exams "
+                "without --samples"
+            )
+        answers[line.question.id] = line.attempt
+        questions.append(line.question)
+    return questions, answers
+
+
+def read_conditions(path: Path) -> Conditions | None:
+    """What the answers in a file depend on; None where that is not beside it."""
+    try:
+        beside = path.with_name(path.name + ".settings.json")
+        return Conditions.model_validate_json(beside.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def differences(first: Conditions | None, second: Conditions | None) -> tuple[str, ...]:
+    if first is None or second is None:
+        return ()
+    was, now = (flat(one.model_dump(mode="json")) for one in (first, second))
+    free = {"student.adapter", "adapter_sha256"}
+    return tuple(
+        f"{name}: {was.get(name)} and {now.get(name)}"
+        for name in {**was, **now}
+        if name not in free and was.get(name) != now.get(name)
+    )

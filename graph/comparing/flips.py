@@ -1,23 +1,34 @@
-"""Two finished runs on the same questions: which of them each got right: `errata compare A B`."""
+"""Two runs, or two models, on the same questions: what each got right: `errata compare A B`."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from errata.agents.errors import RunError
 from errata.agents.jsonl import read_record, read_records
 from errata.agents.pooled import Difference, Sittings, pooled_difference
+from errata.agents.promotion import (
+    LEAST_DEV,
+    Compared,
+    Guard,
+    GuardFinding,
+    by_kind,
+    exam_guards,
+    findings,
+    visible_gain,
+)
 from errata.agents.records import Attempt, Question, Record
-from errata.agents.scores import clusters
+from errata.agents.scores import cluster, clusters, groups_of
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 
 MOST_SHOWN = 5
 
-SetName = Literal["dev", "test", "out-of-domain"]
+SetName = Literal["dev", "test", "out-of-domain", "exam"]
 Outcome = Literal["kept right", "fixed", "broken", "kept wrong"]
 OUTCOMES: dict[tuple[bool, bool], Outcome] = {
     (True, True): "kept right",
@@ -54,13 +65,27 @@ class Counts(Record):
     kept_wrong: int
 
 
+class Loss(Record):
+    """Whether the second is worse: what `errata compare A B --fail-if-worse LEVEL` goes by."""
+
+    level: float
+    """The share of false alarms, where the second is as good as the first everywhere."""
+    worse: bool
+    parts: tuple[GuardFinding, ...]
+    """All questions, each kind with at least 20 of them, and each exam: judged together by Holm's
+    method (1979), the clearest loss first."""
+    sees: float | None
+    """The smallest loss of accuracy, over all questions, that is found 4 times in 5; None: none."""
+
+
 class Flips(Record):
-    """The answer of `errata compare A B`. What the second run changed, seen from the first."""
+    """The answer of `errata compare A B`. What the second changed, seen from the first."""
 
     format: int = 1
     first: str
     second: str
     set: SetName
+    """`exam`: of two files of answers."""
     all: Counts
     by_kind: Mapping[str, Counts]
     """Empty where no question has a kind."""
@@ -69,30 +94,56 @@ class Flips(Record):
     gain: Difference
     """Accuracy of the second minus that of the first."""
     not_counted: int
-    """Questions to which one of the runs has no verdict; they are in no figure."""
+    """Questions to which one of the two has no verdict; they are in no figure."""
     examples: tuple[Flip, ...]
     """Some that were fixed, then some that were broken."""
+    loss: Loss | None = None
+    """None unless it was asked whether the second is worse."""
+    differs: tuple[str, ...] = ()
+    """Of two files: what their answers depend on that is not the same, but for the adapter."""
 
 
 def compare_runs(
-    first: RunFolder, second: RunFolder, set_name: SetName = "test", show: bool = False
+    first: RunFolder,
+    second: RunFolder,
+    set_name: SetName = "test",
+    show: bool = False,
+    level: float | None = None,
 ) -> Flips:
     """The best model of each run, question by question.
 
     Args:
         show: With the texts of the examples.
+        level: Says whether the second is worse, with this share of false alarms.
 
     Raises:
         RunError: One of the runs is not finished, or they were not asked the same questions.
     """
     ours, theirs = (read_records_of(run, set_name) for run in (first, second))
-    pairs = same_questions(ours, theirs, (first, second), set_name)
-    answers = [answers_of(run, set_name) for run in (first, second)]
+    pairs = same_questions(ours, theirs, (first.path, second.path), set_name)
+    answers = (answers_of(first, set_name), answers_of(second, set_name))
+    return flips_of(pairs, answers, (first.name, second.name), set_name, show, level)
+
+
+def flips_of(
+    pairs: Sequence[tuple[Question, Question]],
+    answers: tuple[Mapping[str, Attempt], Mapping[str, Attempt]],
+    names: tuple[str, str],
+    set_name: SetName,
+    show: bool,
+    level: float | None,
+) -> Flips:
+    """What the second answered otherwise.
+
+    Args:
+        answers: Of both: question id → its attempt.
+
+    Raises:
+        RunError: No question has a verdict in both.
+    """
     counted = [(a, b) for a, b in pairs if a.id in answers[0] and b.id in answers[1]]
     if not counted:
-        raise RunError(
-            f"no {set_name} question has a verdict in both runs: there is nothing to compare"
-        )
+        raise RunError(f"no {set_name} question has a verdict in both: there is nothing to compare")
     flips = [flip_of(a, b, answers[0][a.id], answers[1][b.id], show) for a, b in counted]
     examples = [
         flip
@@ -100,8 +151,8 @@ def compare_runs(
         for flip in [flip for flip in flips if flip.outcome == outcome][:MOST_SHOWN]
     ]
     return Flips(
-        first=first.name,
-        second=second.name,
+        first=names[0],
+        second=names[1],
         set=set_name,
         all=counts(flips),
         by_kind=counts_by(counted, flips, lambda question: question.kind),
@@ -109,6 +160,34 @@ def compare_runs(
         gain=gain_between(counted, *answers),
         not_counted=len(pairs) - len(counted),
         examples=tuple(examples),
+        loss=None if level is None else loss_between(counted, *answers, level),
+    )
+
+
+def loss_between(
+    counted: Sequence[tuple[Question, Question]],
+    first: Mapping[str, Attempt],
+    second: Mapping[str, Attempt],
+    level: float,
+) -> Loss:
+    """The exact one-sided sign test for pairs, as of a guard in `errata.agents.promotion`."""
+    questions = [a for a, _ in counted]
+    after = [second[b.id].model_copy(update={"question_id": a.id}) for a, b in counted]
+    compared = Compared(questions, [first[a.id] for a in questions], after)
+    exams = {question.exam for question in questions}
+    guards = [
+        Guard("all questions", compared),
+        *by_kind("questions", compared, LEAST_DEV),
+        *(exam_guards(compared, "exam") if len(exams) > 1 else ()),
+    ]
+    parts = findings(guards, level)
+    groups = groups_of(questions)
+    n = len({cluster(question.id, groups) for question in questions})
+    return Loss(
+        level=level,
+        worse=any(part.lost for part in parts),
+        parts=tuple(parts),
+        sees=visible_gain(n, level / len(guards)),
     )
 
 
@@ -153,10 +232,10 @@ def answers_of(run: RunFolder, set_name: SetName) -> dict[str, Attempt]:
 def same_questions(
     ours: Sequence[Question],
     theirs: Sequence[Question],
-    runs: tuple[RunFolder, RunFolder],
+    paths: tuple[Path, Path],
     set_name: str,
 ) -> list[tuple[Question, Question]]:
-    """Each question of the first run beside the same one of the second, whatever their ids.
+    """Each question of the first beside the same one of the second, whatever their ids.
 
     Raises:
         RunError: Some question is in one of them only.
@@ -173,11 +252,11 @@ def same_questions(
             alone.append(question)
     left = [question for same in waiting.values() for question in same]
     if alone or left:
-        where = runs[0] if alone else runs[1]
+        where = paths[0] if alone else paths[1]
         raise RunError(
-            f"the {set_name} questions of {runs[0].path} and {runs[1].path} are not the same: "
+            f"the {set_name} questions of {paths[0]} and {paths[1]} are not the same: "
             f"{len(pairs)} are in both, {len(alone)} in the first only, {len(left)} in the second "
-            f"only (such as {(alone or left)[0].id} of {where.name}); compare runs of the same "
+            f"only (such as {(alone or left)[0].id} of {where.name}); compare answers to the same "
             "exam, divided in the same way"
         )
     return pairs

@@ -807,7 +807,8 @@ def beside(
     if not ours.questions or not theirs.questions:
         return None
     try:
-        pairs = same_questions(ours.questions, theirs.questions, folders, name)
+        paths = (folders[0].path, folders[1].path)
+        pairs = same_questions(ours.questions, theirs.questions, paths, name)
     except RunError:
         return None
     place = {question.id: at for at, question in enumerate(theirs.questions)}

@@ -15,7 +15,7 @@ from errata.agents.chat_models.ledger import Budget
 from errata.agents.pooled import Difference, Pooled
 from errata.graph.comparing.compare import Outlook
 from errata.graph.comparing.comparison import ArmRow, Comparison
-from errata.graph.comparing.flips import Counts, Flip, Flips
+from errata.graph.comparing.flips import Counts, Flip, Flips, Loss
 from errata.graph.views.charts import (
     FAINT,
     INK,
@@ -275,10 +275,32 @@ def print_flips(found: Flips, console: Console) -> None:
     )
     if found.not_counted:
         out.print(f"{count(found.not_counted, 'question')} without a verdict, not counted", "dim")
+    for difference in found.differs:
+        out.print(f"not made alike: {difference}", "yellow")
+    if found.loss is not None:
+        show_loss(found.loss, found, out)
     show_counts("By kind", found.by_kind, out)
     show_counts("By exam", found.by_exam, out)
     for outcome in ("fixed", "broken"):
         show_questions(outcome, [f for f in found.examples if f.outcome == outcome], found, out)
+
+
+def show_loss(loss: Loss, found: Flips, out: Printer) -> None:
+    for part in (part for part in loss.parts if part.lost):
+        out.print(
+            f"worse   {found.second} in {part.name}: {part.fixed} fixed, {part.broken} broken, "
+            f"p {chance(part.p_holm)} of {count(len(loss.parts), 'part')}, level {loss.level:g}",
+            "red",
+        )
+    if not loss.worse:
+        low = max(0.0, -found.gain.ci95[0])
+        out.print(
+            f"no loss is proven at level {loss.level:g}; one of {100 * low:.1f} points is still "
+            "possible",
+            "green",
+        )
+    sees = "no loss can be" if loss.sees is None else f"a loss of {100 * loss.sees:.0f} points is"
+    out.print(f"with {found.all.asked} questions {sees} found 4 times in 5", "dim")
 
 
 def show_counts(title: str, parts: Mapping[str, Counts], out: Printer) -> None:

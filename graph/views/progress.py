@@ -20,6 +20,30 @@ from errata.graph.views.printer import Printer, duration
 EVERY_S = 10.0  # between two lines about the same step, where there is no terminal
 
 
+class Pace:
+    """How far the step under way is, in words."""
+
+    def __init__(self) -> None:
+        self.step = ""
+        self.began: tuple[float, int] | None = None
+        """When the step began to count, and where: a resumed one has a part done."""
+
+    def state(self, step: str, now: float, done: int, total: int, note: str) -> str:
+        """`40/100, 35 s left, loss 0.31`; `now` in seconds, of any clock."""
+        if step != self.step:
+            self.step, self.began = step, None
+        if total and self.began is None:
+            self.began = (now, done)
+        parts = [f"{done}/{total}" if total else "starting"]
+        # Answers come in bursts, a batch at a time: the first of a burst says nothing of the pace.
+        if self.began is not None and self.began[1] + 4 < done < total:
+            since, start = self.began
+            parts.append(f"{duration((now - since) / (done - start) * (total - done))} left")
+        if note:
+            parts.append(note)
+        return ", ".join(parts)
+
+
 class TerminalWatcher:
     """A bar for the step under way, and a line for each that is finished.
 
@@ -32,8 +56,7 @@ class TerminalWatcher:
         self.out = Printer(console)
         self.clock = clock
         self.step = ""
-        self.began: tuple[float, int] | None = None
-        """When the step began to count, and where: a resumed one has a part done."""
+        self.pace = Pace()
         self.last_line_at = clock()
         self.lock = Lock()  # a cache of replies may say something from another thread
         self.bar = Progress(
@@ -51,29 +74,16 @@ class TerminalWatcher:
         now = self.clock()
         with self.lock:
             if step != self.step:
-                self.step, self.began = step, None
+                self.step = step
                 for task in self.bar.task_ids:
                     self.bar.remove_task(task)
                 self.bar.add_task(step, total=None, state="")
-            if total and self.began is None:
-                self.began = (now, done)
-            state = self.state(now, done, total, note)
+            state = self.pace.state(step, now, done, total, note)
             [task] = self.bar.task_ids
             self.bar.update(task, completed=done, total=total or None, state=state)
         if not self.out.console.is_interactive and now - self.last_line_at >= EVERY_S:
             self.last_line_at = now
             self.out.print(f"{step}: {state}")
-
-    def state(self, now: float, done: int, total: int, note: str) -> str:
-        """`40/100, 35 s left, loss 0.31`."""
-        parts = [f"{done}/{total}" if total else "starting"]
-        # Answers come in bursts, a batch at a time: the first of a burst says nothing of the pace.
-        if self.began is not None and self.began[1] + 4 < done < total:
-            since, start = self.began
-            parts.append(f"{duration((now - since) / (done - start) * (total - done))} left")
-        if note:
-            parts.append(note)
-        return ", ".join(parts)
 
     def say(self, text: str) -> None:
         self.last_line_at = self.clock()
@@ -81,6 +91,7 @@ class TerminalWatcher:
             for task in self.bar.task_ids:
                 self.bar.remove_task(task)
             self.step = ""
+            self.pace = Pace()
         self.out.print(text)
 
     def estimated(self, estimate: Estimate, budget: Budget, currency: str | None) -> None:

@@ -33,7 +33,7 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy
 from errata.agents.verifier import DISAGREE, Vote
 from errata.graph.run_folder import RunFolder, withheld
-from errata.graph.trace import blanked, last_training, read_trace
+from errata.graph.trace import blanked, events_of, last_training, step_under_way
 from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
 
 R = TypeVar("R", bound=Record)
@@ -72,7 +72,7 @@ class Story:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.events = events_of(folder)
+        self.events = events_of(folder.path)
         indices = [int(p.name.removeprefix("round-")) for p in folder.path.glob("round-[0-9]*")]
         self.last_round = max(indices, default=0)
         self.practice = {q.id: q for q in so_far(folder.exam("practice"), Question)}
@@ -575,16 +575,6 @@ def refused_draft(refusal: Refusal) -> Lines:
 
 
 # Reading what there is.
-
-
-def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
-    steps = [event for event in events if event["event"] in ("step started", "step finished")]
-    return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None
-
-
-def events_of(folder: RunFolder) -> list[dict[str, Any]]:
-    path = folder.path / "trace.jsonl"
-    return read_trace(path) if path.exists() else []
 
 
 def most_first(groups: Mapping[str, list[R]]) -> list[tuple[str, list[R]]]:
