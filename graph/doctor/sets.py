@@ -238,8 +238,9 @@ def find_targets_in_questions(sets: Sets) -> Iterator[Finding]:
 
 
 def announces(question: Question) -> bool:
-    """Whether the question says `answer: TARGET` or the like; instructions aside."""
-    text, target = stem(question), question.target.strip().lower()
+    """Whether the question says `answer: TARGET` or the like; worked questions before it aside."""
+    choice = isinstance(question.answer, ChoiceAnswer)
+    text, target = question.prompt if choice else stem(question), question.target.strip().lower()
     for found in STATED.finditer(text):
         after = text[found.end() : found.end() + len(target) + 1].lower()
         if after.startswith(target) and not after[len(target) :].isalnum():

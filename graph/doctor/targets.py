@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,24 @@ from typing import Literal
 from errata.agents.errors import ErrataError
 from errata.agents.exams.corrections import Correction
 from errata.agents.marking import mark
-from errata.agents.marking.equations import read_equations, show_value, unmark, value
+from errata.agents.marking.equations import (
+    NUMBER,
+    Equation,
+    Value,
+    holds,
+    numbers_of,
+    read_equations,
+    show_value,
+    unmark,
+    value,
+)
 from errata.agents.marking.number import NO_ANSWER, STATED, is_right
 from errata.agents.plain_text import one_line
 from errata.agents.records import CodeAnswer, NumberAnswer, Question, Record
 from errata.agents.variations import VariationsSolver
+from errata.agents.variations.mentions import constants_of, find_mentions
 from errata.agents.variations.renaming import WORDS, known, partners
-from errata.agents.variations.solver import template_of
+from errata.agents.variations.templates import ALGEBRA
 from errata.agents.verifier import Problem, Solver
 from errata.graph.doctor.finding import TAKE_THEM, Finding, graded, plural, said_share, share
 from errata.graph.watcher import NoWatcher, Watcher
@@ -25,7 +37,7 @@ Voter = Literal["its own solution", "variations", "solver", "student"]
 
 PEERS = 3
 """Other questions with the same words whose workings are put to one question, at most."""
-TRIED_PEERS = 12
+TRIED_PEERS = 30
 LISTED = 8
 """Questions that a finding shows with their words."""
 
@@ -68,12 +80,19 @@ class Asked:
 
     @property
     def suspect(self) -> bool:
-        """Whether two come to the same other answer and fewer to the target; the question's own
-        solution does for two where nobody comes to the target. The student alone proves nothing."""
-        against = self.against
-        others = [vote for vote in against if vote.by != "student"]
-        own = any(vote.by == "its own solution" for vote in against) and not self.for_target
-        return bool(others) and (own or (len(against) >= 2 and len(against) > self.for_target))
+        """Whether the question's own solution contradicts it and nobody comes to the target; or
+        two more come to the same other answer than to the target, its own solution apart, which
+        may be wrong as the target is, and more in all. The student alone proves nothing."""
+        against = [vote.by for vote in self.against]
+        own = "its own solution" in against and not self.for_target
+        independent = sum(by != "its own solution" for by in against)
+        confirming = sum(
+            vote.by != "its own solution"
+            and agree(self.question, vote.answer, self.question.target)
+            for vote in self.votes
+        )
+        outvoted = independent - confirming >= 2 and len(against) > self.for_target
+        return own or (outvoted and {*against} != {"student"})
 
 
 def agree(question: Question, one: str, other: str) -> bool:
@@ -132,22 +151,41 @@ def own_solution(question: Question) -> str | None:
             return stated
     if not number:
         return stated
+    equations = read_equations(said)
     try:
-        results = [show_value(value(equation.left)) for equation in read_equations(said)]
+        results = [show_value(value(equation.left)) for equation in equations]
     except ZeroDivisionError:
         return stated
     if not results:
         return stated
     right = any(agree(question, result, question.target) for result in results)
-    if right or (stated is not None and not is_whole(question, results[-1])):
+    if right or (stated is not None and not is_whole(question.prompt, said, equations)):
         return question.target
     return results[-1]
 
 
-def is_whole(question: Question, result: str) -> bool:
-    """Whether the working leads from the question's own numbers to `result`, each step read and
-    used: then it does not give the target that it states. A step that cannot be read may."""
-    return template_of(question.model_copy(update={"target": result})) is not None
+def is_whole(prompt: str, working: str, equations: Sequence[Equation]) -> bool:
+    """Whether the working leads from the question's own numbers to one whole result, each step
+    read, right and used. Then it does not give another target, though it may state one; a working
+    with a step that cannot be read, or is said in words, may."""
+    read = {at for equation in equations for at in equation.equals}
+    if ALGEBRA.search(working) or any(
+        sign.start() not in read for sign in re.finditer("=", working)
+    ):
+        return False
+    mentions = [*find_mentions(prompt)]
+    given: set[Value] = {mention.value for mention in mentions} | constants_of(prompt, mentions)
+    unused: list[Value] = []
+    for equation in equations:
+        operands = [number.value for number in numbers_of(equation.left)]
+        if not holds(equation) or not {*operands} <= {*given, *unused}:
+            return False
+        unused = [result for result in unused if result not in operands]
+        unused.append(value(equation.left))
+    end = working[equations[-1].end :]
+    final = STATED.search(end)
+    after = end[: final.start()] if final else end
+    return len(unused) == 1 and isinstance(unused[0], int) and NUMBER.search(after) is None
 
 
 def by_peers(asked: Sequence[Asked], watcher: Watcher) -> None:
