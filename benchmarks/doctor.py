@@ -131,10 +131,8 @@ def others(name: str, sets: Sets) -> None:
     for what, (planted, found) in rows.items():
         more = len(found - planted)
         own = len(before[what])
-        print(
-            f"{name:14} {what:18} {len(planted & found):3} of {len(planted):3}; {more} (the "
-            f"partners of leaks are among them), {own}"
-        )
+        counted = f"{len(planted & found):3} of {len(planted):3}"
+        print(f"{name:14} {what:18} {counted}; {more} (partners of leaks counted), {own}")
     questions = sets["dev"]
     answers = dev_answers(questions, cut=20, mute=10, wrong=15)
     found = named(find_unread(questions, answers, 64))

@@ -18,6 +18,8 @@ from errata.graph.doctor.targets import agree
 
 Sets = Mapping[str, Sequence[Question]]
 
+OPENING = 8
+"""Words that a question must have to be looked for inside others."""
 USUAL = 3
 """Practice questions with the same thirteen words, numbers aside, from which these are the exam's
 way to ask."""
@@ -26,6 +28,7 @@ HOW = {
     "equal": "the same as one",
     "group": "variants of one",
     "near": "nearly the same as one",
+    "inside": "word for word inside one",
     "words": "with thirteen words in a row of one",
 }
 NEAR = 0.05
@@ -77,9 +80,29 @@ def leaks(sets: Sets) -> list[Pair]:
                     add(question, by_id[name, twin], (before, name), "near")
     practice = sets.get("practice", ())
     held_out = [(name, question) for name in names if name != "practice" for question in sets[name]]
-    for question, name, twin_of_words in shared_words(practice, held_out):
-        add(question, twin_of_words, ("practice", name), "words")
+    for question, name, other in contained(practice, held_out):
+        add(question, other, ("practice", name), "inside")
+    for question, name, other in shared_words(practice, held_out):
+        add(question, other, ("practice", name), "words")
     return found
+
+
+def contained(
+    practice: Sequence[Question], held_out: Sequence[tuple[str, Question]]
+) -> Iterator[tuple[Question, str, Question]]:
+    """Practice questions that hold a held-out one word for word, numbers included."""
+    opening: dict[str, list[tuple[str, str, Question]]] = defaultdict(list)
+    for name, question in held_out:
+        text = plain(stem(question))
+        if len(found := text.split()) >= OPENING:
+            opening[" ".join(found[:OPENING])].append((text, name, question))
+    for question in practice:
+        text = plain(question.prompt)
+        found = text.split()
+        for at in range(len(found) - OPENING + 1):
+            for inner, name, other in opening.get(" ".join(found[at : at + OPENING]), ()):
+                if f" {inner} " in f" {text} ":
+                    yield question, name, other
 
 
 def shared_words(
@@ -239,8 +262,9 @@ def find_targets_in_questions(sets: Sets) -> Iterator[Finding]:
 
 def announces(question: Question) -> bool:
     """Whether the question says `answer: TARGET` or the like; worked questions before it aside."""
-    choice = isinstance(question.answer, ChoiceAnswer)
-    text, target = question.prompt if choice else stem(question), question.target.strip().lower()
+    worked = "\n\nQ: " in question.prompt
+    text = stem(question) if worked else question.prompt
+    target = question.target.strip().lower()
     for found in STATED.finditer(text):
         after = text[found.end() : found.end() + len(target) + 1].lower()
         if after.startswith(target) and not after[len(target) :].isalnum():
@@ -267,7 +291,7 @@ def left_out(sets: Sets) -> list[Correction]:
     """A line for each question that must go for the sets to be apart, and without contradiction."""
     lines: dict[str, Correction] = {}
     for pair in leaks(sets):
-        if pair.how != "words":
+        if pair.how in ("equal", "group", "near"):
             why = f"{HOW[pair.how]} of {pair.sets[1]}: {pair.other.id}"
             lines[pair.one.id] = going(pair.one, why)
     for name, twins in duplicates(sets):
