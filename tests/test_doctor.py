@@ -24,7 +24,7 @@ from recording import RecordingWriter, Sums, play
 from rich.console import Console
 from typer.testing import CliRunner
 
-from errata.agents.errors import ConfigError, ExamError, RunError
+from errata.agents.errors import BudgetSpent, ConfigError, ExamError, RunError
 from errata.agents.exams.corrections import read_corrections
 from errata.agents.exams.several import load_exams
 from errata.agents.marking import mark
@@ -39,6 +39,7 @@ from errata.agents.records import (
 )
 from errata.agents.scores import wilson
 from errata.agents.student import StudentSettings
+from errata.agents.verifier import Problem
 from errata.graph.cli import app
 from errata.graph.commands.doctor import Examined, Subject, Wanted, doctor, find_subject
 from errata.graph.config import RunConfig, parse_config
@@ -122,6 +123,9 @@ def test_the_same_story_with_other_numbers_outvotes_a_working_that_is_wrong_as_a
         ("its own solution", "29"),
         ("variations", "53"),
     }
+    # Test lends its workings to nobody else.
+    lent = gather({"test": made[:2], "dev": made[2:]})
+    assert [vote.by for vote in lent[2].votes] == ["its own solution"]
     # One story alone against the question's own working decides nothing.
     assert list(find_wrong_targets(gather({"practice": made[1:]}))) == []
 
@@ -539,6 +543,25 @@ def test_the_llm_is_asked_of_practice_and_dev_alone_and_of_no_more_than_is_said(
     assert len(few.asked) == 7
 
 
+class PoorSolver(SkilledSolver):
+    """Has a budget for five answers."""
+
+    def solve(self, problems: Sequence[Problem]) -> Iterator[tuple[Problem, str | None]]:
+        yield from super().solve(problems[:5])
+        raise BudgetSpent("the budget holds no further call")
+
+
+def test_what_was_solved_before_the_budget_was_spent_stands(tmp_path: Path) -> None:
+    truth = written("number", 0, SMALL)
+    sets, wrong = with_wrong_targets(truth, "target alone", 0.05)
+    found = examined(
+        config_of(tmp_path, sets), tmp_path, Wanted(votes=3), solver=PoorSolver(truth, 1.0)
+    )
+    assert any("not every question was solved again: the budget" in note for note in found.notes)
+    assert found.findings[0].name == "wrong targets"
+    assert set(found.findings[0].questions) == wrong
+
+
 # A finished run.
 
 
@@ -621,6 +644,7 @@ def test_the_screen_shows_the_worst_first_and_what_to_do_and_json_says_the_same(
         assert text.index("serious: ") < text.index("warning: ")
         assert "To do: errata doctor my.toml --corrections corrections.jsonl" in text
         assert 'system = "' in text
+        assert "by chance" in " ".join(text.split())
         assert f"my.toml: {sum(f.severity == 'serious' for f in found.findings)} serious" in text
     assert Examined.model_validate(json.loads(found.model_dump_json())) == found
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from errata.agents.errors import ConfigError
+from errata.agents.errors import BudgetSpent, ConfigError
 from errata.agents.examiner import NotCounted, examine
 from errata.agents.exams import FileExam
 from errata.agents.exams.corrections import Corrected, Correction, read_corrections, said_of
@@ -166,10 +166,16 @@ def doctor(
     asked = gather(plain_sets, {} if folder is None else said_in(folder), watcher)
     notes = [said_of_solved(asked, wanted.votes)]
     if wanted.votes:
+        shown = sample(asked, wanted.most, config.seed)
         with solver_of(config, wanted.votes, watcher, solver) as opened:
-            ask_solver(
-                sample(asked, wanted.most, config.seed), practice, opened, wanted.votes, watcher
+            watcher.say(
+                f"{plural(len(shown), 'question')} to solve again: {len(shown)} calls, and at most "
+                f"{wanted.votes * len(shown)}"
             )
+            try:
+                ask_solver(shown, practice, opened, wanted.votes, watcher)
+            except BudgetSpent as spent:
+                notes.append(f"not every question was solved again: {spent}")
     findings += find_wrong_targets(asked)
     watcher.progress("comparing the sets", 0, 0)
     findings += find_leaks(plain_sets)

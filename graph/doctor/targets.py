@@ -24,7 +24,7 @@ from errata.agents.marking.equations import (
 )
 from errata.agents.marking.number import NO_ANSWER, STATED, is_right
 from errata.agents.plain_text import one_line
-from errata.agents.records import CodeAnswer, NumberAnswer, Question, Record
+from errata.agents.records import NumberAnswer, Question, Record
 from errata.agents.variations import VariationsSolver
 from errata.agents.variations.mentions import constants_of, find_mentions
 from errata.agents.variations.renaming import WORDS, known, partners
@@ -38,6 +38,8 @@ Voter = Literal["its own solution", "variations", "solver", "student"]
 PEERS = 3
 """Other questions with the same words whose workings are put to one question, at most."""
 TRIED_PEERS = 30
+NOT_SOLVED: frozenset[str] = frozenset({"code", "judge"})
+"""Answer types that are not solved again: two right answers need not be alike."""
 LISTED = 8
 """Questions that a finding shows with their words."""
 
@@ -135,7 +137,7 @@ def own_solution(question: Question) -> str | None:
     equations come to: where none of them gives the target, the last one's left side, calculated.
     """
     said = question.solution
-    if not said or isinstance(question.answer, CodeAnswer) or question.target == NO_ANSWER:
+    if not said or question.answer.type in NOT_SOLVED or question.target == NO_ANSWER:
         return None
     number = isinstance(question.answer, NumberAnswer)
     if number:
@@ -266,9 +268,7 @@ def ask_solver(
     watcher = watcher or NoWatcher()
     shown = examples_for(asked, sources)
     open_ones = [
-        each
-        for each in asked
-        if id(each) in shown and not isinstance(each.question.answer, CodeAnswer)
+        each for each in asked if id(each) in shown and each.question.answer.type not in NOT_SOLVED
     ]
     for number in range(votes):
         title = f"solving again, vote {number + 1}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from errata.graph.commands.doctor import Examined
-from errata.graph.doctor.finding import Finding, Share, Try
+from errata.graph.doctor.finding import Finding, Share, Try, said_share
 from errata.graph.views.printer import Printer, count, grid
 
 COLORS = {"serious": "bold red", "warning": "yellow"}
@@ -44,8 +44,10 @@ def show(finding: Finding, out: Printer) -> None:
     else:
         if finding.shares:
             show_shares(finding.shares, out)
+        drawn = {said_share(one) for one in finding.shares}
+        drawn |= {f"{said_share(one)} {one.what}" for one in finding.shares}
         for line in finding.evidence:
-            if not any(f"{one.count} of {one.of} (" in line for one in finding.shares):
+            if line not in drawn:
                 out.print(f"  {line}", "dim")
     for at, line in enumerate(finding.do):
         first, *rest = line.split("\n")
