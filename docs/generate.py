@@ -28,6 +28,7 @@ from pydantic_core import PydanticUndefined
 
 from errata.agents.chat_models.ledger import Entry
 from errata.agents.engine import Engine
+from errata.agents.exams.corrections import Corrected
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -91,6 +92,7 @@ RECORDS: dict[str, type[BaseModel]] = {
     "round-*/promotion.json": Promotion,
     "final/readings.json": Readings,
     "final/*.jsonl": Attempt,
+    "corrected.jsonl": Corrected,
     "not-counted.jsonl": NotCountedQuestion,
     "steps.jsonl": StepTime,
     "machines.jsonl": Machine,

@@ -529,12 +529,13 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
     def moved(exam: ExamSettings) -> ExamSettings:
         if isinstance(exam, FileExam):
             sets = {name: getattr(exam, name) for name in ("practice", "dev", "test")}
-            return exam.model_copy(
-                update={
-                    name: given.model_copy(update={"file": (folder / given.file).resolve()})
-                    for name, given in sets.items()
-                }
-            )
+            update: dict[str, object] = {
+                name: given.model_copy(update={"file": (folder / given.file).resolve()})
+                for name, given in sets.items()
+            }
+            if exam.corrections is not None:
+                update["corrections"] = (folder / exam.corrections).resolve()
+            return exam.model_copy(update=update)
         if isinstance(exam, NamedExam):
             paths = {name: getattr(exam, name) for name in ("path", "prompts")}
             return exam.model_copy(

@@ -18,6 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.chat_models.tracing import without_tracing_in_node
 from errata.agents.errors import RunError
+from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.several import load_exams
 from errata.graph.agents import Given, open_agents
 from errata.graph.config import RunConfig, load_config
@@ -79,9 +80,14 @@ def served(node: Node, context: Context) -> Callable[[State], State]:
     def run(state: State) -> State:
         folder, config = context.folder, context.config
         if not folder.exists:
-            exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
+            corrected: list[Corrected] = []
+            exams = load_exams(
+                config.exam, config.out_of_domain, guard=config.guard, corrected=corrected
+            )
             config.way.check(exams.practice)
-            folder.create(lambda scratch: write_start(scratch, config, exams, None))
+            folder.create(
+                lambda scratch: write_start(scratch, config, exams, None, corrected=corrected)
+            )
         kept_here = nullcontext() if config.tracing else without_tracing_in_node()
         with folder.locked(), kept_here:
             if folder.manifest.sealed:

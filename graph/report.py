@@ -220,6 +220,8 @@ class Report(Record):
     """The sealed test again, each question with a twist."""
     readings: tuple[Reading, ...] = ()
     """The sealed sets, and how many runs had read them before this one."""
+    corrected: Mapping[str, int] = {}
+    """Set → questions that were given another target, or left out, by `exam.corrections`."""
 
     def _repr_html_(self) -> str:
         """In a notebook: what came of the run, as a table."""
@@ -290,6 +292,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         cost=cost_of(folder, config),
         twisted=tuple(twist_report(folder, exam, best_round) for exam in config.twisted),
         readings=read_readings(folder),
+        corrected=tally(one.set for one in folder.corrected()),
     )
 
 

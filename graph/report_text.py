@@ -153,6 +153,8 @@ def limits(report: Report) -> Iterator[str]:
                 f"A fresh look: {counted(reading.earlier_runs, 'run')} had read the set "
                 f"{name(reading.set)} before, and each that was chosen by it flatters the next."
             )
+    if corrected := ", ".join(f"{count} in {name(one)}" for one, count in report.corrected.items()):
+        yield f"Figures of the files as they are: questions were corrected, {corrected}."
     yield "New facts: it practised skills."
 
 

@@ -19,6 +19,7 @@ from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.chat_models.tracing import without_tracing
 from errata.agents.data_writer import Writer
 from errata.agents.errors import RunError
+from errata.agents.exams.corrections import Corrected, said_of
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
@@ -112,8 +113,11 @@ def run(
     if folder.path.exists():
         raise taken(folder)
     skipped: list[Skipped] = []
+    corrected: list[Corrected] = []
     if shared is None:
-        exams = load_exams(config.exam, config.out_of_domain, skipped, config.guard)
+        exams = load_exams(
+            config.exam, config.out_of_domain, skipped, config.guard, corrected=corrected
+        )
     else:
         exams = exams_in(shared)
     config.way.check(exams.practice)
@@ -125,10 +129,14 @@ def run(
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
         if estimate := estimate_run(config, agents, exams.practice):
             watcher.estimated(estimate, config.budget, currency_of(config))
-        folder.create(lambda scratch: write_start(scratch, config, exams, estimate, shared))
+        folder.create(
+            lambda scratch: write_start(scratch, config, exams, estimate, shared, corrected)
+        )
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
+            if said := said_of(folder.corrected()):
+                watcher.say(said)
             watcher.say(foresight(exams.dev, config.rounds, config.stop.gate))
             return conclude(folder, config, drive(context, None), draw)
 
@@ -205,8 +213,11 @@ def write_start(
     exams: RunExams,
     estimate: Estimate | None,
     shared: RunFolder | None = None,
+    corrected: Sequence[Corrected] = (),
 ) -> None:
     """The questions and the configuration: what a run is before its first step."""
+    if corrected:
+        write_records(folder.corrections, corrected)
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
     if shared is not None:

@@ -13,6 +13,7 @@
                         guard.jsonl where dev passed, promotion.json
       final/            the sealed exams: readings.json (how often they were read before),
                         test-base.jsonl, test-best.jsonl, out-of-domain-…
+      corrected.jsonl   what corrections did to the questions, where there are any
       not-counted.jsonl  questions whose own tests fail, where there are any
       steps.jsonl       how long each step took
       machines.jsonl    what the student's answers were computed with; of a student on servers it
@@ -41,6 +42,7 @@ from filelock import FileLock, Timeout
 
 from errata.agents.engine import copy_engine
 from errata.agents.errors import ExamError, RunError
+from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import Log, read_record, read_records, so_far
 from errata.agents.promotion import Promotion
@@ -148,6 +150,15 @@ class RunFolder:
     def not_counted(self) -> Log[NotCountedQuestion]:
         return Log(self.path / "not-counted.jsonl", NotCountedQuestion)
 
+    @property
+    def corrections(self) -> Path:
+        return self.path / "corrected.jsonl"
+
+    def corrected(self) -> list[Corrected]:
+        """What corrections did to the questions; none where there are none."""
+        path = self.corrections
+        return read_records(path, Corrected) if path.exists() else []
+
     def questions(self, name: str) -> list[Question]:
         """Of the set `practice`, `dev`, `test`, `out-of-domain` or `guard`, without those not
         counted; none where there is no such set.
@@ -185,9 +196,10 @@ class RunFolder:
         return [a for a in read_records(path, Attempt) if a.question_id not in left_out]
 
     def copy_base_answers(self, to: RunFolder) -> None:
-        """The base model's finished answers, and the questions not counted, into another folder."""
+        """The base model's finished answers, and which questions are corrected or not counted, into
+        another folder."""
         finished = (self.round(0).glob("*.jsonl"), self.path.glob("final/*-base.jsonl"))
-        for path in (*itertools.chain(*finished), self.not_counted.path):
+        for path in (*itertools.chain(*finished), self.not_counted.path, self.corrections):
             if path.exists():
                 copy = to.path / path.relative_to(self.path)
                 copy.parent.mkdir(parents=True, exist_ok=True)

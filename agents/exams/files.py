@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.code_tests import check_code, only_function
+from errata.agents.exams.corrections import Corrected, correct
 from errata.agents.exams.layouts import (
     Fields,
     Layout,
@@ -64,6 +65,9 @@ class FileExam(Record):
     """The original format that the files have; taken from their fields when not said."""
     skip_bad: bool = False
     """Leave bad questions out, and count them, instead of stopping at the first one."""
+    corrections: Path | None = None
+    """Other targets for some of its questions, and questions to leave out: JSON lines
+    `{"id": …, "target": …}` or `{"id": …, "leave_out": true}` (docs/doctor.md)."""
 
     @model_validator(mode="after")
     def one_or_the_other(self) -> FileExam:
@@ -72,14 +76,21 @@ class FileExam(Record):
         return self
 
     def read(
-        self, skipped: list[Skipped] | None = None
+        self, skipped: list[Skipped] | None = None, corrected: list[Corrected] | None = None
     ) -> tuple[list[Question], list[Question], list[Question]]:
-        """Practice, dev and test; what was left out is added to `skipped`."""
+        """Practice, dev and test; what was left out is added to `skipped`, and what was corrected
+        to `corrected`."""
         left_out = ([] if skipped is None else skipped) if self.skip_bad else None
         practice, dev, test = (
             read_questions(one, answer=self.answer, layout=self.layout, skipped=left_out)
             for one in (self.practice, self.dev, self.test)
         )
+        if self.corrections is not None:
+            sets = {"practice": practice, "dev": dev, "test": test}
+            found, done = correct(sets, self.corrections)
+            if corrected is not None:
+                corrected += done
+            practice, dev, test = found.values()
         return practice, dev, test
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from errata.agents.errors import ConfigError, ExamError
-from errata.agents.exams import ArithmeticExam, FileExam, NamedExam, load_exam
+from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
+from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.held_out import check_disjoint
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.twists import TwistedExam
@@ -36,19 +37,40 @@ def load_exams(
     out_of_domain: Sequence[AnyExam | TwistedExam] = (),
     skipped: list[Skipped] | None = None,
     guard: Sequence[AnyExam] = (),
+    corrected: list[Corrected] | None = None,
 ) -> RunExams:
-    """The questions of all exams together.
+    """The questions of all exams together, as `read_exams`.
+
+    Raises:
+        ConfigError: Two exams have one name.
+        ExamError: A file cannot be read, or two sets share a question.
+    """
+    exams = read_exams(practised, out_of_domain, skipped, guard, corrected)
+    check_disjoint(exams.sets())
+    return exams
+
+
+def read_exams(
+    practised: Sequence[AnyExam],
+    out_of_domain: Sequence[AnyExam | TwistedExam] = (),
+    skipped: list[Skipped] | None = None,
+    guard: Sequence[AnyExam] = (),
+    corrected: list[Corrected] | None = None,
+) -> RunExams:
+    """The questions of all exams together, those too that two sets share.
 
     Where there are several exams, each question names its own, and its id begins with that name;
     so does its group.
 
     Args:
         skipped: What was left out is added here.
+        corrected: What was corrected is added here.
 
     Raises:
         ConfigError: Two exams have one name.
-        ExamError: A file cannot be read, or two sets share a question.
+        ExamError: A file cannot be read.
     """
+    done = [] if corrected is None else corrected
     left_out = [] if skipped is None else skipped
     names = [exam.name for exam in (*practised, *out_of_domain, *guard)]
     for name in names:
@@ -68,14 +90,24 @@ def load_exams(
 
         return [named(question) for question in questions]
 
+    def note(exam: AnyExam, found: Sequence[Corrected], only: str = "", name: str = "") -> None:
+        begin = f"{exam.name}/" if several else ""
+        for one in found:
+            if one.set == (only or one.set):
+                update = {"question_id": begin + one.question_id, "set": name or one.set}
+                done.append(one.model_copy(update=update))
+
     exams = RunExams([], [], [], [])
+    found: list[Corrected]
     for settings in practised:
-        practice, dev, test = settings.read(left_out)
+        practice, dev, test = read(settings, left_out, found := [])
+        note(settings, found)
         exams.practice.extend(labelled(settings, practice))
         exams.dev.extend(labelled(settings, dev))
         exams.test.extend(labelled(settings, test))
     for settings in guard:
-        exams.guard.extend(labelled(settings, measured(settings, left_out)))
+        exams.guard.extend(labelled(settings, measured(settings, left_out, found := [])))
+        note(settings, found, "test", "guard")
     for name in ("practice", "dev", "test"):
         if not getattr(exams, name):
             raise ExamError(f"the {name} set holds no questions: give it at least one")
@@ -83,15 +115,26 @@ def load_exams(
         if isinstance(outside, TwistedExam):
             exams.out_of_domain.extend(outside.read(exams.test, exams.practice))
         else:
-            exams.out_of_domain.extend(labelled(outside, measured(outside, left_out)))
-    check_disjoint(exams.sets())
+            found = []
+            exams.out_of_domain.extend(labelled(outside, measured(outside, left_out, found)))
+            note(outside, found, "test", "out-of-domain")
     return exams
 
 
-def measured(settings: AnyExam, skipped: list[Skipped]) -> list[Question]:
+def read(
+    settings: AnyExam, skipped: list[Skipped], corrected: list[Corrected]
+) -> tuple[list[Question], list[Question], list[Question]]:
+    if isinstance(settings, FileExam):
+        return settings.read(skipped, corrected)
+    return settings.read(skipped)
+
+
+def measured(
+    settings: AnyExam, skipped: list[Skipped], corrected: list[Corrected]
+) -> list[Question]:
     """The questions of an exam that nothing is learnt from: its published test, or all of it."""
     if isinstance(settings, NamedExam):
         return settings.read_split(None, skipped)[: settings.test]
-    exam = load_exam(settings)
-    skipped += exam.skipped
-    return exam.test
+    practice, dev, test = read(settings, skipped, corrected)
+    check_disjoint({"practice": practice, "dev": dev, "test": test})
+    return test

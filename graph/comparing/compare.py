@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal
 from errata.agents.chat_models.ledger import Budget, estimate
 from errata.agents.data_writer import Writer
 from errata.agents.errors import ConfigError, RunError
+from errata.agents.exams.corrections import Corrected, said_of
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
@@ -138,7 +139,7 @@ def compare(
     if expected := estimate_of(opened, given):
         watcher.estimated(expected, Budget(), currency_of(config))
     if not opened.begun:
-        folder.create(lambda scratch: write_start(scratch, config, opened.exams))
+        folder.create(lambda scratch: write_start(scratch, config, opened.exams, opened.corrected))
     with folder.locked():
         work(opened, given, watcher)
         comparison = build_comparison(
@@ -187,6 +188,8 @@ class Opened:
     exams: RunExams
     skipped: list[Skipped]
     """Questions that were left out when the exams were loaded."""
+    corrected: list[Corrected]
+    """Questions that were corrected."""
     tokens: int
     """Of a run, all rounds together."""
     runs: list[PlannedRun]
@@ -202,11 +205,14 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
     folder = RunFolder(runs / f"{config.name}.compare")
     begun = folder.path.exists()
     skipped: list[Skipped] = []
+    corrected = folder.corrected()
     if begun:
         check_same_configuration(folder, config)
         exams = exams_in(folder)
     else:
-        exams = load_exams(config.exam, config.out_of_domain, skipped, config.guard)
+        exams = load_exams(
+            config.exam, config.out_of_domain, skipped, config.guard, corrected=corrected
+        )
     tokens = config.training.tokens or tokens_like(config, exams.practice)
     tokens *= config.stop.rounds
     planned = [
@@ -217,7 +223,7 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
     ]
     for run_ahead in planned:
         run_ahead.config.way.check(exams.practice)
-    return Opened(folder, config, begun, exams, skipped, tokens, planned)
+    return Opened(folder, config, begun, exams, skipped, corrected, tokens, planned)
 
 
 def check_arms(arms: Sequence[str]) -> None:
@@ -330,7 +336,11 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
     return Estimate(rows=tuple(rows)) if rows else None
 
 
-def write_start(folder: RunFolder, config: RunConfig, exams: RunExams) -> None:
+def write_start(
+    folder: RunFolder, config: RunConfig, exams: RunExams, corrected: Sequence[Corrected]
+) -> None:
+    if corrected:
+        write_records(folder.corrections, corrected)
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
     write_record(folder.path / BEGAN, provenance_of(config))
@@ -350,6 +360,8 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
     agents = open_agents(opened.runs[0].config, folder, trace, None, given, watcher.say)
     context = Context(opened.config, folder, trace, agents, watcher)
     report_skipped(opened.skipped, context)
+    if said := said_of(opened.corrected):
+        watcher.say(said)
     try:
         sit_base(context)
         for at, planned in enumerate(opened.runs):
