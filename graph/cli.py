@@ -476,7 +476,10 @@ def compare(
     ],
     arms: Annotated[
         str | None,
-        typer.Option(help="What is compared, commas between; all ways to learn, when not said."),
+        typer.Option(
+            help="What is compared, commas between: ways to learn, all when not said; `prompt`, a "
+            "better system prompt and no training; `prompt+WAY`, both."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each arm; 3.")] = None,
     runs: Runs = HERE,
