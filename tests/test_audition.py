@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
 from errata.agents.exams.arithmetic import KINDS
+from errata.agents.exams.held_out import TOO_NEAR
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
 from errata.agents.records import (
@@ -224,8 +225,9 @@ def test_a_finished_audition_asks_nobody_and_says_the_same_again(finished: Finis
 NUMBERS = itertools.count(10)
 
 
-def teaching(good: bool = True, about: str = "cow") -> Callable[[dict[str, Any]], Any]:
-    """A server that diagnoses, and writes examples that no request got before."""
+def teaching(wrong_each: int = 0, about: str = "cow") -> Callable[[dict[str, Any]], Any]:
+    """A server that diagnoses, and writes examples that no request got before; every
+    `wrong_each`-th adds up wrongly."""
 
     def reply(request: dict[str, Any]) -> str:
         if "missing_skill" in json.dumps(request["response_format"]):
@@ -234,7 +236,7 @@ def teaching(good: bool = True, about: str = "cow") -> Callable[[dict[str, Any]]
         drafts = []
         for _ in range(8):
             n = next(NUMBERS)
-            total = n + 7 + (not good)
+            total = n + 7 + (wrong_each > 0 and n % wrong_each == 0)
             text = f"A {about} eats {n} leaves, then 7 of tree {n}. How many leaves?"
             completion = f"{n} + 7 = {total}\n#### {total}"
             drafts.append({"prompt": text, "completion": completion, "target": str(total)})
@@ -255,7 +257,7 @@ LE: dict[str, Any] = {"strategy": "le"}
 def test_who_writes_wrong_or_known_examples_is_told_from_who_does_not(tmp_path: Path) -> None:
     with (
         OpenAIServer(teaching()) as good,
-        OpenAIServer(teaching(good=False)) as wrong,
+        OpenAIServer(teaching(wrong_each=1)) as wrong,
         OpenAIServer(teaching(about="hen")) as known,
     ):
         table = tried(
@@ -398,9 +400,12 @@ def test_an_instructor_that_joins_later_leaves_the_finished_ones_alone(tmp_path:
 
 
 @pytest.mark.loop
-def test_too_few_examples_are_not_trained_on_and_hold_nobody_back(tmp_path: Path) -> None:
-    with OpenAIServer(teaching(good=False)) as server:
-        settings = config(**LE, audition=tried(wrong=llm_at(server), other=WITHOUT))
+def test_too_few_examples_hold_nobody_back_and_the_others_train_on_the_fewest(
+    tmp_path: Path,
+) -> None:
+    with OpenAIServer(teaching(wrong_each=1)) as wrong, OpenAIServer(teaching(2)) as half:
+        table = tried(wrong=llm_at(wrong), half=llm_at(half), other=WITHOUT)
+        settings = config(**LE, audition=table)
         trainer = trainer_for(settings)
         found = audition(
             settings,
@@ -412,11 +417,53 @@ def test_too_few_examples_are_not_trained_on_and_hold_nobody_back(tmp_path: Path
             student=TableStudent(ALL[:3]),
             trainer=trainer,
         )
-    assert [row.trained is None for row in found.rows] == [True, False]
-    assert len(trainer.jobs) == 1
-    assert found.advice.take == "other"
+    assert [row.passed for row in found.rows[:2]] == [0, 12]
+    assert found.rows[2].passed > 12
+    assert [row.trained.examples if row.trained else 0 for row in found.rows] == [0, 12, 12]
+    assert [len(read_records(job.examples, Row)) for job in trainer.jobs] == [12, 12]
+    questions = {row.question_id for row in read_records(trainer.jobs[1].examples, Row)}
+    assert len(questions) == len(shown_to(found, tmp_path))  # of every mistake, not of the first
     assert not found.advice.sure
     assert "Not compared: wrong" in found.advice.why
+
+
+def shown_to(found: Audition, runs: Path) -> set[str]:
+    """The missed questions with an example of the last instructor's."""
+    folder = RunFolder(runs / f"{found.name}.audition")
+    return {e.question_id for e in of(folder, found.rows[-1].instructor, "examples.jsonl", Example)}
+
+
+@pytest.mark.loop
+def test_an_example_that_is_a_sealed_question_is_refused(tmp_path: Path) -> None:
+    [sealed] = load_exams(config().exam).test[:1]
+    plain = teaching()
+
+    def reply(request: dict[str, Any]) -> Any:
+        if "missing_skill" in json.dumps(request["response_format"]):
+            return plain(request)
+        draft = {"prompt": sealed.prompt, "completion": sealed.solution, "target": sealed.target}
+        return json.dumps({"examples": [draft] * 8})
+
+    with OpenAIServer(reply) as server:
+        settings = config(**LE, audition=tried(one=llm_at(server)))
+        given: dict[str, Any] = {"mistakes": 2, "examples": 2, "student": TableStudent(ALL[:3])}
+        found = audition(settings, (), tmp_path, **given)
+    assert (found.rows[0].passed, found.rows[0].refused) == (0, {TOO_NEAR: 4})
+    assert found.advice.take is None
+
+
+@pytest.mark.loop
+def test_who_has_taught_needs_no_key_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ERRATA_TEST_KEY", "sk-marked-key-0123456789abcdef")
+    given: dict[str, Any] = {"mistakes": 2, "examples": 2, "student": TableStudent(ALL[:3])}
+    with OpenAIServer(teaching()) as server:
+        settings = config(**LE, audition=tried(one=llm_at(server, api_key_env="ERRATA_TEST_KEY")))
+        first = audition(settings, (), tmp_path, **given)
+    monkeypatch.delenv("ERRATA_TEST_KEY")
+    assert audition(settings, (), tmp_path, **given) == first
+    assert first.rows[0].status == "taught"
 
 
 # Whom to take.
