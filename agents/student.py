@@ -38,6 +38,17 @@ class Revisited(Question):
         return (*told, *asked)
 
 
+class Prompted(Question):
+    """A question asked under a system prompt of its own, in place of the student's."""
+
+    system: str
+
+    @property
+    def conversation(self) -> Conversation:
+        """The system prompt, then the question."""
+        return (("system", self.system), ("user", self.prompt))
+
+
 class Student(Protocol):
     def ask(
         self,
@@ -53,7 +64,8 @@ class Student(Protocol):
 
         Args:
             questions: The whole exam: what is already answered may still shape the batches.
-                One that is `Revisited` is asked as a conversation.
+                One that is `Revisited` is asked as a conversation, one that is `Prompted` under
+                its own system prompt.
             answered: Ids of the questions of which every response is there. One that lacks some
                 is asked for all of them again; whoever asks passes over those that it has.
 
@@ -67,13 +79,40 @@ class Student(Protocol):
         ...
 
 
+class Under:
+    """A student that is asked everything under another system prompt; its weights are shared."""
+
+    def __init__(self, student: Student, system: str) -> None:
+        self.student, self.system = student, system
+
+    def ask(
+        self,
+        model: ModelRef,
+        questions: Sequence[Question],
+        answered: frozenset[str],
+        sampling: Sampling = GREEDY,
+    ) -> Iterator[Response]:
+        """See `Student.ask`."""
+        asked = [Prompted(**dict(question), system=self.system) for question in questions]
+        if sampling == GREEDY:  # a student of somebody's own may know of nothing else
+            return self.student.ask(model, asked, answered)
+        return self.student.ask(model, asked, answered, sampling)
+
+    def close(self) -> None:
+        self.student.close()
+
+
 def prompts_of(
     questions: Sequence[Question], system: str | None
 ) -> tuple[tuple[str, str | Conversation], ...]:
     """(id, prompt) of each question, as the children of `errata.training` take them."""
-    return tuple(
-        (q.id, q.conversation(system) if isinstance(q, Revisited) else q.prompt) for q in questions
-    )
+
+    def asked(question: Question) -> str | Conversation:
+        if isinstance(question, Revisited):
+            return question.conversation(system)
+        return question.conversation if isinstance(question, Prompted) else question.prompt
+
+    return tuple((question.id, asked(question)) for question in questions)
 
 
 SET_BY_ERRATA = (

@@ -47,6 +47,7 @@ from errata.agents.trainer import Trained
 from errata.agents.verifier import Vote
 from errata.graph.asks import Asked
 from errata.graph.cli import EXIT_CODES, NO_JSON, app
+from errata.graph.comparing.auditioned import Audition
 from errata.graph.comparing.comparison import Comparison
 from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig
@@ -113,6 +114,9 @@ def renewed(text: str) -> str:
         "records": records,
         "commands": commands,
         "exit_codes": exit_codes,
+        "auditions": lambda: fields_of(
+            model for model in models_in(Audition) if model not in models_in(Comparison)
+        ),
         "comparisons": lambda: fields_of([*models_in(Comparison), *models_in(Flips)]),
     }
     return BLOCK.sub(lambda found: f"{found[1]}\n{makers[found[2]]()}\n{found[3]}", text)

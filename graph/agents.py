@@ -16,6 +16,7 @@ from errata.agents.instructor import Instructor
 from errata.agents.served.adapter import trained_rank
 from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
+from errata.agents.system_prompts import PlainPrompts, PromptWriter
 from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer, check_here
 from errata.graph.config import RunConfig, Variations
@@ -226,3 +227,21 @@ def open_instructor_and_writer(
         solver=solver,
         clients=tuple(clients.values()),
     )
+
+
+def open_prompt_writer(
+    config: RunConfig, folder: Path, on_call: OnCall, ledger: Ledger | None = None
+) -> PromptWriter:
+    """The instructor, to propose system prompts. Nothing is sent yet, and none comes from a cache.
+
+    Raises:
+        InstructorError: A provider's package, a key, or a function is missing.
+    """
+    if isinstance(config.instructor, Variations):
+        return PlainPrompts()
+    from errata.agents.chat_models.client import ChatClient
+    from errata.agents.llm import LlmPromptWriter
+
+    settings = config.instructor
+    model = open_chat_model(settings, folder)
+    return LlmPromptWriter(ChatClient(model, on_call, settings, None, ledger))

@@ -560,7 +560,10 @@ def compare(
     ],
     arms: Annotated[
         str | None,
-        typer.Option(help="What is compared, commas between; all ways to learn, when not said."),
+        typer.Option(
+            help="What is compared, commas between: ways to learn, all when not said; `prompt`, a "
+            "better system prompt and no training; `prompt+WAY`, both."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each arm; 3.")] = None,
     runs: Runs = HERE,
@@ -630,6 +633,63 @@ def compare(
         print(found.model_dump_json(indent=2))
     else:
         print_comparison(found, console(), folder)
+
+
+@app.command()
+def audition(
+    config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    instructors: Annotated[
+        str | None,
+        typer.Option(
+            help="Who is tried, commas between: models as `model` takes them, or names of "
+            "[audition.instructors]; all of these, when not said."
+        ),
+    ] = None,
+    mistakes: Annotated[int, typer.Option(help="Practice mistakes, the same for all.")] = 30,
+    examples: Annotated[int, typer.Option(help="Asked for of each mistake.")] = 4,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train on equal numbers of their examples, and ask dev.")
+    ] = False,
+    runs: Runs = HERE,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the audition, instead of the file's.")
+    ] = None,
+    as_json: Json = False,
+    no_tracing: NoTracing = False,
+) -> None:
+    """Which instructor? Each teaches the same practice mistakes of CONFIG, before a run is paid.
+
+    It says what came back, passed the checks and is new to the student, what that took, and how
+    sure it is whom to take. The same command goes on after a stop. The exit code is 2 where no
+    instructor got to the end.
+    """
+    from errata.graph.comparing.audition import audition as hold_audition
+    from errata.graph.config import load_config, parse_config
+    from errata.graph.views.audition import print_audition
+
+    settings = load_config(config)
+    if name is not None:
+        settings = parse_config(settings.model_dump() | {"name": name}, "--name")
+    asked = [one.strip() for one in (instructors or "").split(",") if one.strip()]
+    with (
+        working(to_stderr=as_json, again=True) as watcher,
+        tracing_told(watcher, not no_tracing and settings.tracing),
+    ):
+        found = hold_audition(
+            settings,
+            asked,
+            runs,
+            mistakes=mistakes,
+            examples=examples,
+            train=train,
+            watcher=watcher,
+        )
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_audition(found, console(), runs / f"{settings.name}.audition")
+    if not any(row.status == "taught" for row in found.rows):
+        raise typer.Exit(2)
 
 
 @app.command()

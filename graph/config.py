@@ -248,6 +248,32 @@ class StopSettings(Record):
     of the run; without limit where not said."""
 
 
+class AuditionSettings(Record):
+    """Instructors that `errata audition` may try beside each other."""
+
+    instructors: Mapping[str, InstructorSettings] = Field(default_factory=dict)
+    """What each is called in the table → its keys, those of `[instructor]`:
+    `[audition.instructors.big]`. One that needs no keys is named on the command line alone."""
+
+    @field_validator("instructors")
+    @classmethod
+    def names_can_be_given(
+        cls, instructors: Mapping[str, InstructorSettings]
+    ) -> Mapping[str, InstructorSettings]:
+        for name in instructors:
+            if not name.strip() or "," in name:
+                raise ValueError(f"{name!r} cannot be named after --instructors: leave out commas")
+        return instructors
+
+    def with_paths_from(self, folder: Path) -> AuditionSettings:
+        """The same, relative paths taken from `folder`."""
+        moved = {
+            name: given.with_paths_from(folder) if isinstance(given, LlmSettings) else given
+            for name, given in self.instructors.items()
+        }
+        return AuditionSettings.model_construct(instructors=moved)
+
+
 class RunConfig(Record):
     """One run of the loop."""
 
@@ -283,6 +309,10 @@ class RunConfig(Record):
     tracing: bool = True
     """Whether LangSmith may trace the run, where the environment switches it on (docs/traces.md);
     with `--no-tracing` it is false, also when the run is resumed."""
+    prompts: int = Field(default=4, ge=1)
+    """System prompts that an arm `prompt` of `errata compare` tries on dev, at most."""
+    audition: AuditionSettings = AuditionSettings()
+    """Nothing to a run: what `errata audition` tries."""
 
     @field_validator("instructor")
     @classmethod
@@ -518,6 +548,7 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "stop": [StopSettings],
         "budget": [Budget],
         "cluster": [ClusterSettings],
+        "audition": [AuditionSettings, LlmSettings, Variations, Prices],
     }
     found = models.get(str(loc[0]), [RunConfig]) if len(loc) > 1 else [RunConfig]
     return [name for model in found for name in model.model_fields]
@@ -575,5 +606,6 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
                 update={"objective": with_path_from(config.training.objective, folder)}
             ),
             "verify": verify,
+            "audition": config.audition.with_paths_from(folder),
         }
     )

@@ -10,16 +10,17 @@ from errata.agents.chat_models.ledger import Prices, Usage, estimate
 from errata.agents.contrast_analyst import BLOCK
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed, Lesson
 from errata.agents.embeddings import StoredEmbeddings
-from errata.agents.llm import LlmInstructor, LlmSolver, LlmWriter
+from errata.agents.llm import LlmInstructor, LlmPromptWriter, LlmSolver, LlmWriter
 from errata.agents.llm.paper import PaperInstructor
 from errata.agents.records import Attempt, Diagnosis, Mistake, Picked, Question, Solved
 from errata.agents.scores import tally
+from errata.agents.system_prompts import PromptWriter
 from errata.agents.verifier import Problem
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
 from errata.graph.costs import CONTRAST, INSTRUCTOR, VERIFIER, WRITER, Estimate, EstimateRow
 
-DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS = 250, 200, 150
+DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS, PROMPT_TOKENS = 250, 200, 150, 150
 """Typical of a model that does not think first."""
 RESPONSE_CHARACTERS = 400  # of a student, where no solution says how long they get
 SAMPLE = 40  # questions whose prompts are rendered; the others are taken to be as long
@@ -76,6 +77,19 @@ def estimate_run(
         calls = rounds * quota * config.verify.votes
         rows.append(row(VERIFIER, config.solver, calls, prompts, SOLUTION_TOKENS))
     return Estimate(rows=tuple(rows)) if rows else None
+
+
+def estimate_proposals(
+    config: RunConfig, writer: PromptWriter, shown: Sequence[Question]
+) -> EstimateRow | None:
+    """Of the one call that asks for system prompts, with each of `shown` missed; None where no LLM
+    is asked."""
+    if not isinstance(writer, LlmPromptWriter) or not isinstance(config.instructor, LlmSettings):
+        return None
+    mistakes = mistakes_at(config, shown)
+    asked = writer.messages(mistakes, config.prompts, config.student.system, config.seed)
+    reply = config.prompts * PROMPT_TOKENS
+    return row(INSTRUCTOR, config.instructor, 1, [size(asked)], reply)
 
 
 def row(

@@ -26,7 +26,7 @@ from errata.agents.jsonl import read_record
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
 from errata.agents.served.check import check_servers
 from errata.agents.served.student import ServedStudent
-from errata.agents.student import Revisited, StudentSettings
+from errata.agents.student import Revisited, StudentSettings, Under
 from errata.agents.testing.openai_server import Fault
 from errata.agents.testing.vllm_server import END, Letters, VllmServer
 from errata.agents.weights import LocalStudent
@@ -168,6 +168,15 @@ def test_a_second_look_is_asked_as_a_conversation(tmp_path: Path) -> None:
         [found] = ask(student, questions=again)
     wanted = "system: Solve.\nuser: What is 0 + 1?\nassistant: It is 2.\nuser: Look again."
     assert found.text == wanted
+
+
+def test_a_prompt_that_travels_with_the_question_stands_in_place_of_the_students_own(
+    tmp_path: Path,
+) -> None:
+    server = VllmServer(lambda adapter, prompt, body: prompt)
+    with student_of(tmp_path, server, system="Solve.") as student:
+        found = list(Under(student, "Think.").ask(BASE, QUESTIONS[:1], frozenset()))
+    assert [each.text for each in found] == ["system: Think.\nuser: What is 0 + 1?"]
 
 
 def test_no_more_is_under_way_at_a_server_than_is_allowed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ from tiny_models import write_tiny_model
 
 from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef, Question, TrainingSettings
-from errata.agents.student import Revisited, StudentSettings
+from errata.agents.student import Revisited, StudentSettings, Under
 from errata.agents.trainer import TrainingJob
 from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.training.finished import find_finished
@@ -104,6 +104,27 @@ def test_a_second_look_is_asked_as_a_conversation_with_the_students_own_answer(
         student.close()
     assert len(set(said)) == 3
     assert same.text in said
+
+
+def test_a_prompt_that_travels_with_the_question_is_the_students_own_prompt_word_for_word(
+    base: str, tmp_path: Path
+) -> None:
+    """So what was chosen among prompts stays right when it stands in the configuration."""
+    model = ModelRef(base=base)
+    settings = StudentSettings(max_new_tokens=16, batch_size=4, precision="float32")
+    student = LocalStudent(settings, tmp_path)
+    questions = [Question(id=f"q{n}", prompt=text, target="1") for n, text in enumerate(PROMPTS)]
+    try:
+        found = list(Under(student, "Be brief.").ask(model, questions, frozenset()))
+        child = student.child
+        said = {response.question_id: response.text for response in found}
+        list(Under(student, "Be long.").ask(model, questions, frozenset()))
+        assert student.child is child  # the weights stay where they are
+    finally:
+        student.close()
+    travelled = [said[question.id] for question in questions]
+    assert travelled == ask(tmp_path, model, "Be brief.")
+    assert travelled != ask(tmp_path, model)
 
 
 def test_the_system_prompt_reaches_the_student_and_the_training(
@@ -433,3 +454,21 @@ def test_the_loss_on_the_answers_alone_is_the_models_own_loss(
         with torch.no_grad():
             loss = trainer.compute_loss(adapted, masked, num_items_in_batch=answers)
         assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
+class Letters:
+    """A tokenizer without a chat template: a token for each character."""
+
+    chat_template = None
+    added_tokens_decoder: ClassVar[dict[int, str]] = {}
+
+    def __call__(self, text: str, add_special_tokens: bool) -> dict[str, list[int]]:
+        return {"input_ids": [ord(letter) for letter in text]}
+
+
+def test_a_system_prompt_that_comes_with_its_question_reads_as_the_students_own() -> None:
+    from errata.training.chat import prompt_ids
+
+    tokenizer: Any = Letters()
+    travelled = prompt_ids(tokenizer, (("system", "Solve."), ("user", "1 + 1?")))
+    assert travelled == prompt_ids(tokenizer, "1 + 1?", "Solve.")

@@ -23,7 +23,9 @@ def prompt_ids(
     if isinstance(prompt, str):
         asked = () if system is None else (("system", system),)
         return encode(tokenizer, asked_text(tokenizer, (*asked, ("user", prompt)), "\n"))
-    return encode(tokenizer, asked_text(tokenizer, prompt, "\n\n"))
+    # A system prompt and one question read the same, whichever way they come.
+    alone = sum(role == "user" for role, _ in prompt) == 1
+    return encode(tokenizer, asked_text(tokenizer, prompt, "\n" if alone else "\n\n"))
 
 
 def example_ids(

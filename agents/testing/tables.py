@@ -10,6 +10,7 @@ from pathlib import Path
 from errata.agents.errors import StepFailed
 from errata.agents.jsonl import read_records
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Row, Sampling
+from errata.agents.student import Prompted
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.training.finished import NAME, put_in_place, sha256_of
 from errata.training.jobs import FinishedTraining
@@ -19,7 +20,8 @@ class TableStudent:
     """Knows the kinds of questions that its adapter lists; answers others without a number.
 
     What it is asked is in `asked`, as (adapter or `base`, question id) for each answer, and a line
-    in `log`, where one is given.
+    in `log`, where one is given. A `Prompted` question's has ` under ` and the prompt after the
+    adapter.
     """
 
     def __init__(
@@ -27,16 +29,19 @@ class TableStudent:
         knows: Sequence[str] = (),
         log: Path | None = None,
         says: Mapping[str, Sequence[str]] | None = None,
+        under: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """
         Args:
             knows: Kinds that it knows without an adapter.
+            under: System prompt → kinds that it knows besides, asked under it.
             says: Question id → what any model answers. Asked greedily that is the first text;
                 asked several times it is each in turn, beginning with that of the sampling's seed.
         """
         self.knows = frozenset(knows)
         self.log = log
         self.says = says or {}
+        self.under = under or {}
         self.asked: list[tuple[str, str]] = []
         self.loaded: ModelRef | None = None
 
@@ -54,12 +59,15 @@ class TableStudent:
         for question in questions:
             if question.id in answered:
                 continue
+            system = question.system if isinstance(question, Prompted) else None
+            knows = known | set(self.under.get(system, ()) if system is not None else ())
+            who = (model.adapter or "base") + ("" if system is None else f" under {system}")
             solution = question.solution or ""
-            always = solution if question.kind in known else f"I like {question.kind}."
+            always = solution if question.kind in knows else f"I like {question.kind}."
             texts = self.says.get(question.id, (always,))
             first = sampling.seed if sampling.temperature else 0
             for sample in range(sampling.answers):
-                self.asked.append((model.adapter or "base", question.id))
+                self.asked.append((who, question.id))
                 if self.log is not None:
                     with self.log.open("a") as file:
                         file.write(f"ask {model.adapter or 'base'} {question.id}\n")

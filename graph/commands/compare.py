@@ -14,7 +14,7 @@ from errata.agents.errors import ConfigError, RunError
 from errata.agents.jsonl import read_records
 from errata.agents.records import Attempt, Question
 from errata.graph.commands.exam import Answered, Conditions
-from errata.graph.comparing.compare import ARMS
+from errata.graph.comparing.compare import ARMS, PROMPT
 from errata.graph.comparing.flips import Flips, SetName, compare_runs, flips_of, same_questions
 from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.provenance import flat
@@ -116,8 +116,14 @@ def arms_asked(
         chosen = list(dict.fromkeys([*ARMS, config.strategy]))
     else:
         given = [arm.strip() for arm in arms.split(",") if arm.strip()]
-        chosen = [with_path_from(arm, path.parent) for arm in given]
+        chosen = [with_paths(arm, path.parent) for arm in given]
     return ArmsAsked(config, chosen, 3 if seeds is None else seeds)
+
+
+def with_paths(arm: str, folder: Path) -> str:
+    """A file of the user's own is taken from `folder`, after `prompt+` too."""
+    way = arm.removeprefix(f"{PROMPT}+")
+    return arm.removesuffix(way) + with_path_from(way, folder)
 
 
 def refuse_options(given: dict[str, bool], of: str) -> None:

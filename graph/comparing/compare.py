@@ -5,7 +5,7 @@
                         and seeds may be added later
       exam/, round-00/, final/   the questions and the base model's answers, as in a run; in final/
                         also those of a candidate that its run's gate refused
-      arms/ARM-SEED/    an ordinary run each
+      arms/ARM-SEED/    an ordinary run each; of `prompt`, what prompting.py says
       compare.json, compare.svg, compare.png
 
 Each run gets the base model's answers when it is made, and asks for none of them again. What is
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal
@@ -30,16 +30,28 @@ from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import read_record, write_record, write_records
 from errata.agents.records import ModelRef, Question, Record
-from errata.agents.student import Student
+from errata.agents.student import Student, Under
 from errata.agents.trainer import Trainer
 from errata.agents.ways import WAYS
 from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_agents
 from errata.graph.comparing.comparison import (
     Comparison,
+    Finished,
     build_comparison,
     read_finished,
+    read_prompted,
     trainings_of,
+    with_prompt,
+)
+from errata.graph.comparing.prompting import (
+    PromptChoice,
+    choice_in,
+    estimate_prompts,
+    has_sat,
+    improve_prompt,
+    sit_sealed,
+    stage_at,
 )
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.context import Context
@@ -66,8 +78,13 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
 ARMS = ("base", *WAYS)
-"""What can be compared: the untouched model, and every strategy of a run; besides, ways of the
-user's own as `python:FILE.py:NAME`."""
+"""What is compared where nothing is named: the untouched model, and every strategy of a run.
+Besides there are ways of the user's own as `python:FILE.py:NAME`, `prompt`, and `prompt+` before
+any of them."""
+
+PROMPT = "prompt"
+"""The system prompt is improved, and the weights stay as they are; with a way after it,
+`prompt+lec`, the student is then trained under the chosen prompt."""
 
 BEGAN = "provenance.json"
 """As config.json of a run, which this folder is not."""
@@ -86,6 +103,9 @@ class PlannedRun(Record):
     """1 is the configuration's own."""
     config: RunConfig
     standing: Literal["to do", "begun", "finished"]
+    prompted: Literal["no", "alone", "first"] = "no"
+    """Whether the system prompt is improved, and whether that is all; the configuration has the
+    student's own."""
 
 
 class Outlook(Record):
@@ -122,8 +142,9 @@ def compare(
     examples would be those of the seed before it.
 
     Args:
-        arms: `base` and strategies of a run, ways of the user's own among them; the untouched
-            model is the table's first row whether named or not.
+        arms: `base` and strategies of a run, ways of the user's own among them, `prompt`, and
+            `prompt+` before a strategy; the untouched model is the table's first row whether
+            named or not.
         seeds: Runs of each arm.
         student, trainer, instructor, writer, embeddings: As for `run`.
 
@@ -146,12 +167,10 @@ def compare(
             folder,
             str(config.student.model_ref),
             config.exam[0].name,
-            [
-                read_finished(one.arm, one.seed, arm_folder(folder, one), folder)
-                for one in opened.runs
-            ],
+            [read_arm(one, folder) for one in opened.runs],
             opened.tokens,
             [exam.name for exam in config.twisted],
+            [choice for stage in stages(opened) if (choice := choice_in(stage))],
         )
         write_record(folder.path / "compare.json", comparison)
     return comparison
@@ -226,18 +245,39 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
     return Opened(folder, config, begun, exams, skipped, corrected, tokens, planned)
 
 
+def way_of(arm: str) -> str:
+    """The strategy of an arm; `le` of the prompt alone, which is shown mistakes."""
+    return "le" if arm == PROMPT else arm.removeprefix(f"{PROMPT}+")
+
+
+def label_of(arm: str) -> str:
+    """What it is called: of the user's own code, its name alone."""
+    named = way_of(arm).rpartition(":")[2]
+    return arm if arm == PROMPT else f"{PROMPT}+{named}" if arm.startswith(f"{PROMPT}+") else named
+
+
 def check_arms(arms: Sequence[str]) -> None:
-    unknown = [arm for arm in arms if arm not in ARMS and not is_own(arm)]
+    known = (*ARMS, PROMPT)
+    unknown = [
+        arm for arm in arms if arm not in known and not is_own(way_of(arm)) and not is_prompted(arm)
+    ]
     if unknown:
-        raise ConfigError(f"there is no arm {unknown[0]!r}: choose among {', '.join(ARMS)}")
+        raise ConfigError(
+            f"there is no arm {unknown[0]!r}: choose among {', '.join(known)}, and {PROMPT}+WAY"
+        )
     if set(arms) <= {"base"}:
         raise ConfigError(
             f"nothing is to be compared with the untouched model: add one of {', '.join(WAYS)}"
         )
-    names = [arm.rpartition(":")[2] for arm in dict.fromkeys(arms)]
+    names = [label_of(arm) for arm in dict.fromkeys(arms)]
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"two arms are called {name!r}: give one of them another name")
+
+
+def is_prompted(arm: str) -> bool:
+    """Whether it is `prompt+WAY`."""
+    return arm.startswith(f"{PROMPT}+") and way_of(arm) in WAYS
 
 
 def check_same_configuration(folder: RunFolder, config: RunConfig) -> None:
@@ -267,8 +307,12 @@ def planned_run(
 ) -> PlannedRun:
     """An arm's configuration: another seed, its share of the tokens a round, and no target, which
     would stop one arm sooner than another."""
-    rounds = config.model_copy(update={"strategy": arm}).rounds
-    arm, strategy = arm.rpartition(":")[2], arm  # of the user's own code, its name alone
+    strategy = way_of(arm)
+    prompted: Literal["no", "alone", "first"] = "no"
+    if arm == PROMPT or arm != strategy:
+        prompted = "alone" if arm == PROMPT else "first"
+    rounds = config.model_copy(update={"strategy": strategy}).rounds
+    arm = label_of(arm)
     moved = (seed - 1) * SEED_STEP
     changed = config.model_copy(
         update={
@@ -287,17 +331,38 @@ def planned_run(
     )
     made = parse_config(changed.model_dump(), f"the arm {arm}")
     here = RunFolder(folder.path / "arms" / made.name)
+    if prompted == "alone":
+        choice, begun = choice_in(here), here.path.exists()
+        finished = choice is not None and has_sat(choice, here)
+    else:
+        begun, finished = here.exists, is_finished(here)
     return PlannedRun(
         run=made.name,
         arm=arm,
         seed=seed,
         config=made,
-        standing="finished" if is_finished(here) else "begun" if here.exists else "to do",
+        standing="finished" if finished else "begun" if begun else "to do",
+        prompted=prompted,
     )
 
 
 def arm_folder(folder: RunFolder, planned: PlannedRun) -> RunFolder:
     return RunFolder(folder.path / "arms" / planned.run)
+
+
+def stages(opened: Opened) -> list[RunFolder]:
+    """Of the system prompts, one a seed."""
+    seeds = {planned.seed for planned in opened.runs if planned.prompted != "no"}
+    return [stage_at(opened.folder, seed) for seed in sorted(seeds)]
+
+
+def read_arm(planned: PlannedRun, folder: RunFolder) -> Finished:
+    """What an arm reached, the improving of its system prompt included."""
+    stage = stage_at(folder, planned.seed)
+    if planned.prompted == "alone":
+        return read_prompted(planned.arm, planned.seed, stage, folder, planned.config)
+    found = read_finished(planned.arm, planned.seed, arm_folder(folder, planned), folder)
+    return found if planned.prompted == "no" else with_prompt(found, stage, planned.config)
 
 
 def is_finished(here: RunFolder) -> bool:
@@ -312,14 +377,22 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
     """
     nowhere = RunFolder(opened.folder.path / "estimate")  # is read, not there, and never written
     found: dict[tuple[str, str], list[EstimateRow]] = {}
+    staged: set[Path] = set()
     for planned in opened.runs:
         if planned.standing == "finished":
             continue
         trace = Trace(nowhere.path / "trace.jsonl")
         agents = open_agents(planned.config, nowhere, trace, None, given)
-        expected = estimate_run(planned.config, agents, opened.exams.practice)
-        for row in expected.rows if expected else ():
-            found.setdefault((row.agent, row.model), []).append(row)
+        practice = opened.exams.practice
+        if planned.prompted != "alone":
+            expected = estimate_run(planned.config, agents, practice)
+            for row in expected.rows if expected else ():
+                found.setdefault((row.agent, row.model), []).append(row)
+        stage = stage_at(opened.folder, planned.seed)
+        if planned.prompted != "no" and stage.path not in staged and choice_in(stage) is None:
+            staged.add(stage.path)
+            if asked := estimate_prompts(planned.config, stage, practice):
+                found.setdefault((asked.agent, asked.model), []).append(asked)
     rows = [
         EstimateRow(
             agent=agent,
@@ -365,8 +438,13 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
     try:
         sit_base(context)
         for at, planned in enumerate(opened.runs):
-            run_arm(planned, folder, given, ArmWatcher(watcher, opened, at))
-            sit_refused(planned, context, watcher)
+            arm_watcher = ArmWatcher(watcher, opened, at)
+            choice = None
+            if planned.prompted != "no":
+                choice = prompt_for(planned, replace(context, watcher=arm_watcher))
+            if planned.prompted != "alone":
+                run_arm(planned, folder, given, arm_watcher, choice)
+                sit_refused(planned, context, choice)
     finally:
         agents.unload()
 
@@ -384,32 +462,61 @@ def sit_base(context: Context) -> None:
     context.agents.student.close()
 
 
-def run_arm(planned: PlannedRun, folder: RunFolder, given: Given, watcher: Watcher) -> None:
-    """One run to its end, wherever it is."""
+def prompt_for(planned: PlannedRun, context: Context) -> PromptChoice:
+    """The system prompt of the run's seed; where that is all, its sealed exams too."""
+    stage = stage_at(context.folder, planned.seed)
+    choice = choice_in(stage)
+    if choice is None or (planned.prompted == "alone" and not has_sat(choice, stage)):
+        check_versions_of(context.folder)
+    choice = improve_prompt(planned.seed, planned.config, context)
+    if planned.prompted == "alone":
+        sit_sealed(choice, context)
+    context.agents.student.close()
+    return choice
+
+
+def run_arm(
+    planned: PlannedRun,
+    folder: RunFolder,
+    given: Given,
+    watcher: Watcher,
+    choice: PromptChoice | None,
+) -> None:
+    """One run to its end, wherever it is; under the system prompt that was chosen for it."""
     here = arm_folder(folder, planned)
     if is_finished(here):
         here.manifest.verify()
         return
     check_versions_of(folder)
+    config, shared = planned.config, folder
+    if choice is not None and choice.system is not None:
+        student = config.student.model_copy(update={"system": choice.system})
+        config = config.model_copy(update={"student": student})
+        shared = stage_at(folder, planned.seed)
+        if given.student is not None:
+            given = replace(given, student=Under(given.student, choice.system))
     if here.exists:
         resume(here, **vars(given), watcher=watcher, cache=False)
     else:
         run(
-            planned.config,
+            config,
             here.path.parent,
             **vars(given),
             watcher=watcher,
             cache=False,
-            shared=folder,
+            shared=shared,
         )
 
 
-def sit_refused(planned: PlannedRun, context: Context, watcher: Watcher) -> None:
+def sit_refused(planned: PlannedRun, context: Context, choice: PromptChoice | None) -> None:
     """The last candidate of a run takes the sealed exams here where its gate refused it."""
     here = arm_folder(context.folder, planned)
     last = max(trainings_of(here), default=0)
     if last == read_record(here.path / "report.json", Report).best_round:
         return
+    if choice is not None and choice.system is not None:
+        student = Under(context.agents.student, choice.system)
+        context = replace(context, agents=replace(context.agents, student=student))
     candidate = CandidateContext(
         **vars(context),
         candidate=ModelRef(

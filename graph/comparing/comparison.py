@@ -8,7 +8,7 @@ would have got, the best model by the gate's word, stands beside them as `shippe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import fmean
 from typing import Literal
@@ -26,6 +26,8 @@ from errata.agents.records import Attempt, Question, Record
 from errata.agents.scores import clusters, holm
 from errata.agents.trainer import Trained
 from errata.agents.variations.departures import Departures, departures
+from errata.graph.comparing.prompting import PromptChoice, choice_in, cost_of_prompts
+from errata.graph.config import RunConfig
 from errata.graph.report import Report
 from errata.graph.run_folder import SEALED, RunFolder
 
@@ -138,6 +140,8 @@ class Comparison(Record):
     not_counted: int
     """Sealed questions that some model's answer to has no verdict; they are in no figure."""
     currency: str | None
+    prompts: tuple[PromptChoice, ...] = ()
+    """The system prompts of the arms `prompt` and `prompt+WAY`, by seed; none without such arms."""
 
     @property
     def headlines(self) -> list[int]:
@@ -157,6 +161,7 @@ class Finished:
     shipped: Answers
     attempts: Sequence[Attempt]
     """Of the `trained` model at the sealed test."""
+    asked_llms: bool = False
 
 
 def build_comparison(
@@ -166,6 +171,7 @@ def build_comparison(
     finished: Sequence[Finished],
     tokens: int,
     twisted: Collection[str] = (),
+    prompts: Sequence[PromptChoice] = (),
 ) -> Comparison:
     """The comparison of finished runs; each arm has the same seeds.
 
@@ -174,6 +180,7 @@ def build_comparison(
         exam: Name of the exam, where there is but one.
         tokens: That each run was to train on.
         twisted: Exams that ask the sealed test again: in no average.
+        prompts: That were chosen for arms, by seed.
 
     Raises:
         ExamError: No sealed question can be counted.
@@ -235,6 +242,7 @@ def build_comparison(
         ),
         not_counted=left_out,
         currency=next((one.currency for one in finished if one.currency), None),
+        prompts=tuple(prompts),
     )
 
 
@@ -264,7 +272,51 @@ def read_finished(arm: str, seed: int, run: RunFolder, folder: RunFolder) -> Fin
         trained=answers_in(where, model),
         shipped=answers_in(run, best),
         attempts=attempts_in(where, model),
+        asked_llms=cost is not None,
     )
+
+
+def read_prompted(
+    arm: str, seed: int, stage: RunFolder, folder: RunFolder, config: RunConfig
+) -> Finished:
+    """What a system prompt reached by itself; the student's own answers lie in `folder`."""
+    choice = choice_in(stage)
+    assert choice is not None  # it was made before the table is
+    own = answers_in(folder, "base")
+    where = folder if choice.system is None else stage
+    trained = answers_in(where, "base")
+    alone = Finished(
+        arm=arm,
+        run=ArmRun(
+            run=stage.name,
+            seed=seed,
+            status=choice.status,
+            rounds=0,
+            trained_round=0,
+            shipped_round=0,
+            examples=0,
+            tokens=0,
+            seconds=0,
+            money=None,
+        ),
+        currency=None,
+        trained=trained,
+        shipped=trained if choice.proven else own,
+        attempts=attempts_in(where, "base"),
+    )
+    return with_prompt(alone, stage, config)
+
+
+def with_prompt(found: Finished, stage: RunFolder, config: RunConfig) -> Finished:
+    """The same with what the improving of its system prompt took."""
+    cost = cost_of_prompts(stage, config)
+    money = found.run.money
+    if cost is not None:
+        paid, unknown = cost.total.money, found.asked_llms and money is None
+        money = None if paid is None or unknown else paid + (money or 0)
+    seconds = found.run.seconds + sum(step.seconds for step in stage.step_times.read())
+    run = found.run.model_copy(update={"money": money, "seconds": round(seconds, 1)})
+    return replace(found, run=run, currency=found.currency or (cost.currency if cost else None))
 
 
 def trainings_of(run: RunFolder) -> dict[int, Trained]:

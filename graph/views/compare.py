@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import warnings
 from collections import Counter
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from errata.agents.chat_models.ledger import Budget
 from errata.agents.pooled import Difference, Pooled
-from errata.graph.comparing.compare import Outlook
+from errata.graph.comparing.compare import PROMPT, Outlook
 from errata.graph.comparing.comparison import ArmRow, Comparison
 from errata.graph.comparing.flips import Counts, Flip, Flips, Loss
 from errata.graph.views.charts import (
@@ -61,6 +62,9 @@ def print_comparison(found: Comparison, console: Console, folder: Path) -> None:
     show_work(found, out)
     for line in tokens_said(found):
         out.print(line, "yellow")
+    if found.prompts:
+        out.heading("System prompts, chosen on dev: no weights changed")
+        show_prompts(found, out)
     if any(row.departures for row in found.rows):
         out.heading("How wrong answers come about, in percent of all answers to the sealed test")
         show_departures(found, out)
@@ -124,6 +128,8 @@ def show_work(found: Comparison, out: Printer) -> None:
         cells = [row.arm, "", "", "", "", duration(row.seconds), ""]
         if row.runs:
             shipped = sum(run.shipped_round > 0 for run in row.runs)
+            if row.arm == PROMPT:
+                shipped = sum(choice.proven for choice in found.prompts)
             cells[1:5] = [
                 spread([run.rounds for run in row.runs]),
                 f"{shipped} of {len(row.runs)}",
@@ -146,6 +152,28 @@ def show_work(found: Comparison, out: Printer) -> None:
         rates = (rate(row.points_per_100_examples), rate(row.points_per_money))
         table.add_row(out.text(row.arm), *map(out.text, rates))
     out.print(table)
+
+
+def show_prompts(found: Comparison, out: Printer) -> None:
+    table = grid("left", "right", "right", "right", "left")
+    table.add_row(*(out.text(name, "dim") for name in ("seed", "tried", "own", "chosen", "")))
+    for choice in found.prompts:
+        best = None if choice.chosen is None else choice.tried[choice.chosen].right
+        right = "" if best is None else f"{best}/{choice.own.asked}"
+        cells = (f"{choice.seed}", f"{len(choice.tried)}", f"{choice.own.right}/{choice.own.asked}")
+        table.add_row(*map(out.text, (*cells, right, choice.status)))
+    out.print(table)
+    out.print(
+        "right answers to dev under the student's own system prompt and under the chosen one; that "
+        "flatters, since it was chosen on these questions, and the sealed exams were asked once",
+        "dim",
+    )
+    for choice in found.prompts:
+        if choice.system is not None:
+            out.print(f"seed {choice.seed}, for student.system:")
+            out.unwrapped(json.dumps(choice.system, ensure_ascii=False))
+        elif choice.why:
+            out.print(f"seed {choice.seed}: {choice.why}", "yellow")
 
 
 def show_departures(found: Comparison, out: Printer) -> None:
@@ -196,7 +224,7 @@ def tokens_said(found: Comparison) -> list[str]:
         f"{row.arm} trained on {row.tokens:,.0f} tokens a run, not on {found.tokens:,} "
         f"(ended with: {', '.join(dict.fromkeys(run.status for run in row.runs))})"
         for row in found.rows[1:]
-        if abs(row.tokens - found.tokens) > SAME_TOKENS * found.tokens
+        if row.arm != PROMPT and abs(row.tokens - found.tokens) > SAME_TOKENS * found.tokens
     ]
 
 
