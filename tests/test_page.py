@@ -9,6 +9,7 @@ import io
 import json
 import re
 import shutil
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -235,6 +236,27 @@ def test_a_damaged_file_is_one_sentence(folder: RunFolder) -> None:
     (folder.round(1) / "examples.jsonl").write_text('{"id": 1}\n')
     with pytest.raises(RunError, match=r"line 1 of .*examples.jsonl cannot be read"):
         build([folder])
+
+
+def many(folder: RunFolder, times: int, to: Path) -> RunFolder:
+    """The run with so many times its questions, answers and examples, each with its own id."""
+    path = Path(shutil.copytree(folder.path, to / f"{times}"))
+    for file in path.glob("*/*.jsonl"):
+        text = file.read_text()
+        more = (re.sub(r"\b(practice|dev|test|e\d\d)-", rf"\1-{n}x", text) for n in range(times))
+        file.write_text("".join(more))
+    return RunFolder(path)
+
+
+@pytest.mark.slow
+def test_a_page_takes_time_in_proportion_to_the_run(folder: RunFolder, tmp_path: Path) -> None:
+    def seconds(times: int) -> float:
+        large = many(folder, times, tmp_path)
+        begun = time.process_time()
+        build([large])
+        return time.process_time() - begun
+
+    assert seconds(80) / seconds(10) < 1.5 * 8
 
 
 # Held-out texts.

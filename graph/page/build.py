@@ -23,7 +23,7 @@ from errata.agents.errors import RunError
 from errata.agents.jsonl import write_text
 from errata.agents.plain_text import one_line
 from errata.agents.records import Accuracy, Record
-from errata.graph.page.data import PER_SHARD, Gathered, Page, Shard, page_of
+from errata.graph.page.data import PER_SHARD, Gathered, Page, Shard, page_of, records_kept
 from errata.graph.page.looks import looks, note_look
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
@@ -117,6 +117,7 @@ class Built:
     """Sets whose sealed texts are in the file."""
 
 
+@records_kept()
 def build(folders: Sequence[RunFolder], with_sealed: bool = False) -> Built:
     """Writes the page beside the (first) run.
 

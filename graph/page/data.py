@@ -7,8 +7,10 @@ questions, examples or calls, and are read when they are looked at.
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
@@ -777,6 +779,20 @@ def words_of(prompt: str) -> str:
     return re.sub(r"\d+(?:[.,]\d+)*", "#", " ".join(prompt.casefold().split()))
 
 
+@contextmanager
+def records_kept() -> Iterator[None]:
+    """Without Python's search for circles among what is held: records form none, and each search
+    goes through all of them, which takes as long as all else together where a run is large."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@records_kept()
 def page_of(folders: Sequence[RunFolder]) -> tuple[Page, list[Gathered]]:
     """The page of one run or of two.
 
