@@ -166,14 +166,14 @@ def doctor(
     asked = gather(plain_sets, {} if folder is None else said_in(folder), watcher)
     notes = [said_of_solved(asked, wanted.votes)]
     if wanted.votes:
-        shown = sample(asked, wanted.most, config.seed)
+        open_ones = sample(asked, wanted.most, config.seed)
         with solver_of(config, wanted.votes, watcher, solver) as opened:
             watcher.say(
-                f"{plural(len(shown), 'question')} to solve again: {len(shown)} calls, and at most "
-                f"{wanted.votes * len(shown)}"
+                f"{plural(len(open_ones), 'question')} to solve again: {len(open_ones)} calls, and "
+                f"at most {wanted.votes * len(open_ones)}"
             )
             try:
-                ask_solver(shown, practice, opened, wanted.votes, watcher)
+                ask_solver(open_ones, practice, opened, wanted.votes, watcher)
             except BudgetSpent as spent:
                 notes.append(f"not every question was solved again: {spent}")
     findings += find_wrong_targets(asked)
