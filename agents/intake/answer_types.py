@@ -19,6 +19,8 @@ TYPES = ("number", "choice", "code", "text", "math", "label", "json", "regex", "
 MOST_LABELS = 60
 LONGEST_LABEL = 60
 """Characters."""
+SURE_LABELS = 12
+"""Different answers that are labels whatever their column is called."""
 EACH_LABEL = 5
 """Rows of a label, on average, below which it may as well be a text."""
 MOSTLY = 0.95

@@ -339,7 +339,7 @@ def by_content(reader: Reader, target: str | None) -> tuple[tuple[str, ...], str
             f"no column looks like the question; there is only {', '.join(reader.all)}: name it "
             f"with --prompt{only}"
         )
-    if all(re.fullmatch(r"[-+.\d]+|.{81,}|.*\?", name.strip()) for name in reader.all):
+    if any(re.fullmatch(r"[-+.\d]+|.{81,}|.*\?", name.strip()) for name in reader.all):
         raise ExamError(
             f"the first line looks like a row ({', '.join(left)[:80]}), not like the names of "
             "columns: put a line with names above it, such as question and answer"

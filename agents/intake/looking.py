@@ -16,8 +16,16 @@ from errata.agents.intake.answer_types import TYPES, Judged, as_label, judge_typ
 from errata.agents.intake.chats import read_chat
 from errata.agents.intake.columns import Columns, Said, empty, read_columns
 from errata.agents.intake.findings import Finding, Undecided, by_reason, finding
+from errata.agents.intake.plan import Plan, plan_for
 from errata.agents.intake.reading import Given, Source
-from errata.agents.intake.rows import Choices, OwnRow, common_system, own_row, raw_target
+from errata.agents.intake.rows import (
+    Choices,
+    OwnRow,
+    bare_answer,
+    common_system,
+    own_row,
+    raw_target,
+)
 from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Sizes, divide, sizes_of
 from errata.agents.marking.equations import read_equations
 from errata.agents.records import Record
@@ -41,6 +49,8 @@ class Wishes(Record):
     test: int | None = None
     pattern: str | None = None
     """Of the type regex: what finds the answer."""
+    instructor: str | None = None
+    """An LLM that may be paid."""
 
 
 class Lengths(Record):
@@ -69,10 +79,7 @@ class Looked:
     questions: Lengths
     answers: Lengths
     """Of the worked solutions, where there are any."""
-    worked: float
-    """Share of the rows with a worked solution of the person's own."""
-    equations: float
-    """Share of the rows whose worked solution has equations: what `variations` needs."""
+    plan: Plan
     system: str | None
     pattern: str | None
 
@@ -81,11 +88,8 @@ class Looked:
         return [row for rows in self.divided.sides.values() for row in rows]
 
 
-def look(source: Source, wishes: Wishes, rounds: int = 1) -> Looked:
+def look(source: Source, wishes: Wishes) -> Looked:
     """Everything that can be said of a file before a model is asked.
-
-    Args:
-        rounds: Of the run that is proposed.
 
     Raises:
         ExamError: It cannot become an exam: with the row or the column, and the remedy.
@@ -122,13 +126,16 @@ def look(source: Source, wishes: Wishes, rounds: int = 1) -> Looked:
                 proposal="ignore",
                 why=f"{share:.0%} of the questions nearly equal each other, as if made from one "
                 "template: together they leave too little for the other sides; apart, dev and "
-                "test say less of new questions",
+                "test say less of new questions, and no run trains on those near them",
             )
         )
         divided = alone
-    left_out += divided.left_out
+    unusable, left_out = left_out, [*left_out, *divided.left_out]
+    own = [row for row in rows if has_working(row, judged)]
+    equations = sum(bool(read_equations(row.fields["solution"])) for row in own) / len(rows)
+    plan = plan_for(judged.type, len(own) / len(rows), equations, wishes.instructor)
     wanted = {side for side in ("dev", "test") if getattr(wishes, side) is not None}
-    sizes = sizes_of(divided, rounds, wanted)
+    sizes = sizes_of(divided, plan.rounds, wanted)
     for side in ("practice", "dev", "test"):
         if not getattr(sizes, side):
             raise ExamError(
@@ -136,8 +143,8 @@ def look(source: Source, wishes: Wishes, rounds: int = 1) -> Looked:
                 "say --dev and --test"
             )
     findings = [*source.findings, *judged.findings, *seen(source, columns, judged, rows)]
-    findings += lost(source.bad + [one for one in left_out if one not in divided.left_out])
-    findings += divided.findings
+    findings += [*lost(unusable), *divided.findings]
+    findings += long_ones(rows)
     if sizes.dev < LEAST:
         findings.append(
             finding(
@@ -148,7 +155,6 @@ def look(source: Source, wishes: Wishes, rounds: int = 1) -> Looked:
                 count=sizes.dev,
             )
         )
-    own = [row for row in rows if has_working(row, columns)]
     return Looked(
         source=source,
         columns=columns,
@@ -160,9 +166,8 @@ def look(source: Source, wishes: Wishes, rounds: int = 1) -> Looked:
         undecided=undecided,
         kinds=dict(Counter(row.fields["kind"] for row in rows if "kind" in row.fields)),
         questions=lengths([row.asked for row in rows]),
-        answers=lengths([str(row.fields.get("solution") or row.answer) for row in rows]),
-        worked=len(own) / len(rows),
-        equations=sum(bool(read_equations(row.fields["solution"])) for row in own) / len(rows),
+        answers=lengths([row.completion for row in rows]),
+        plan=plan,
         system=choices.system,
         pattern=wishes.pattern,
     )
@@ -249,17 +254,30 @@ def questions_in(
     return found
 
 
-def has_working(row: OwnRow, columns: Columns) -> bool:
+def has_working(row: OwnRow, judged: Judged) -> bool:
     """Whether a person's own working stands there, and not the bare answer."""
-    return bool(row.fields.get("solution")) and (
-        columns.solution is not None or len(str(row.fields["solution"])) > len(row.answer) + 40
-    )
+    bare = bare_answer(row.fields.get("target"), judged.type)
+    return row.fields.get("solution") not in (None, bare)
 
 
 def lengths(texts: Sequence[str]) -> Lengths:
     sizes = [len(text) for text in texts] or [0]
     most = max(sizes)
     return Lengths(median=int(median(sizes)), longest=most, tokens=-(-most // CHARACTERS_PER_TOKEN))
+
+
+TRAINED = 1024
+"""Tokens of a row that are trained on, where a configuration says nothing else."""
+
+
+def long_ones(rows: Sequence[OwnRow]) -> list[Finding]:
+    most = TRAINED * CHARACTERS_PER_TOKEN
+    long = [row.where for row in rows if len(row.asked) + len(row.completion) > most]
+    if not long:
+        return []
+    said = f"Rows with more than about {TRAINED:,} tokens are not trained on as things stand."
+    do = "shorten them, or raise max_tokens under [training], which takes memory"
+    return [finding("long rows", "warning", said, long, do)]
 
 
 def lost(left_out: Sequence[Skipped]) -> list[Finding]:
@@ -271,7 +289,7 @@ def lost(left_out: Sequence[Skipped]) -> list[Finding]:
             f"Left out: {rows[0].reason}.",
             [row.where for row in rows],
         )
-        for rows in by_reason(list(dict.fromkeys(left_out))).values()
+        for rows in by_reason(left_out).values()
     ]
 
 

@@ -277,8 +277,9 @@ def encoding_of(path: Path, head: bytes, given: str | None) -> tuple[str, str]:
                 decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
                 line += error.object.count(b"\n", 0, error.start)
-                near = error.object[max(0, error.start - 10) : error.start + 10]
-                word = one_line(near.decode("cp1252", "replace"), 40)
+                before, after = error.object[: error.start], error.object[error.start :]
+                near = before.rpartition(b"\n")[2][-20:] + after.partition(b"\n")[0][:20]
+                word = one_line(near.decode("cp1252", "replace"))
                 raise ExamError(
                     f"{path}, line {line}: not UTF-8; it looks like Windows-1252 or Latin-1, where "
                     f"it reads {word!r}: if that is right, say --encoding cp1252"
@@ -370,7 +371,9 @@ def object_rows(given: object, path: Path) -> Items:
                 "meant into a file of its own"
             )
         columns = [list(c.values()) if isinstance(c, Mapping) else c for c in given.values()]
-        if columns and all(isinstance(c, list) and len(c) == len(columns[0]) for c in columns):
+        if len(columns) > 1 and all(
+            isinstance(c, list) and len(c) == len(columns[0]) for c in columns
+        ):
             return [
                 Given(f"{path.name}, item {at}", dict(zip(given, cells, strict=True)))
                 for at, cells in enumerate(zip(*columns, strict=True), 1)

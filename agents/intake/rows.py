@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,15 @@ class OwnRow:
         """What is compared when two rows ask the same."""
         target = self.fields.get("target", self.fields.get("tests"))
         return target if isinstance(target, str) else json.dumps(target, sort_keys=True)
+
+    @property
+    def completion(self) -> str:
+        """What a student would be taught to say."""
+        if "options" in self.fields:
+            options = self.fields["options"]
+            longest = max(options.values() if isinstance(options, Mapping) else options, key=len)
+            return str(self.fields.get("solution") or f"A. {longest}\nThe answer is A.")
+        return str(self.fields.get("solution") or self.answer)
 
     @property
     def group(self) -> str | None:
@@ -97,8 +107,16 @@ def own_row(given: Given, columns: Columns, judged: Judged, choices: Choices) ->
     split = given.split
     if columns.split and not split:
         split = split_name(str(given.fields.get(columns.split)))
+    fields["id"] = id_of(given, columns)
     fields = json.loads(well_formed(json.dumps(fields, ensure_ascii=False)))
     return OwnRow(given.where, fields, split)
+
+
+def id_of(given: Given, columns: Columns) -> str:
+    """The row's own id, or its place: `tickets.csv:12`."""
+    if columns.id and not empty(given.fields.get(columns.id)):
+        return as_label(given.fields[columns.id])
+    return re.sub(r",? (?:line |row |item )?", ":", given.where)
 
 
 def asked_in(chat: Chat, system: str | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -113,7 +113,29 @@ def divide(
         found.sort(key=lambda row: place_of(row.asked))
     divided.largest_family = max(families.values(), default=0) / max(1, len(kept))
     divided.findings = told(kept, pairs, divided.left_out)
+    if not near:
+        divided.findings += not_trained(divided.sides)
     return divided
+
+
+def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
+    """Practice rows that a run refuses to train on, since they give held-out ones away."""
+    held_out = NearTexts()
+    for row in (*sides["dev"], *sides["test"]):
+        held_out.add(plain(row.asked[:READ]), row.where)
+    rows = [
+        row.where
+        for row in sides["practice"]
+        if held_out.nearest(plain(row.asked[:READ])) is not None
+    ]
+    if not rows:
+        return []
+    said = (
+        f"{len(rows):,} of {len(sides['practice']):,} practice questions nearly equal one of dev "
+        "or test: a run trains on none of these."
+    )
+    do = "name a column that says which belong together with --group, or vary the questions"
+    return [finding("near held-out questions", "problem", said, rows, do)]
 
 
 def key_of(row: OwnRow) -> str:

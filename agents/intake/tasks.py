@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import string
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from errata.agents.errors import ConfigError
 from errata.agents.exams.arithmetic import NAMES, THINGS, make_questions
 from errata.agents.intake.looking import Wishes
 from errata.agents.intake.reading import Given, Source
 
-ROWS = 180
+ROWS = 200
+HELD_OUT = 45
+"""Questions of dev, and of test."""
 Row = Mapping[str, Any]
 Maker = Callable[[random.Random], Iterator[Row]]
 
@@ -27,7 +31,12 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
 
     Args:
         name: One of `TASKS`.
+
+    Raises:
+        ConfigError: There is no such example.
     """
+    if name not in TASKS:
+        raise ConfigError(f"there is no example {name!r}: {', '.join(TASKS)}")
     make, more = TASKS[name]
     rows: dict[str, Row] = {}
     for row in make(random.Random(f"{seed}/{name}")):
@@ -36,7 +45,7 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
             break
     given = [Given(f"example {at}", row) for at, row in enumerate(rows.values(), 1)]
     source = Source(f"{name}-task", f"an example of the type {name}, made from seed {seed}", given)
-    return source, Wishes(answer=name, near="ignore", **more)
+    return source, Wishes(answer=name, near="ignore", dev=HELD_OUT, test=HELD_OUT, **more)
 
 
 def numbers(rng: random.Random) -> Iterator[Row]:
@@ -64,17 +73,20 @@ def choices(rng: random.Random) -> Iterator[Row]:
         }
 
 
+SIGNS = {
+    "+": ("add", "adds {} to a number", operator.add),
+    "-": ("subtract", "takes {} from a number", operator.sub),
+    "*": ("multiply", "multiplies a number by {}", operator.mul),
+}
+
+
 def programs(rng: random.Random) -> Iterator[Row]:
     while True:
         a, b = rng.randrange(2, 40), rng.randrange(2, 40)
-        kind, said, sign, of = rng.choice(
-            (
-                ("add", f"adds {a} to a number", "+", lambda n: n + a),
-                ("subtract", f"takes {a} from a number", "-", lambda n: n - a),
-                ("multiply", f"multiplies a number by {a}", "*", lambda n: n * a),
-            )
-        )
-        checks = "\n".join(f"    assert candidate({n}) == {of(n) + b}" for n in (0, 1, 7, 20))
+        sign = rng.choice(list(SIGNS))
+        kind, said, work = SIGNS[sign]
+        said = said.format(a)
+        checks = "\n".join(f"    assert candidate({n}) == {work(n, a) + b}" for n in (0, 1, 7, 20))
         yield {
             "question": f"Write a function that {said}, and then adds {b}.",
             "stub": f"def work(n):\n    # {said}, then adds {b}\n",
@@ -87,13 +99,13 @@ def programs(rng: random.Random) -> Iterator[Row]:
 
 def texts(rng: random.Random) -> Iterator[Row]:
     while True:
-        words = rng.sample(WORDS, 3)
+        words = rng.sample(WORDS, 4)
         last = rng.random() < 0.5
         answer = (max if last else min)(words)
         where = "last" if last else "first"
         shown = ", ".join(words)
         yield {
-            "question": f"Which of these words comes {where} in a dictionary: {shown}?",
+            "question": f"Which comes {where} in a dictionary: {shown}?",
             "answer": answer,
             "solution": f"In order: {', '.join(sorted(words))}.\nSo the answer is {answer}",
             "kind": where,
@@ -118,28 +130,28 @@ def formulas(rng: random.Random) -> Iterator[Row]:
 
 REQUESTS = {
     "refund": (
-        "I want my money back for the {thing} that I bought {when}.",
+        "I want my money back for the {thing} that I bought on {day}.",
         "The {thing} is not what I ordered. How do I get paid back?",
-        "Please return what I paid for the {thing} {when}.",
+        "Please return what I paid for the {thing} on {day}.",
     ),
     "delivery": (
-        "Where is my parcel with the {thing}? I ordered it {when}.",
-        "The {thing} has not arrived yet, and the tracking has not moved since I looked {when}.",
-        "When will the {thing} that I ordered {when} be here?",
+        "Where is my parcel with the {thing}? I ordered it on {day}.",
+        "The {thing} has not arrived yet, and the tracking has not moved since {day}.",
+        "When will the {thing} that I ordered on {day} be here?",
     ),
     "login": (
-        "I cannot sign in any more since {when}; the page says my password is wrong.",
-        "My account is locked since I looked for a {thing} {when}.",
-        "The code for signing in never comes. I tried {when}, to buy a {thing}.",
+        "I cannot sign in any more since {day}, not even to look for the {thing}.",
+        "My account is locked since I searched for a {thing} on {day}.",
+        "The code for signing in never comes. I tried on {day}, to buy a {thing}.",
     ),
     "bug": (
-        "The app crashes when I open the page of the {thing}; it began {when}.",
-        "Since {when} the picture of the {thing} is empty on my phone.",
-        "The button for the {thing} does nothing. I saw it {when}.",
+        "The app crashes when I open the page of the {thing}; it began on {day}.",
+        "Since {day} the picture of the {thing} is empty on my phone.",
+        "The button for the {thing} does nothing. I saw it on {day}.",
     ),
 }
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-OPENINGS = ("Hello. ", "Hi, {name} here. ", "", "Good morning. ", "Dear team, ")
+OPENINGS = ("Hello, {number} here. ", "Customer {number}. ", "{name}, {number}: ", "{number}. ")
 CLOSINGS = ("", " Thank you, {name}", " Regards, {name}", " Please help.")
 
 
@@ -148,7 +160,10 @@ def labels(rng: random.Random) -> Iterator[Row]:
         label = rng.choice(list(REQUESTS))
         text = rng.choice(OPENINGS) + rng.choice(REQUESTS[label]) + rng.choice(CLOSINGS)
         said = text.format(
-            thing=rng.choice(WORDS), when=f"on {rng.choice(DAYS)}", name=rng.choice(NAMES)
+            thing=rng.choice(WORDS),
+            day=rng.choice(DAYS),
+            name=rng.choice(NAMES),
+            number=rng.randrange(10_000, 99_999),
         )
         yield {"question": f"{said}\n\nIs this a refund, delivery, login or bug?", "label": label}
 
