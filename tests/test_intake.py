@@ -365,12 +365,6 @@ def test_sizes_can_be_said_and_come_with_what_they_show(tmp_path: Path) -> None:
         looked(write_csv(tmp_path / "b.csv", pairs()), dev=40, test=40)
 
 
-def test_of_many_questions_a_run_begins_with_a_part(tmp_path: Path) -> None:
-    seen = looked(write_csv(tmp_path / "a.csv", pairs(4000)), near="ignore")
-    assert seen.sizes.used == {"practice": 2000, "dev": 400, "test": 400}
-    assert "would show" in seen.sizes.why
-
-
 # Bad input, each with its row and the remedy.
 
 
@@ -445,8 +439,8 @@ def test_ragged_rows_and_open_quotes_are_left_out_with_their_line(tmp_path: Path
     assert "never closed" in seen.left_out[-1].reason
 
 
-def test_a_cell_of_fifty_megabytes_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", f"{TABLE}{'x' * 50_000_000},1\nlast one,2\n")
+def test_a_cell_of_megabytes_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"{TABLE}{'x' * 17_000_000},1\nlast one,2\n")
     seen = looked(path)
     [bad] = seen.left_out
     assert bad.where == "a.csv, line 62"

@@ -134,8 +134,7 @@ def look(source: Source, wishes: Wishes) -> Looked:
     own = [row for row in rows if has_working(row, judged)]
     equations = sum(bool(read_equations(row.fields["solution"])) for row in own) / len(rows)
     plan = plan_for(judged.type, len(own) / len(rows), equations, wishes.instructor)
-    wanted = {side for side in ("dev", "test") if getattr(wishes, side) is not None}
-    sizes = sizes_of(divided, plan.rounds, wanted)
+    sizes = sizes_of(divided, plan.rounds)
     for side in ("practice", "dev", "test"):
         if not getattr(sizes, side):
             raise ExamError(
@@ -318,14 +317,12 @@ def leaks(judged: Judged, rows: Sequence[OwnRow]) -> list[Finding]:
     if judged.type not in ("label", "number", "text", "math"):
         return []
     own = [
-        row
-        for row in rows
-        if (answer := plain(row.answer)) and f" {answer} " in f" {plain(row.asked)} "
+        row for row in rows if (answer := plain(row.answer)) and f" {answer} " in f" {row.words} "
     ]
     others = 0.0
     if judged.type == "label":
         named = [plain(label) for label in judged.labels]
-        counts = [sum(f" {n} " in f" {plain(row.asked)} " for n in named if n) for row in own]
+        counts = [sum(f" {n} " in f" {row.words} " for n in named if n) for row in own]
         others = sum(count > 1 for count in counts) / max(1, len(own))
     # A passage holds its answer as it should; a class that the text names is given away.
     if len(own) < 0.8 * len(rows) or others > 0.5 or judged.type == "text":

@@ -7,9 +7,11 @@ import re
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from errata.agents.errors import ExamError
+from errata.agents.exams import plain
 from errata.agents.intake.answer_types import WORKED, Judged, as_label, parsed
 from errata.agents.intake.chats import Chat, read_chat
 from errata.agents.intake.columns import Columns, empty
@@ -27,7 +29,7 @@ class OwnRow:
     split: str = ""
     """`train`, `validation`, `test`, or nothing."""
 
-    @property
+    @cached_property
     def asked(self) -> str:
         """All that the student is shown of the question."""
         shown = [str(self.fields.get("prompt", ""))]
@@ -37,6 +39,11 @@ class OwnRow:
             shown += map(str, options.values() if isinstance(options, Mapping) else options)
         shown.append(str(self.fields.get("stub", "")))
         return "\n\n".join(text for text in shown if text)
+
+    @cached_property
+    def words(self) -> str:
+        """The same as plain words: what makes two questions the same."""
+        return plain(self.asked)
 
     @property
     def answer(self) -> str:

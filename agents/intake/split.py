@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from errata.agents.exams import plain
 from errata.agents.exams.held_out import NearTexts
 from errata.agents.exams.rows import Skipped
 from errata.agents.intake.findings import Finding, finding
@@ -57,12 +56,13 @@ class Divided:
     findings: list[Finding] = field(default_factory=list)
     largest_family: float = 0.0
     """Share of all questions in the largest family of near-duplicates."""
+    said: frozenset[str] = frozenset()
+    """Sides whose size the person said: all of such a side is used."""
 
 
-def place_of(text: str) -> float:
-    """Where a text, or a group, falls between 0 and 1: at the same place every time."""
-    digest = hashlib.sha256(plain(text).encode() or text.encode()).digest()
-    return float(int.from_bytes(digest[:8]) / 2**64)
+def place_of(words: str) -> float:
+    """Where words, or a group, fall between 0 and 1: at the same place every time."""
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8]) / 2**64
 
 
 def divide(
@@ -76,6 +76,7 @@ def divide(
     """
     rows = sorted(rows, key=lambda row: ["test", "validation", "train", ""].index(row.split))
     divided = Divided({side: [] for side in SIDES})
+    divided.said = frozenset(s for s, size in (("dev", dev), ("test", test)) if size is not None)
     kept = unequal(rows, divided.left_out)
     tested, deved = shares_for(sorted(place_of(key_of(row)) for row in kept), dev, test)
     published = {GIVEN[row.split] for row in kept if row.split}
@@ -92,7 +93,7 @@ def divide(
     family: dict[str, str] = {}
     pairs: dict[str, str] = {}
     for row in kept:
-        text = plain(row.asked[:READ])
+        text = row.words[:READ]
         twins = {
             side: twin for side in SIDES if near and (twin := texts[side].nearest(text)) is not None
         }
@@ -110,7 +111,7 @@ def divide(
         texts[side].add(text, row.where)
         divided.sides[side].append(row)
     for found in divided.sides.values():
-        found.sort(key=lambda row: place_of(row.asked))
+        found.sort(key=lambda row: place_of(row.words or row.asked))
     divided.largest_family = max(families.values(), default=0) / max(1, len(kept))
     divided.findings = told(kept, pairs, divided.left_out)
     if not near:
@@ -122,11 +123,9 @@ def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
     """Practice rows that a run refuses to train on, since they give held-out ones away."""
     held_out = NearTexts()
     for row in (*sides["dev"], *sides["test"]):
-        held_out.add(plain(row.asked[:READ]), row.where)
+        held_out.add(row.words[:READ], row.where)
     rows = [
-        row.where
-        for row in sides["practice"]
-        if held_out.nearest(plain(row.asked[:READ])) is not None
+        row.where for row in sides["practice"] if held_out.nearest(row.words[:READ]) is not None
     ]
     if not rows:
         return []
@@ -139,7 +138,7 @@ def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
 
 
 def key_of(row: OwnRow) -> str:
-    return f"group {row.group}" if row.group else row.asked
+    return f"group {row.group}" if row.group else row.words or row.asked
 
 
 def unequal(rows: Sequence[OwnRow], left_out: list[Skipped]) -> list[OwnRow]:
@@ -147,10 +146,10 @@ def unequal(rows: Sequence[OwnRow], left_out: list[Skipped]) -> list[OwnRow]:
     first: dict[str, OwnRow] = {}
     answers: dict[str, dict[str, str]] = {}
     for row in rows:
-        answers.setdefault(plain(row.asked), {}).setdefault(row.answer.strip(), row.where)
+        answers.setdefault(row.words, {}).setdefault(row.answer.strip(), row.where)
     kept = []
     for row in rows:
-        text = plain(row.asked)
+        text = row.words
         found = answers[text]
         if len(found) > 1:
             shown = ", ".join(f"{answer[:40]!r} in {where}" for answer, where in found.items())
@@ -210,23 +209,23 @@ def told(
     return found
 
 
-def sizes_of(divided: Divided, rounds: int, wanted: set[str]) -> Sizes:
-    """How many questions each side has, how many a run begins with, and what dev can show.
-
-    Args:
-        wanted: Sides whose size the person said; all of such a side is used.
-    """
+def sizes_of(divided: Divided, rounds: int) -> Sizes:
+    """How many questions each side has, how many a run begins with, and what dev can show."""
     counts = {side: len(rows) for side, rows in divided.sides.items()}
     used = {
-        side: count if side in wanted else min(count, ENOUGH[side])
+        side: count if side in divided.said else min(count, ENOUGH[side])
         for side, count in counts.items()
     }
-    alpha = ALPHA["sure"] or 0
-    gain = visible_gain(used["dev"], alpha / rounds)
-    sees = "no gain at all" if gain is None else f"a gain of about {100 * gain:.0f} points"
-    why = f"{used['dev']} dev questions show {sees} 4 times in 5, in {rounds} "
-    why += "round" if rounds == 1 else "rounds"
+
+    def shown(dev: Sequence[OwnRow]) -> str:
+        groups = len({row.group or row.where for row in dev})  # variants are one question
+        gain = visible_gain(groups, (ALPHA["sure"] or 0) / rounds)
+        return "no gain at all" if gain is None else f"a gain of about {100 * gain:.0f} points"
+
+    dev = divided.sides["dev"]
+    grouped = " (in groups)" if any(row.group for row in dev) else ""
+    why = f"{used['dev']} dev questions{grouped} show {shown(dev[: used['dev']])} 4 times in 5, in "
+    why += f"{rounds} {'round' if rounds == 1 else 'rounds'}"
     if counts["dev"] > used["dev"]:
-        more = visible_gain(counts["dev"], alpha / rounds) or 1
-        why += f"; all {counts['dev']:,} would show {100 * more:.0f}, and take longer to ask"
+        why += f"; all {counts['dev']:,} would show {shown(dev)}, and take longer to ask"
     return Sizes(used=used, why=why, **counts)  # type: ignore[arg-type]

@@ -10,7 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from errata.agents.errors import ConfigError
+from errata.agents.exams import plain
 from errata.agents.exams.arithmetic import NAMES, THINGS, make_questions
+from errata.agents.exams.held_out import NearTexts
 from errata.agents.intake.looking import Wishes
 from errata.agents.intake.reading import Given, Source
 
@@ -38,18 +40,22 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
     if name not in TASKS:
         raise ConfigError(f"there is no example {name!r}: {', '.join(TASKS)}")
     make, more = TASKS[name]
-    rows: dict[str, Row] = {}
+    rows: list[Row] = []
+    texts = NearTexts()
     for row in make(random.Random(f"{seed}/{name}")):
-        rows.setdefault(str(row["question"]), row)
+        asked = plain(str(row["question"]))
+        if texts.nearest(asked) is None:
+            texts.add(asked, "")
+            rows.append(row)
         if len(rows) == ROWS:
             break
-    given = [Given(f"example {at}", row) for at, row in enumerate(rows.values(), 1)]
+    given = [Given(f"example {at}", row) for at, row in enumerate(rows, 1)]
     source = Source(f"{name}-task", f"an example of the type {name}, made from seed {seed}", given)
-    return source, Wishes(answer=name, near="ignore", dev=HELD_OUT, test=HELD_OUT, **more)
+    return source, Wishes(answer=name, dev=HELD_OUT, test=HELD_OUT, **more)
 
 
 def numbers(rng: random.Random) -> Iterator[Row]:
-    for question in make_questions(rng.randrange(10**6), "task", ROWS, set()):
+    for question in make_questions(rng.randrange(10**6), "task", 2 * ROWS, set()):
         yield {
             "question": question.prompt,
             "answer": question.target,

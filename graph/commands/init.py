@@ -17,7 +17,7 @@ from errata.agents.exams.several import load_exams
 from errata.agents.intake import Finding, Looked, Source, Undecided, Wishes, look
 from errata.agents.intake.findings import finding
 from errata.agents.intake.looking import Lengths
-from errata.agents.intake.split import SIDES, Sizes
+from errata.agents.intake.split import SIDES, Sizes, sizes_of
 from errata.agents.jsonl import write_text
 from errata.agents.records import Record
 from errata.graph.agents import Given, open_agents
@@ -247,9 +247,7 @@ def markable(looked: Looked, folder: Path) -> Looked:
             f"mend them, or say how answers are judged with --answer (now {looked.judged.type})",
         )
     )
-    counts = {side: len(rows) for side, rows in looked.divided.sides.items()}
-    used = {side: min(count, counts[side]) for side, count in looked.sizes.used.items()}
-    looked.sizes = looked.sizes.model_copy(update={**counts, "used": used})
+    looked.sizes = sizes_of(looked.divided, looked.plan.rounds)
     return looked
 
 
