@@ -311,6 +311,18 @@ def test_data_or_a_task(args: Sequence[str], why: str) -> None:
     assert why in result.output
 
 
+def test_the_python_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_csv(Path("tickets.csv"), [*pairs(), pairs()[3]])
+    page = (Path(__file__).parents[1] / "docs" / "your-own-task.md").read_text()
+    exec(page.partition("```python\n")[2].partition("```")[0], {})
+    said = capsys.readouterr().out
+    assert said.startswith("number the answers are numbers")
+    assert "left out. ('tickets.csv, line 62',)" in said
+
+
 def test_an_empty_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExamError, match="3 questions leave none"):
         made(write_csv(tmp_path / "a.csv", pairs(3)), "--out", tmp_path / "out")

@@ -225,8 +225,8 @@ def markable(looked: Looked, folder: Path) -> Looked:
         return looked
     bad: dict[tuple[str, int], str] = {}
     for one in skipped:
-        side, _, line = one.id.rpartition("-")
-        bad[side, int(line)] = one.reason
+        name, _, line = one.id.rpartition("-")  # as the reader of the file calls a row
+        bad[name, int(line)] = one.reason
     refused = []
     for side, rows in looked.divided.sides.items():
         kept = []
