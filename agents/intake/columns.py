@@ -176,13 +176,9 @@ def read_columns(rows: Sequence[Given], said: Said) -> tuple[Columns, list[Undec
     if said.kind is None:
         found["kind"] = kind_column(reader)
     if not prompt and not found.get("messages"):
-        prompt, target = by_content(reader, target)
+        prompt = (question_by_content(reader),)
     if target is None and not any(found.get(name) for name in ("messages", "tests", "correction")):
-        raise ExamError(
-            f"no column looks like the right answer; there are {', '.join(reader.all)}: name it "
-            "with --target"
-            + ("; is the delimiter right (--delimiter)?" if len(reader.all) == 1 else "")
-        )
+        target = answer_by_content(reader)
     columns = Columns(prompt=prompt, target=target, why=reader.why, **found)  # type: ignore[arg-type]
     return columns, reader.undecided
 
@@ -326,45 +322,56 @@ def kind_column(reader: Reader) -> str | None:
     return None
 
 
-def by_content(reader: Reader, target: str | None) -> tuple[tuple[str, ...], str | None]:
-    """Where no name tells: the longest texts ask, and the only other column answers.
+def question_by_content(reader: Reader) -> str:
+    """Where no name tells: the longest texts ask.
 
     Raises:
-        ExamError: Even that tells nothing.
+        ExamError: There is no column left, or the first line of the file is a row.
     """
-    left = [name for name in reader.all if free(reader, name)]
-    if not left or (target is None and len(left) < 2):
-        only = "; is the delimiter right (--delimiter)?" if len(reader.all) == 1 else ""
-        raise ExamError(
-            f"no column looks like the question; there is only {', '.join(reader.all)}: name it "
-            f"with --prompt{only}"
-        )
+    left = left_of(reader, "question", "--prompt")
     if any(re.fullmatch(r"[-+.\d]+|.{81,}|.*\?", name.strip()) for name in reader.all):
         raise ExamError(
             f"the first line looks like a row ({', '.join(left)[:80]}), not like the names of "
             "columns: put a line with names above it, such as question and answer"
         )
     longest = max(left, key=reader.width)
-    reader.take(longest, "the question: its texts are the longest")
+    why = "no name tells; its texts are the longest"
     reader.undecided.append(
         Undecided(
             flag="--prompt",
             asked="Which column is the question?",
             choices=tuple(left),
             proposal=longest,
-            why="no name tells; its texts are the longest",
+            why=why,
         )
     )
-    if target is None:
-        others = [name for name in left if name != longest]
-        target = reader.take(others[-1], "the right answer: what is left")
-        reader.undecided.append(
-            Undecided(
-                flag="--target",
-                asked="Which column is the right answer?",
-                choices=tuple(others),
-                proposal=target,
-                why="no name tells",
-            )
+    return reader.take(longest, f"the question: {why}")
+
+
+def answer_by_content(reader: Reader) -> str:
+    """Where no name tells: one of the columns that are left.
+
+    Raises:
+        ExamError: There is none.
+    """
+    left = left_of(reader, "right answer", "--target")
+    reader.undecided.append(
+        Undecided(
+            flag="--target",
+            asked="Which column is the right answer?",
+            choices=tuple(left),
+            proposal=left[-1],
+            why="no name tells; it is the last one that is left",
         )
-    return (longest,), target
+    )
+    return reader.take(left[-1], "the right answer: no name tells, and it is left")
+
+
+def left_of(reader: Reader, what: str, flag: str) -> list[str]:
+    left = [name for name in reader.all if free(reader, name)]
+    if not left:
+        raise ExamError(
+            f"no column is left to be the {what}; there are {', '.join(reader.all)[:200]}: name it "
+            f"with {flag}" + ("; is the delimiter right (--delimiter)?" * (len(reader.all) == 1))
+        )
+    return left
