@@ -343,6 +343,7 @@ def test_published_splits_are_kept_and_what_lacks_is_cut_off_train(tmp_path: Pat
     seen = looked(LAYOUTS["a folder of datasets, with class names"][0](tmp_path))
     assert {row.split for row in seen.divided.sides["test"]} == {"test"}
     assert {row.split for row in seen.divided.sides["dev"]} == {"train"}
+    assert set(seen.judged.labels) == {"refund", "delivery", "login", "bug"}
     assert len(seen.divided.sides["test"]) == 30
 
 
@@ -365,6 +366,22 @@ def test_sizes_can_be_said_and_come_with_what_they_show(tmp_path: Path) -> None:
         looked(write_csv(tmp_path / "b.csv", pairs()), dev=40, test=40)
 
 
+def test_the_first_questions_of_a_side_are_no_matter_of_the_files_order(tmp_path: Path) -> None:
+    rows = [row | {"answer": at} for at, row in enumerate(pairs(200))]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    first = [int(row.fields["target"]) for row in seen.divided.sides["practice"][:20]]
+    assert first != sorted(first)
+
+
+def test_options_with_labels_of_their_own_keep_them(tmp_path: Path) -> None:
+    rows = [
+        {"question": q, "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "2"}
+        for q, _ in questions()
+    ]
+    row = looked(write_lines(tmp_path / "a.jsonl", rows)).rows[0]
+    assert (row.fields["options"], row.fields["target"]) == ({"1": "x", "2": "y"}, "2")
+
+
 # Bad input, each with its row and the remedy.
 
 
@@ -383,7 +400,7 @@ TABLE = "question,answer\n" + "".join(f"{q},{at}\n" for at, (q, _) in enumerate(
         ("a.csv", b"\xef\xbb\xbf\n", "a.csv is empty"),
         ("a.csv", "question,answer\n", "there are only names"),
         ("a.csv", "question,answer,answer\na,b,c\n", "columns 2 and 3 are both called 'answer'"),
-        ("a.csv", TABLE.encode("utf-16"), "looks like UTF-16; say so with --encoding utf-16"),
+        ("a.csv", TABLE.encode("utf-16"), "looks like UTF-16; say so with --encoding utf-16, or"),
         ("a.csv", TABLE.encode("utf-16-le"), "say so with --encoding utf-16-le"),
         ("a.csv", b"question,answer\nx,1\ncaf\xe9,2\n", "line 3: not UTF-8; it looks like Wi"),
         ("a.csv", b"question,answer\nx,1\ncaf\xe9,2\n", "where it reads 'café,2'"),
