@@ -1,0 +1,377 @@
+"""Which column is what: by what the person says, by its name, by what stands in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from errata.agents.errors import ExamError
+from errata.agents.intake.findings import Undecided
+from errata.agents.intake.reading import CHATS, Given, split_name
+from errata.agents.records import Record
+
+NONE = "none"
+"""In place of a column's name: there is no such column."""
+
+PROMPTS = (
+    "prompt question instruction instructions query problem utterance user_message user_input "
+    "message ticket input request text sentence review comment email body content document "
+    "description"
+).split()
+CONTEXTS = "context passage background input document article source_text".split()
+"""What a question is about; shown before it, or after an instruction."""
+TARGETS = (
+    ("target", "gold", "gold_answer", "ground_truth", "correct_answer", "expected", "reference",
+     "expected_output", "expected_answer", "final_answer", "true_label", "answerkey"),
+    ("answer", "answers", "label", "labels", "output", "response", "completion", "reply", "result",
+     "correct", "summary", "translation", "chosen"),
+    ("category", "class", "intent", "sentiment", "tag", "rating", "stars", "score", "y",
+     "department", "priority", "status", "topic"),
+)  # fmt: skip
+"""Names of right answers; a name of an earlier line goes before all of the later ones."""
+SOLUTIONS = (
+    "solution worked_solution rationale reasoning explanation working steps cot chain_of_thought "
+    "thought canonical_solution"
+).split()
+CORRECTIONS = (
+    "correction corrected corrected_output corrected_answer human_correction corrected_response "
+    "edited edited_output revised human_answer"
+).split()
+KINDS = "kind subject topic skill domain task type difficulty level category".split()
+GROUPS = (
+    "group group_id session session_id conversation_id thread thread_id user user_id customer "
+    "customer_id account_id author author_id template template_id source_id document_id"
+).split()
+IDS = "id uid uuid idx index question_id row_id example_id key guid".split()
+OPTIONS = "options choices candidates alternatives".split()
+SPLITS = "split fold partition subset set".split()
+LETTERS = "abcdefgh"
+
+
+class Columns(Record):
+    """What each column is; None where there is none such."""
+
+    prompt: tuple[str, ...] = ()
+    """Of several: their texts, one after the other."""
+    target: str | None = None
+    correction: str | None = None
+    """A person's answer in place of the target, where it is filled in."""
+    solution: str | None = None
+    kind: str | None = None
+    group: str | None = None
+    id: str | None = None
+    split: str | None = None
+    options: tuple[str, ...] = ()
+    """One column with a list, or one for each option."""
+    messages: str | None = None
+    tests: str | None = None
+    stub: str | None = None
+    entry_point: str | None = None
+    why: Mapping[str, str] = {}
+    """Column → why it is taken for that."""
+
+    @property
+    def used(self) -> set[str]:
+        """Columns that are read."""
+        single = (self.target, self.correction, self.solution, self.kind, self.group, self.id,
+                  self.split, self.messages, self.tests, self.stub, self.entry_point)  # fmt: skip
+        return {*self.prompt, *self.options, *(name for name in single if name)}
+
+
+class Said(Record):
+    """What the person says of the columns; None: nothing."""
+
+    prompt: tuple[str, ...] = ()
+    target: str | None = None
+    solution: str | None = None
+    kind: str | None = None
+    group: str | None = None
+
+
+def simple(name: str) -> str:
+    """`Correct Answer` → `correct_answer`"""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\W_]+", "_", spaced.lower()).strip("_")
+
+
+class Reader:
+    """Finds what each column is, one after the other; none is taken twice."""
+
+    def __init__(self, names: Sequence[str], rows: Sequence[Given], said: Said) -> None:
+        self.rows = rows
+        self.said = said
+        self.names = {simple(name): name for name in reversed(names) if name}
+        self.all = [name for name in names if name]
+        self.taken: set[str] = set()
+        self.why: dict[str, str] = {}
+        self.undecided: list[Undecided] = []
+        for name in (*said.prompt, said.target, said.solution, said.kind, said.group):
+            if name is not None and name != NONE and name not in self.all:
+                raise ExamError(f"there is no column {name!r}; there are {', '.join(self.all)}")
+
+    def take(self, name: str, why: str) -> str:
+        self.taken.add(name)
+        self.why[name] = why
+        return name
+
+    def named(self, known: Sequence[str], what: str) -> str | None:
+        """The first column that has one of these names."""
+        for one in known:
+            name = self.names.get(one)
+            if name is not None and name not in self.taken and self.filled(name):
+                return self.take(name, f"{what}, by its name")
+        return None
+
+    def told(self, name: str | None, what: str) -> str | None:
+        return None if name in (None, NONE) else self.take(str(name), f"{what}, as you say")
+
+    def filled(self, name: str) -> bool:
+        return any(not empty(row.fields.get(name)) for row in self.rows)
+
+    def values(self, name: str) -> list[object]:
+        return [v for row in self.rows if not empty(v := row.fields.get(name))]
+
+    def width(self, name: str) -> float:
+        """Characters of a cell, in the middle."""
+        return median([len(str(value)) for value in self.values(name)] or [0])
+
+
+def empty(value: object) -> bool:
+    return value is None or (
+        isinstance(value, str) and value.strip().lower() in ("", "nan", "#n/a")
+    )
+
+
+def read_columns(rows: Sequence[Given], said: Said) -> tuple[Columns, list[Undecided]]:
+    """What each column is, and what only the person can say.
+
+    Raises:
+        ExamError: A column that they named is not there, or no column can be the question or the
+            answer.
+    """
+    reader = Reader(list(dict.fromkeys(name for row in rows for name in row.fields)), rows, said)
+    found: dict[str, object] = {}
+    prompt = tuple(reader.take(name, "the question, as you say") for name in said.prompt)
+    target = reader.told(said.target, "the answer")
+    if not prompt and (chats := [reader.names[name] for name in CHATS if name in reader.names]):
+        found["messages"] = reader.take(chats[0], "a conversation; its last answer is learnt")
+    found["solution"] = reader.told(said.solution, "the worked solution")
+    found["kind"] = reader.told(said.kind, "the kind")
+    found["group"] = reader.told(said.group, "what must stay on one side")
+    found |= code_columns(reader)
+    found["options"] = option_columns(reader)
+    if said.solution is None:
+        found["solution"] = reader.named(SOLUTIONS, "the worked solution")
+    found["correction"] = reader.named(CORRECTIONS, "a person's correction")
+    found["split"] = split_column(reader)
+    found["id"] = id_column(reader)
+    if said.group is None:
+        found["group"] = group_column(reader)
+    if not prompt and not found.get("messages"):
+        prompt = prompt_columns(reader)
+    if target is None and not found.get("tests"):
+        target, solution = target_column(reader, bool(found.get("messages")), found)
+        found["solution"] = found["solution"] or solution
+    if said.kind is None:
+        found["kind"] = kind_column(reader)
+    if not prompt and not found.get("messages"):
+        prompt = (question_by_content(reader),)
+    if target is None and not any(found.get(name) for name in ("messages", "tests", "correction")):
+        target = answer_by_content(reader)
+    columns = Columns(prompt=prompt, target=target, why=reader.why, **found)  # type: ignore[arg-type]
+    return columns, reader.undecided
+
+
+def code_columns(reader: Reader) -> dict[str, str | None]:
+    tests = reader.named(("tests", "test"), "the tests of a program")
+    if tests is None or not any("def check" in str(v) for v in reader.values(tests)[:50]):
+        if tests is not None:
+            reader.taken.discard(tests)
+            del reader.why[tests]
+        return {}
+    return {
+        "tests": tests,
+        "stub": reader.named(("stub", "starter_code", "signature"), "how the function begins"),
+        "entry_point": reader.named(("entry_point",), "the function's name"),
+    }
+
+
+def option_columns(reader: Reader) -> tuple[str, ...]:
+    """A column with lists, or one for each option: `A`, `B` …, `option_a` …, `choice1` …"""
+    for known in OPTIONS:
+        name = reader.names.get(known)
+        if name and name not in reader.taken and any(
+            isinstance(v, list | Mapping) or str(v).lstrip().startswith("[")
+            for v in reader.values(name)[:20]
+        ):  # fmt: skip
+            return (reader.take(name, "the options of a choice"),)
+    for pattern in ("{a}", "option_{a}", "option{a}", "choice_{a}", "choice{a}", "option_{n}",
+                    "option{n}", "choice_{n}", "choice{n}", "ending{z}", "opt_{a}"):  # fmt: skip
+        found = []
+        for at, letter in enumerate(LETTERS):
+            name = reader.names.get(pattern.format(a=letter, n=at + 1, z=at))
+            if name is None or name in reader.taken:
+                break
+            found.append(name)
+        if len(found) >= 2:
+            return tuple(reader.take(name, "an option of a choice") for name in found)
+    return ()
+
+
+def split_column(reader: Reader) -> str | None:
+    for known in SPLITS:
+        name = reader.names.get(known)
+        if name and name not in reader.taken:
+            values = {str(value) for value in reader.values(name)}
+            if values and all(map(split_name, values)):
+                return reader.take(name, "the side, by its name and its values")
+    return None
+
+
+def id_column(reader: Reader) -> str | None:
+    for known in IDS:
+        name = reader.names.get(known)
+        if name and name not in reader.taken:
+            values = [str(value) for value in reader.values(name)]
+            if len(set(values)) == len(reader.rows):
+                return reader.take(name, "the id: another one in each row")
+    return None
+
+
+def group_column(reader: Reader) -> str | None:
+    """One whose values come up again, and are not just a few."""
+    for known in GROUPS:
+        name = reader.names.get(known)
+        if name and name not in reader.taken:
+            values = reader.values(name)
+            kinds = len({str(value) for value in values})
+            text = any(len(str(value)) > 60 for value in values[:100])
+            if not text and 5 <= kinds < len(values):
+                return reader.take(name, f"what must stay on one side: {kinds:,} of them")
+    return None
+
+
+def prompt_columns(reader: Reader) -> tuple[str, ...]:
+    """The question, with what it is about."""
+    main = next(
+        (n for known in PROMPTS if (n := reader.names.get(known)) and free(reader, n)), None
+    )
+    if main is None:
+        return ()
+    reader.take(main, "the question, by its name")
+    context = next(
+        (n for known in CONTEXTS if (n := reader.names.get(known)) and free(reader, n)), None
+    )
+    if context is None:
+        return (main,)
+    reader.take(context, "what the question is about, by its name")
+    first = simple(main) in ("instruction", "instructions", "prompt")
+    return (main, context) if first else (context, main)
+
+
+def free(reader: Reader, name: str) -> bool:
+    return name not in reader.taken and reader.filled(name)
+
+
+def target_column(
+    reader: Reader, chat: bool, found: Mapping[str, object]
+) -> tuple[str | None, str | None]:
+    """(answer, worked solution); the latter where another column is the answer written out."""
+    if chat:
+        return None, None
+    for tier in TARGETS:
+        names = [n for known in tier if (n := reader.names.get(known)) and free(reader, n)]
+        if not names:
+            continue
+        if len(names) == 1:
+            return reader.take(names[0], "the right answer, by its name"), None
+        short, *others = sorted(names, key=reader.width)
+        long = others[-1]
+        if len(names) == 2 and reader.width(long) > 40 and contains(reader, long, short):
+            reader.take(short, "the right answer, by its name")
+            return short, reader.take(long, f"the worked solution: {short!r} stands in it")
+        if found.get("correction"):
+            return reader.take(names[0], "the answer that was given, by its name"), None
+        reader.undecided.append(
+            Undecided(
+                flag="--target",
+                asked="Which column is the right answer?",
+                choices=tuple(names),
+                proposal=names[0],
+                why="their names say so of each of them",
+            )
+        )
+        return reader.take(names[0], "the right answer, by its name, among others"), None
+    return None, None
+
+
+def contains(reader: Reader, long: str, short: str) -> bool:
+    both = [(str(r.fields.get(long)), str(r.fields.get(short))) for r in reader.rows[:500]]
+    return sum(inside in text for text, inside in both) > 0.8 * len(both)
+
+
+def kind_column(reader: Reader) -> str | None:
+    """One with a few values that come up often."""
+    for known in KINDS:
+        name = reader.names.get(known)
+        if name and name not in reader.taken:
+            values = [str(value) for value in reader.values(name)]
+            if 2 <= len(set(values)) <= min(50, len(values) // 3) and max(map(len, values)) <= 60:
+                return reader.take(name, "the kind, by its name")
+    return None
+
+
+def question_by_content(reader: Reader) -> str:
+    """Where no name tells: the longest texts ask.
+
+    Raises:
+        ExamError: There is no column left, or the first line of the file is a row.
+    """
+    left = left_of(reader, "question", "--prompt")
+    if any(re.fullmatch(r"[-+.\d]+|.{81,}|.*\?", name.strip()) for name in reader.all):
+        raise ExamError(
+            f"the first line looks like a row ({', '.join(left)[:80]}), not like the names of "
+            "columns: put a line with names above it, such as question and answer"
+        )
+    longest = max(left, key=reader.width)
+    why = "no name tells; its texts are the longest"
+    reader.undecided.append(
+        Undecided(
+            flag="--prompt",
+            asked="Which column is the question?",
+            choices=tuple(left),
+            proposal=longest,
+            why=why,
+        )
+    )
+    return reader.take(longest, f"the question: {why}")
+
+
+def answer_by_content(reader: Reader) -> str:
+    """Where no name tells: one of the columns that are left.
+
+    Raises:
+        ExamError: There is none.
+    """
+    left = left_of(reader, "right answer", "--target")
+    reader.undecided.append(
+        Undecided(
+            flag="--target",
+            asked="Which column is the right answer?",
+            choices=tuple(left),
+            proposal=left[-1],
+            why="no name tells; it is the last one that is left",
+        )
+    )
+    return reader.take(left[-1], "the right answer: no name tells, and it is left")
+
+
+def left_of(reader: Reader, what: str, flag: str) -> list[str]:
+    left = [name for name in reader.all if free(reader, name)]
+    if not left:
+        raise ExamError(
+            f"no column is left to be the {what}; there are {', '.join(reader.all)[:200]}: name it "
+            f"with {flag}" + ("; is the delimiter right (--delimiter)?" * (len(reader.all) == 1))
+        )
+    return left

@@ -1,0 +1,263 @@
+"""From a row of a person's file to a question in errata's own fields, or why it is none."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from errata.agents.errors import ExamError
+from errata.agents.exams import plain
+from errata.agents.intake.answer_types import WORKED, Judged, as_label, parsed
+from errata.agents.intake.chats import Chat, read_chat
+from errata.agents.intake.columns import Columns, empty
+from errata.agents.intake.reading import Given, split_name
+from errata.agents.plain_text import one_line, well_formed
+
+
+@dataclass(frozen=True)
+class OwnRow:
+    """A question in errata's own fields."""
+
+    where: str
+    fields: Mapping[str, Any]
+    """`prompt` or `messages`, `target` and so on, as docs/exams-and-marking.md has them."""
+    split: str = ""
+    """`train`, `validation`, `test`, or nothing."""
+
+    @cached_property
+    def asked(self) -> str:
+        """All that the student is shown of the question."""
+        shown = [str(self.fields.get("prompt", ""))]
+        shown += [message["content"] for message in self.fields.get("messages", ())]
+        options = self.fields.get("options")
+        if options:
+            shown += map(str, options.values() if isinstance(options, Mapping) else options)
+        shown.append(str(self.fields.get("stub", "")))
+        return "\n\n".join(text for text in shown if text)
+
+    @cached_property
+    def words(self) -> str:
+        """The same as plain words: what makes two questions the same."""
+        return plain(self.asked)
+
+    @property
+    def answer(self) -> str:
+        """What is compared when two rows ask the same."""
+        target = self.fields.get("target", self.fields.get("tests"))
+        return target if isinstance(target, str) else json.dumps(target, sort_keys=True)
+
+    @property
+    def completion(self) -> str:
+        """What a student would be taught to say."""
+        if "options" in self.fields:
+            options = self.fields["options"]
+            longest = max(options.values() if isinstance(options, Mapping) else options, key=len)
+            return str(self.fields.get("solution") or f"A. {longest}\nThe answer is A.")
+        return str(self.fields.get("solution") or self.answer)
+
+    @property
+    def group(self) -> str | None:
+        return self.fields.get("group")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the person says where a file does not."""
+
+    uncorrected: str = "drop"
+    """`drop` or `keep`: rows whose correction is empty."""
+    first_option: int = 0
+    """The number of the first option, where answers are numbers of options."""
+    system: str | None = None
+    """System prompt that all conversations begin with: it goes into the configuration."""
+
+
+def own_row(given: Given, columns: Columns, judged: Judged, choices: Choices) -> OwnRow:
+    """Raises: ExamError: why the row is no question."""
+    fields: dict[str, Any] = {}
+    chat = None
+    if columns.messages:
+        chat = read_chat(parsed(given.fields.get(columns.messages)))
+        fields |= asked_in(chat, choices.system)
+    else:
+        fields["prompt"] = prompt_of(given, columns.prompt)
+    if columns.options:
+        fields["options"] = options_of(given, columns.options)
+    if columns.tests:
+        fields |= {
+            name: text_of(given, column)
+            for name, column in (
+                ("tests", columns.tests),
+                ("stub", columns.stub),
+                ("entry_point", columns.entry_point),
+            )
+            if column and not empty(given.fields.get(column))
+        }
+    else:
+        raw = raw_target(given, columns, chat, choices)
+        fields["target"] = target_of(raw, judged, fields.get("options"), choices.first_option)
+        if isinstance(raw, str) and judged.type in ("number", "math") and WORKED.search(raw[-200:]):
+            fields["solution"] = raw
+    if columns.solution and not empty(given.fields.get(columns.solution)):
+        fields["solution"] = text_of(given, columns.solution)
+    for name, column in (("kind", columns.kind), ("group", columns.group)):
+        if column and not empty(given.fields.get(column)):
+            fields[name] = as_label(given.fields[column])
+    solution = fields.get("solution") or bare_answer(fields.get("target"), judged.type)
+    if solution:
+        fields["solution"] = solution
+    split = given.split
+    if columns.split and not split:
+        split = split_name(str(given.fields.get(columns.split)))
+    fields["id"] = id_of(given, columns)
+    fields = json.loads(well_formed(json.dumps(fields, ensure_ascii=False)))
+    return OwnRow(given.where, fields, split)
+
+
+def id_of(given: Given, columns: Columns) -> str:
+    """The row's own id, or its place: `tickets.csv:12`."""
+    if columns.id and not empty(given.fields.get(columns.id)):
+        return as_label(given.fields[columns.id])
+    return re.sub(r",? (?:line |row |item )?", ":", given.where)
+
+
+def asked_in(chat: Chat, system: str | None) -> dict[str, Any]:
+    before = chat.before
+    if system is not None and before and before[0] == ("system", system):
+        before = before[1:]
+    if not before:
+        return {"prompt": chat.prompt}
+    turns = (*before, ("user", chat.prompt))
+    return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+
+def common_system(rows: Sequence[Given], column: str) -> str | None:
+    """The system prompt that every conversation begins with."""
+    found: set[str | None] = set()
+    for row in rows:
+        try:
+            before = read_chat(parsed(row.fields.get(column))).before
+        except ExamError:
+            continue
+        found.add(before[0][1] if before and before[0][0] == "system" else None)
+        if len(found) > 1:
+            return None
+    return found.pop() if found else None
+
+
+def prompt_of(given: Given, columns: Sequence[str]) -> str:
+    parts = [text_of(given, name) for name in columns if not empty(given.fields.get(name))]
+    if not parts:
+        raise ExamError(f"no question in {' and '.join(map(repr, columns))}")
+    return "\n\n".join(parts)
+
+
+def text_of(given: Given, column: str) -> str:
+    value = given.fields[column]
+    if isinstance(value, Mapping | list | tuple | bytes):
+        raise ExamError(f"the cell {column!r} is no text but a {type(value).__name__}")
+    return str(value).strip("\r\n") if isinstance(value, str) else as_label(value)
+
+
+def raw_target(given: Given, columns: Columns, chat: Chat | None, choices: Choices) -> object:
+    """The answer as the file has it.
+
+    Raises:
+        ExamError: There is none.
+    """
+    if columns.correction and not empty(given.fields.get(columns.correction)):
+        return given.fields[columns.correction]
+    if columns.correction and (columns.target is None or choices.uncorrected == "drop"):
+        raise ExamError("nobody corrected this row: --uncorrected keep takes what was answered")
+    if columns.target is None:
+        return chat.reply if chat else None
+    value = given.fields.get(columns.target)
+    if empty(value):
+        raise ExamError(f"no answer in {columns.target!r}: fill it in or take the row out")
+    return value
+
+
+def target_of(
+    raw: object, judged: Judged, options: Mapping[str, str] | list[str] | None, first_option: int
+) -> object:
+    """The answer as errata's own field.
+
+    Raises:
+        ExamError: It is none of this type.
+    """
+    if options is not None:
+        return option_of(raw, options, first_option)
+    if judged.type == "json":
+        held = parsed(raw)
+        if isinstance(held, str):
+            raise ExamError(f"the answer is not JSON ({one_line(held, 60)!r})")
+        return held
+    if isinstance(raw, list | tuple) and len(raw) == 1:
+        raw = raw[0]
+    if isinstance(raw, list | tuple):
+        some = ", ".join(one_line(str(one), 30) for one in raw[:3])
+        raise ExamError(f"several answers to one question ({some}): leave the right one")
+    if isinstance(raw, Mapping):
+        raise ExamError(f"the answer is an object, which is no {judged.type}")
+    if judged.type == "label":
+        return next(
+            (one for one in judged.labels if one.casefold() == as_label(raw).casefold()),
+            as_label(raw),
+        )
+    text = as_label(raw) if isinstance(raw, bool | float) else str(raw).strip()
+    worked = WORKED.search(text[-200:]) if judged.type in ("number", "math") else None
+    if worked:
+        return worked[1].strip()
+    if judged.type == "text" and "\n" in text:
+        raise ExamError("the answer has several lines: a text is compared on one")
+    return text
+
+
+def options_of(given: Given, columns: Sequence[str]) -> Mapping[str, str] | list[str]:
+    if len(columns) > 1:
+        return [as_label(v) for name in columns if not empty(v := given.fields.get(name))]
+    value = parsed(given.fields.get(columns[0]))
+    if isinstance(value, Mapping) and {"text", "label"} <= set(value):
+        return {
+            as_label(a): as_label(b) for a, b in zip(value["label"], value["text"], strict=False)
+        }
+    if isinstance(value, Mapping):
+        return {str(label): as_label(text) for label, text in value.items()}
+    if isinstance(value, list) and len(value) > 1:
+        return [as_label(one) for one in value]
+    raise ExamError(f"no list of options in {columns[0]!r}")
+
+
+def option_of(raw: object, options: Mapping[str, str] | list[str], first: int) -> str:
+    """The label of the right option, which is said by label, by number or in full."""
+    shown = options
+    if not isinstance(shown, Mapping):
+        shown = dict(zip(string.ascii_uppercase, shown, strict=False))
+    said = as_label(raw)
+    for label in shown:
+        if said.strip("().").casefold() == label.casefold():
+            return label
+    same = [label for label, text in shown.items() if text.casefold() == said.casefold()]
+    if len(same) == 1:
+        return same[0]
+    if said.isdecimal() and len(said) < 4 and 0 <= int(said) - first < len(shown):
+        return list(shown)[int(said) - first]
+    raise ExamError(f"the answer {one_line(said, 40)!r} is none of the options {', '.join(shown)}")
+
+
+BARE = {
+    "number": "#### {}",
+    "text": "So the answer is {}",
+    "math": "\\boxed{{{}}}",
+    "judge": "{}",
+}
+"""An answer without its working, as its marker reads it."""
+
+
+def bare_answer(target: object, type: str) -> str | None:
+    return BARE[type].format(target) if type in BARE and target is not None else None

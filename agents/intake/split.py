@@ -1,0 +1,231 @@
+"""Which side each question falls on: the same one every time, and one side for what belongs
+together.
+
+A question's side follows from a hash of its words, or of its group, so new rows move none of the
+others. A question that nearly equals an earlier row goes where that one is; one that belongs to
+two sides is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from errata.agents.exams.held_out import NearTexts
+from errata.agents.exams.rows import Skipped
+from errata.agents.intake.findings import Finding, finding
+from errata.agents.intake.rows import OwnRow
+from errata.agents.promotion import ALPHA, visible_gain
+from errata.agents.records import Record
+
+Side = Literal["practice", "dev", "test"]
+SIDES: tuple[Side, ...] = ("practice", "dev", "test")
+SHARE = 0.2
+"""Of the questions that go to dev, and as many to test, as in the exams that have one split."""
+GIVEN: dict[str, Side] = {"train": "practice", "validation": "dev", "test": "test"}
+ENOUGH = {"practice": 2000, "dev": 400, "test": 400}
+"""Questions of a side that a run begins with: each round asks all of practice, and dev again."""
+LOPSIDED = 0.5
+"""Share of all questions in one family of near-duplicates, from which on these decide too much."""
+READ = 2000
+"""Characters of a question that are compared with those of others."""
+LEAST = 20
+"""Dev questions, below which no gain of a size that comes about can be proven."""
+
+
+class Sizes(Record):
+    """Questions of each side, and why so many."""
+
+    practice: int
+    dev: int
+    test: int
+    used: dict[str, int]
+    """Side → how many of them a run begins with."""
+    why: str
+
+
+@dataclass
+class Divided:
+    """The sides, each in an order that chance made and that stays."""
+
+    sides: dict[Side, list[OwnRow]]
+    left_out: list[Skipped] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    largest_family: float = 0.0
+    """Share of all questions in the largest family of near-duplicates."""
+    said: frozenset[str] = frozenset()
+    """Sides whose size the person said: all of such a side is used."""
+
+
+def place_of(words: str) -> float:
+    """Where words, or a group, fall between 0 and 1: at the same place every time."""
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8]) / 2**64
+
+
+def divide(
+    rows: Sequence[OwnRow], near: bool = True, dev: int | None = None, test: int | None = None
+) -> Divided:
+    """Puts each row on its side.
+
+    Args:
+        near: Near-duplicates belong together; otherwise only equal questions do.
+        dev, test: About so many questions, in place of a fifth; then new rows may move others.
+    """
+    rows = sorted(rows, key=lambda row: ["test", "validation", "train", ""].index(row.split))
+    divided = Divided({side: [] for side in SIDES})
+    divided.said = frozenset(s for s, size in (("dev", dev), ("test", test)) if size is not None)
+    kept = unequal(rows, divided.left_out)
+    tested, deved = shares_for(sorted(place_of(key_of(row)) for row in kept), dev, test)
+    published = {GIVEN[row.split] for row in kept if row.split}
+
+    def hashed(row: OwnRow) -> Side:
+        place = place_of(key_of(row))
+        side: Side = "test" if place < tested else "dev" if place < tested + deved else "practice"
+        # What is published as test stays test; a side that is not published is cut off train.
+        own = GIVEN.get(row.split)
+        return side if own is None or (own == "practice" and side not in published) else own
+
+    texts = {side: NearTexts() for side in SIDES}
+    families: Counter[str] = Counter()
+    family: dict[str, str] = {}
+    pairs: dict[str, str] = {}
+    for row in kept:
+        text = row.words[:READ]
+        twins = {
+            side: twin for side in SIDES if near and (twin := texts[side].nearest(text)) is not None
+        }
+        free = row.group is None and not row.split
+        side = next(iter(twins)) if free and len(twins) == 1 else hashed(row)
+        if any(other != side for other in twins):
+            other = next(other for other in twins if other != side)
+            reason = f"nearly the same as a question of another side ({twins[other]}, in {other})"
+            divided.left_out.append(Skipped(where=row.where, reason=reason))
+            continue
+        if side in twins:
+            pairs[row.where] = twins[side]
+        family[row.where] = family.get(twins.get(side, ""), row.where)
+        families[family[row.where]] += 1
+        texts[side].add(text, row.where)
+        divided.sides[side].append(row)
+    for found in divided.sides.values():
+        found.sort(key=lambda row: place_of(row.words or row.asked))
+    divided.largest_family = max(families.values(), default=0) / max(1, len(kept))
+    divided.findings = told(kept, pairs, divided.left_out)
+    if not near:
+        divided.findings += not_trained(divided.sides)
+    return divided
+
+
+def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
+    """Practice rows that a run refuses to train on, since they give held-out ones away."""
+    held_out = NearTexts()
+    for row in (*sides["dev"], *sides["test"]):
+        held_out.add(row.words[:READ], row.where)
+    rows = [
+        row.where for row in sides["practice"] if held_out.nearest(row.words[:READ]) is not None
+    ]
+    if not rows:
+        return []
+    said = (
+        f"{len(rows):,} of {len(sides['practice']):,} practice questions nearly equal one of dev "
+        "or test: a run trains on none of these."
+    )
+    do = "name a column that says which belong together with --group, or vary the questions"
+    return [finding("near held-out questions", "problem", said, rows, do)]
+
+
+def key_of(row: OwnRow) -> str:
+    return f"group {row.group}" if row.group else row.words or row.asked
+
+
+def unequal(rows: Sequence[OwnRow], left_out: list[Skipped]) -> list[OwnRow]:
+    """Each question once; those with several answers not at all."""
+    first: dict[str, OwnRow] = {}
+    answers: dict[str, dict[str, str]] = {}
+    for row in rows:
+        answers.setdefault(row.words, {}).setdefault(row.answer.strip(), row.where)
+    kept = []
+    for row in rows:
+        text = row.words
+        found = answers[text]
+        if len(found) > 1:
+            shown = ", ".join(f"{answer[:40]!r} in {where}" for answer, where in found.items())
+            reason = f"this question has several answers ({shown[:200]}): leave the right one"
+            left_out.append(Skipped(where=row.where, reason=reason))
+        elif text in first:
+            reason = f"the same question and answer as another row ({first[text].where})"
+            left_out.append(Skipped(where=row.where, reason=reason))
+        else:
+            first[text] = row
+            kept.append(row)
+    return kept
+
+
+def shares_for(places: Sequence[float], dev: int | None, test: int | None) -> tuple[float, float]:
+    """Shares of test and dev, for as many questions as are wanted."""
+    tested = SHARE if test is None else place_after(places, test)
+    if dev is None:
+        return tested, min(SHARE, 1 - tested)
+    before = sum(place < tested for place in places)
+    return tested, place_after(places, before + dev) - tested
+
+
+def place_after(places: Sequence[float], count: int) -> float:
+    """A place below which `count` questions lie."""
+    return places[count] if count < len(places) else 1.0
+
+
+def told(
+    rows: Sequence[OwnRow], pairs: dict[str, str], left_out: Sequence[Skipped]
+) -> list[Finding]:
+    """What was found of equal and nearly equal questions."""
+    found = []
+    twice = [one.where for one in left_out if one.reason.startswith("the same question")]
+    if twice:
+        said = "Rows that ask and answer the same as an earlier one are left out."
+        found.append(finding("duplicates", "warning", said, twice))
+    several = [one.where for one in left_out if one.reason.startswith("this question")]
+    if several:
+        said = "Questions with several answers are left out: nobody knows which one is right."
+        do = "leave the right answer alone, or put what makes the difference into the question"
+        found.append(finding("conflicting answers", "problem", said, several, do))
+    near = list(pairs)
+    if near:
+        said = "Rows that nearly equal an earlier one; all of a kind are on one side."
+        found.append(finding("near-duplicates", "warning", said, near))
+    answers = {row.where: row.answer for row in rows}
+    differ = [one for one, twin in pairs.items() if answers[one] != answers[twin]]
+    if differ:
+        said = "Rows that nearly equal an earlier one, and have another answer."
+        do = "look at some of them: is the answer right, and does a word make the difference?"
+        found.append(finding("near-duplicates, other answers", "warning", said, differ, do))
+    across = [one.where for one in left_out if one.reason.startswith("nearly the same")]
+    if across:
+        said = "Rows that nearly equal one of another side are left out."
+        found.append(finding("across the sides", "warning", said, across))
+    return found
+
+
+def sizes_of(divided: Divided, rounds: int) -> Sizes:
+    """How many questions each side has, how many a run begins with, and what dev can show."""
+    counts = {side: len(rows) for side, rows in divided.sides.items()}
+    used = {
+        side: count if side in divided.said else min(count, ENOUGH[side])
+        for side, count in counts.items()
+    }
+
+    def shown(dev: Sequence[OwnRow]) -> str:
+        groups = len({row.group or row.where for row in dev})  # variants are one question
+        gain = visible_gain(groups, (ALPHA["sure"] or 0) / rounds)
+        return "no gain at all" if gain is None else f"a gain of about {100 * gain:.0f} points"
+
+    dev = divided.sides["dev"]
+    grouped = " (in groups)" if any(row.group for row in dev) else ""
+    why = f"{used['dev']} dev questions{grouped} show {shown(dev[: used['dev']])} 4 times in 5, in "
+    why += f"{rounds} {'round' if rounds == 1 else 'rounds'}"
+    if counts["dev"] > used["dev"]:
+        why += f"; all {counts['dev']:,} would show {shown(dev)}, and take longer to ask"
+    return Sizes(used=used, why=why, **counts)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""The configuration that `errata init` writes: each key with why it stands so."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from errata.agents.exams.files import FileExam
+from errata.agents.intake.looking import Looked
+from errata.agents.plain_text import one_line, well_formed
+
+FEWEST_TOKENS, MOST_TOKENS = 64, 1024
+"""Of an answer; a program has more."""
+FEWEST_OF_CODE = 256
+RUBRIC = """# When is an answer right?
+
+An answer is right when a person who asked this question could act on it as on the reference answer.
+
+- Everything that the reference answer says and the question asks for is there.
+- Nothing contradicts the reference answer.
+- Other words, another order and another length do not matter.
+"""
+LABELLED = """{"prompt": "…", "target": "…", "response": "…", "right": true}
+"""
+
+
+def exam_keys(looked: Looked) -> dict[str, object]:
+    """The keys of `[exam]` that say how the questions are answered."""
+    judged = looked.judged
+    keys: dict[str, object] = {"answer": judged.type}
+    if judged.type == "label":
+        keys["labels"] = list(judged.labels)
+    if judged.type == "json" and judged.fields:
+        keys["fields"] = dict(judged.fields)
+    if looked.pattern is not None:
+        keys["pattern"] = looked.pattern
+    return keys
+
+
+def config_text(looked: Looked, name: str, model: str) -> str:
+    """The TOML file. Paths in it are those of the files beside it."""
+    plan, sizes = looked.plan, looked.sizes
+    source = f"{looked.source.name}, {looked.source.form}"
+    lines = [
+        f"# Made by `errata init` from {one_line(source)}:",
+        f"# {len(looked.rows):,} questions, {len(looked.left_out):,} rows left out "
+        "(left-out.jsonl says why).",
+        "# docs/your-own-task.md goes through it; docs/configuration.md lists every key.",
+        f"name = {quoted(name)}",
+        f"strategy = {quoted(plan.strategy)}  # {plan.why}",
+        "",
+        "[exam]",
+        "# Mistakes are mined in practice, dev decides what is kept, test is read once at the end.",
+    ]
+    for side in ("practice", "dev", "test"):
+        count, used = getattr(sizes, side), sizes.used[side]
+        file = f"{side}.jsonl"
+        if used < count:
+            lines.append(f'{side} = {{ file = "{file}", take = {used} }}  # of {count:,}')
+        else:
+            lines.append(f'{side} = "{file}"  # {count:,}')
+    lines.append(f"# {sizes.why}.")
+    for key, value in exam_keys(looked).items():
+        lines += entry(key, value, WHY.get(key, looked.judged.why))
+    if looked.judged.type == "judge":
+        lines += [
+            "",
+            "[exam.judge]  # an LLM reads each answer beside yours; it is paid for",
+            'model = "openai:gpt-5-mini"',
+            'rubric = "rubric.md"  # yours to write',
+            'labelled = "labelled.jsonl"  # answers that a person called right or wrong: '
+            "the judge is measured on them first",
+        ]
+    lines += ["", "[student]", f"model = {quoted(model)}", *answer_limit(looked)]
+    if looked.system is not None:
+        lines.append("# Every conversation of the file begins with it.")
+        lines.append(f"system = {quoted(looked.system)}")
+    lines += ["", "[instructor]", f"model = {quoted(plan.instructor)}"]
+    if plan.instructor == "variations":
+        lines[-1] += "  # no LLM: nothing is sent, nothing is paid"
+        if plan.strategy != "sft":
+            lines.append('small_steps = "slips"  # in the style of your own solutions')
+        lines += [
+            f"# An LLM would add {plan.llm_adds}:",
+            '#   strategy = "sft+lec" and, here, model = "openai:gpt-5-mini" '
+            "(`errata instructors` lists others)",
+        ]
+    lines += [
+        "",
+        "[training]",
+        "epochs = 3  # how often each example is trained on",
+        "",
+        "[stop]",
+        "target_accuracy = 0.95  # of dev: the run ends when it is reached",
+        f"rounds = {plan.rounds}  # trainings, at most",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+WHY = {
+    "labels": 'the closed set; `labels = { refund = ["money back"] }` names synonyms',
+    "fields": "a set: the order of a list does not count; other fields are compared exactly",
+    "pattern": "finds the answer in the response",
+}
+
+
+def answer_limit(looked: Looked) -> list[str]:
+    longest = looked.answers.longest
+    # Figures and brackets have one or two characters a token, prose has four.
+    wanted = 16 * -(-(3 * longest // 4 + 32) // 16)
+    fewest = FEWEST_OF_CODE if looked.judged.type == "code" else FEWEST_TOKENS
+    limit = min(MOST_TOKENS, max(fewest, wanted))
+    why = f"your longest answer has {longest:,} characters, of which a token has one to four"
+    return [f"max_new_tokens = {limit}  # {why}"]
+
+
+def entry(key: str, value: object, why: str) -> list[str]:
+    if isinstance(value, list):
+        found = [f"{key} = [  # {one_line(why)}"]
+        return [*found, *(f"  {quoted(str(one))}," for one in value), "]"]
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{quoted(str(k))} = {quoted(str(v))}" for k, v in value.items())
+        return [f"# {one_line(why)}", f"{key} = {{ {inside} }}"]
+    return [f"{key} = {quoted(str(value))}  # {one_line(why)}"]
+
+
+def quoted(text: str) -> str:
+    """As TOML writes a string: JSON's way, and no control character as it is."""
+    said = json.dumps(well_formed(text), ensure_ascii=False)
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found.group()):04x}", said)
+
+
+def name_of(data: str) -> str:
+    """A name for the run: `My tickets (2).csv` → `My-tickets-2`"""
+    stem = Path(data.partition(":")[0]).stem if "/" not in data else Path(data).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "task"
+
+
+def exam_settings(looked: Looked, folder: Path, sides: Sequence[str]) -> FileExam:
+    """The exam of the files in a folder, bad rows left out."""
+    files = {side: {"file": folder / f"{side}.jsonl"} for side in sides}
+    return FileExam.model_validate(files | exam_keys(looked) | {"skip_bad": True})

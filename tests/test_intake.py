@@ -1,0 +1,593 @@
+"""A person's own file: what it holds, how its answers are judged, how it is divided."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from intake_files import LAYOUTS, WORDS, questions, write_csv, write_lines
+
+from errata.agents.errors import ConfigError, ErrataError, ExamError
+from errata.agents.exams.held_out import NearTexts
+from errata.agents.exams.words import plain
+from errata.agents.intake import Looked, Wishes, look, read_source
+from errata.agents.intake.columns import Said
+from errata.agents.intake.tasks import TASKS, task_source
+
+
+def looked(path: Path, **wishes: Any) -> Looked:
+    return look(read_source(str(path)), Wishes(**wishes))
+
+
+def refused(path: Path | str, **given: Any) -> str:
+    """The sentence that a file gets which cannot be read."""
+    with pytest.raises(ErrataError) as error:
+        look(read_source(str(path), **given), Wishes())
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def found(looked: Looked, name: str) -> str:
+    """What a finding says, with its rows and its remedy."""
+    one = next(one for one in looked.findings if one.name == name)
+    return f"{one.state}: {one.said} {'; '.join(one.rows)} {one.do}"
+
+
+def sides(looked: Looked) -> dict[str, str]:
+    """Question → its side."""
+    return {row.asked: side for side, rows in looked.divided.sides.items() for row in rows}
+
+
+def pairs(count: int = 60, seed: int = 0) -> list[dict[str, Any]]:
+    return [{"question": q, "answer": rng.randrange(1000)} for q, rng in questions(count, seed)]
+
+
+# What it is.
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_answer_type_is_right_or_it_is_asked_for(layout: str, tmp_path: Path) -> None:
+    make, answer, flag = LAYOUTS[layout]
+    seen = looked(make(tmp_path))
+    assert seen.judged.type == answer
+    assert [one.flag for one in seen.undecided][:1] == ([flag] if flag else [])
+    assert all(one.proposal in one.choices for one in seen.undecided)
+    assert all(seen.columns.why.values())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_makes_the_same_small_exam_each_time(task: str) -> None:
+    source, wishes = task_source(task)
+    again, _ = task_source(task)
+    assert [row.fields for row in source.rows] == [row.fields for row in again.rows]
+    seen = look(source, wishes)
+    assert not seen.undecided
+    assert not seen.left_out
+    assert not seen.findings
+    assert (seen.sizes.dev, seen.sizes.test) == (45, 45)
+    assert 60 <= seen.sizes.practice <= 200
+
+
+def test_an_unknown_task_names_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="no example 'lable': number, choice, code"):
+        task_source("lable")
+
+
+def test_what_a_person_says_of_columns_goes_before_what_their_names_say(tmp_path: Path) -> None:
+    rows = [{"question": q, "answer": "x", "wanted": at} for at, (q, _) in enumerate(questions())]
+    seen = looked(write_csv(tmp_path / "a.csv", rows), columns=Said(target="wanted"))
+    assert seen.columns.target == "wanted"
+    assert seen.judged.type == "number"
+    assert "columns not used" in {one.name for one in seen.findings}
+    with pytest.raises(ExamError, match="there is no column 'wantd'; there are question, answer"):
+        looked(tmp_path / "a.csv", columns=Said(target="wantd"))
+
+
+def test_two_columns_that_may_both_be_the_answer_are_asked_for(tmp_path: Path) -> None:
+    rows = [{"text": q, "label": "a", "output": "b"} for q, _ in questions()]
+    [question] = looked(write_csv(tmp_path / "a.csv", rows)).undecided[:1]
+    assert (question.flag, set(question.choices)) == ("--target", {"label", "output"})
+
+
+def test_a_short_answer_that_stands_in_a_long_one_makes_that_its_solution(tmp_path: Path) -> None:
+    rows = [
+        {"question": q, "answer": at, "response": f"First look at {q} and then count them: {at}"}
+        for at, (q, _) in enumerate(questions())
+    ]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert (seen.columns.target, seen.columns.solution) == ("answer", "response")
+    assert not seen.undecided
+
+
+def test_worked_answers_are_learnt_with_their_working(tmp_path: Path) -> None:
+    seen = looked(LAYOUTS["worked answers, as GSM8K has them"][0](tmp_path))
+    row = seen.rows[0].fields
+    assert row["solution"].endswith(f"#### {row['target']}")
+    assert (seen.plan.strategy, seen.plan.instructor) == ("sft+lec", "variations")
+
+
+def test_bare_answers_are_learnt_as_their_marker_reads_them(tmp_path: Path) -> None:
+    seen = looked(LAYOUTS["numbers in a CSV"][0](tmp_path))
+    assert all(row.fields["solution"] == f"#### {row.fields['target']}" for row in seen.rows)
+    assert seen.plan.strategy == "sft"
+    paid = looked(tmp_path / "numbers.csv", instructor="openai:x")
+    assert (paid.plan.strategy, paid.plan.instructor) == ("sft+lec", "openai:x")
+
+
+def test_programs_without_a_solution_cannot_be_learnt_without_an_llm(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": q, "stub": "def f(n):", "tests": "def check(candidate): assert candidate(1)"}
+        for q, _ in questions()
+    ]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    with pytest.raises(ConfigError, match="give a column `solution`, or name one with --instr"):
+        looked(path)
+    assert looked(path, instructor="openai:x").plan.strategy == "sft+lec"
+
+
+def test_the_fields_of_json_are_compared_as_what_they_hold(tmp_path: Path) -> None:
+    seen = looked(LAYOUTS["JSON in the cells of a CSV"][0](tmp_path))
+    assert seen.judged.fields == {"tags": "set", "n": "number"}
+    assert isinstance(seen.rows[0].fields["target"], dict)
+
+
+def test_labels_that_differ_in_case_only_are_one(tmp_path: Path) -> None:
+    rows = [
+        {"text": q, "label": ("Refund", "refund ", "bug")[at % 3 if at < 6 else 2 * (at % 2)]}
+        for at, (q, _) in enumerate(questions())
+    ]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert seen.judged.labels == ("Refund", "bug")
+    assert {row.fields["target"] for row in seen.rows} == {"Refund", "bug"}
+    assert "'Refund' = 'refund'" in found(seen, "labels written in several ways")
+
+
+def test_class_numbers_that_became_decimals_are_whole_again(tmp_path: Path) -> None:
+    rows = [{"text": q, "label": float(at % 3)} for at, (q, _) in enumerate(questions())]
+    assert looked(write_lines(tmp_path / "a.jsonl", rows)).judged.labels == ("0", "1", "2")
+
+
+def test_options_that_are_said_by_number_are_asked_for_where_they_begin(tmp_path: Path) -> None:
+    rows = [
+        {"question": q, "choices": rng.sample(WORDS, 4), "answer": at % 3 + 1}
+        for at, (q, rng) in enumerate(questions())
+    ]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    assert [one.flag for one in looked(path).undecided] == ["--first-option"]
+    for first, labels in (("0", {"B", "C", "D"}), ("1", {"A", "B", "C"})):
+        seen = looked(path, first_option=first)
+        assert {row.fields["target"] for row in seen.rows} == labels
+
+
+def test_an_answer_that_is_no_option_is_named(tmp_path: Path) -> None:
+    rows = [
+        {"question": q, "choices": ["x", "y"], "answer": "z" if at == 4 else "y"}
+        for at, (q, _) in enumerate(questions())
+    ]
+    seen = looked(write_lines(tmp_path / "a.jsonl", rows))
+    assert [str(one) for one in seen.left_out] == [
+        "a.jsonl, line 5: the answer 'z' is none of the options A, B"
+    ]
+
+
+# Chats and logs.
+
+
+def test_a_system_prompt_of_all_chats_goes_into_the_configuration(tmp_path: Path) -> None:
+    seen = looked(LAYOUTS["OpenAI's messages, with sessions"][0](tmp_path))
+    assert seen.system == "Sort the message."
+    assert all("messages" not in row.fields for row in seen.rows)
+
+
+def test_earlier_turns_of_a_chat_are_kept_and_the_last_answer_is_learnt(tmp_path: Path) -> None:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"My {q}"},
+                {"role": "assistant", "content": "Which one?"},
+                {"role": "user", "content": [{"type": "text", "text": "The first."}]},
+                {"role": "assistant", "content": str(at)},
+            ]
+        }
+        for at, (q, _) in enumerate(questions())
+    ]
+    seen = looked(write_lines(tmp_path / "a.jsonl", rows))
+    row = min(seen.rows, key=lambda row: int(row.fields["target"]))
+    assert [message["role"] for message in row.fields["messages"]] == ["user", "assistant", "user"]
+    assert row.fields["messages"][-1]["content"] == "The first."
+    assert (row.fields["target"], seen.judged.type) == ("0", "number")
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        ([{"role": "user", "content": "hi"}], "ends with the user"),
+        ([{"role": "tool", "content": "hi"}], "a message is of 'tool'"),
+        ([{"role": "assistant", "content": " "}], "a message of the assistant is empty"),
+        ("hi", "no list of messages"),
+        ([{"role": "user", "content": "a"}] * 2 + [{"role": "assistant", "content": "b"}],
+         "two messages of the user"),
+        ([{"role": "assistant", "content": "b"}], "follows no message of the user"),
+    ],
+)  # fmt: skip
+def test_a_chat_without_a_last_answer_is_named(last: Any, why: str, tmp_path: Path) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": "ok it is"}]}
+        for q, _ in questions()
+    ]
+    rows[3]["messages"] = last
+    [bad] = looked(write_lines(tmp_path / "a.jsonl", rows)).left_out
+    assert bad.where == "a.jsonl, line 4"
+    assert why in bad.reason
+
+
+def test_a_correction_goes_before_what_was_answered(tmp_path: Path) -> None:
+    path = LAYOUTS["logs with a person's corrections"][0](tmp_path)
+    [question] = looked(path).undecided
+    assert (question.flag, question.proposal) == ("--uncorrected", "drop")
+    dropped, kept = (looked(path, uncorrected=said) for said in ("drop", "keep"))
+    assert len(dropped.rows) == 60
+    assert len(kept.rows) == 90
+    assert "nobody corrected this row" in dropped.left_out[0].reason
+    assert dropped.columns.group == "user_id"
+
+
+# How it is divided.
+
+
+def test_new_rows_move_none_of_the_others(tmp_path: Path) -> None:
+    rows = pairs(200)
+    before = sides(looked(write_csv(tmp_path / "a.csv", rows)))
+    more = [*rows, *pairs(300, seed=1)]
+    after = sides(looked(write_csv(tmp_path / "b.csv", more)))
+    assert {question: after[question] for question in before} == before
+    turned = sides(looked(write_csv(tmp_path / "c.csv", more[::-1])))
+    assert turned == after
+    assert 60 <= list(after.values()).count("dev") <= 140
+
+
+def test_groups_are_on_one_side(tmp_path: Path) -> None:
+    rows = [row | {"session": f"s{at // 4}"} for at, row in enumerate(pairs(200))]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    homes: dict[str, set[str]] = {}
+    for side, kept in seen.divided.sides.items():
+        for row in kept:
+            homes.setdefault(row.fields["group"], set()).add(side)
+    assert len(homes) == 50
+    assert all(len(found) == 1 for found in homes.values())
+    apart = looked(tmp_path / "a.csv", columns=Said(group="none"))
+    assert sides(apart) != sides(seen)
+
+
+def nearly(count: int) -> list[dict[str, Any]]:
+    """Questions, each with another one that differs in its last word."""
+    rows = []
+    for row in pairs(count):
+        other = row["question"].rstrip("?").rsplit(" ", 1)[0] + " indeed?"
+        rows += [row, {"question": other, "answer": row["answer"]}]
+    return rows
+
+
+def near_across(seen: Looked) -> int:
+    """Questions that nearly equal one of another side."""
+    count = 0
+    for side, rows in seen.divided.sides.items():
+        texts = NearTexts()
+        for other, theirs in seen.divided.sides.items():
+            if other != side:
+                for row in theirs:
+                    texts.add(plain(row.asked), row.where)
+        count += sum(texts.nearest(plain(row.asked)) is not None for row in rows)
+    return count
+
+
+def test_near_duplicates_are_on_one_side(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", nearly(80))
+    seen = looked(path)
+    assert near_across(seen) == 0
+    assert len(seen.rows) == 160
+    assert "warning" in found(seen, "near-duplicates")
+    assert near_across(looked(path, near="ignore")) > 20
+
+
+def test_a_near_duplicate_that_a_group_draws_to_another_side_is_left_out(tmp_path: Path) -> None:
+    rows = [row | {"session": f"s{at}" if at % 7 else "s1"} for at, row in enumerate(nearly(80))]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert near_across(seen) == 0
+    assert "nearly equal one of another side" in found(seen, "across the sides")
+    assert len(seen.rows) + len(seen.left_out) == 160
+
+
+def test_near_duplicates_with_other_answers_are_named(tmp_path: Path) -> None:
+    rows = nearly(40)
+    rows[7]["answer"] = 7777
+    said = found(looked(write_csv(tmp_path / "a.csv", rows)), "near-duplicates, other answers")
+    assert "a.csv, line 9" in said
+
+
+def test_a_file_made_from_one_template_is_asked_about(tmp_path: Path) -> None:
+    rows = [
+        {"text": f"Please help me with the {a} of my new phone today {b}", "label": a}
+        for a in WORDS[:4]
+        for b in WORDS
+    ]
+    path = write_csv(tmp_path / "a.csv", rows)
+    [question] = looked(path).undecided
+    assert (question.flag, question.proposal) == ("--near", "ignore")
+    seen = looked(path, near="ignore")
+    assert not seen.undecided
+    assert "a run trains on none of these" in found(seen, "near held-out questions")
+
+
+def test_the_same_row_twice_is_kept_once(tmp_path: Path) -> None:
+    rows = pairs()
+    rows += [rows[3] | {"question": rows[3]["question"].upper()}]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert len(seen.rows) == 60
+    assert "a.csv, line 62" in found(seen, "duplicates")
+
+
+def test_a_question_with_several_answers_is_left_out_wherever_it_stands(tmp_path: Path) -> None:
+    rows = pairs()
+    rows += [rows[3] | {"answer": 1234}]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert [one.where for one in seen.left_out] == ["a.csv, line 5", "a.csv, line 62"]
+    assert "1234" in seen.left_out[0].reason
+    assert "problem" in found(seen, "conflicting answers")
+
+
+def test_published_splits_are_kept_and_what_lacks_is_cut_off_train(tmp_path: Path) -> None:
+    seen = looked(LAYOUTS["a folder of datasets, with class names"][0](tmp_path))
+    assert {row.split for row in seen.divided.sides["test"]} == {"test"}
+    assert {row.split for row in seen.divided.sides["dev"]} == {"train"}
+    assert set(seen.judged.labels) == {"refund", "delivery", "login", "bug"}
+    assert len(seen.divided.sides["test"]) == 30
+
+
+def test_a_train_row_that_stands_in_test_too_is_left_out_of_train(tmp_path: Path) -> None:
+    path = LAYOUTS["a file for each split"][0](tmp_path)
+    rows = (path / "test.csv").read_text().splitlines()
+    with (path / "train.csv").open("a") as file:
+        file.write(f"{rows[1]}\n")
+    seen = looked(path)
+    assert len(seen.divided.sides["test"]) == 30
+    assert [one.where for one in seen.left_out] == ["train.csv, line 32"]
+
+
+def test_sizes_can_be_said_and_come_with_what_they_show(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", pairs(300))
+    seen = looked(path, dev=100, test=50)
+    assert (seen.sizes.practice, seen.sizes.dev, seen.sizes.test) == (150, 100, 50)
+    assert "100 dev questions show a gain of about 12 points" in seen.sizes.why
+    with pytest.raises(ExamError, match="60 questions leave none for practice"):
+        looked(write_csv(tmp_path / "b.csv", pairs()), dev=40, test=40)
+
+
+def test_the_first_questions_of_a_side_are_no_matter_of_the_files_order(tmp_path: Path) -> None:
+    rows = [row | {"answer": at} for at, row in enumerate(pairs(200))]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    first = [int(row.fields["target"]) for row in seen.divided.sides["practice"][:20]]
+    assert first != sorted(first)
+
+
+def test_options_with_labels_of_their_own_keep_them(tmp_path: Path) -> None:
+    rows = [
+        {"question": q, "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "2"}
+        for q, _ in questions()
+    ]
+    row = looked(write_lines(tmp_path / "a.jsonl", rows)).rows[0]
+    assert (row.fields["options"], row.fields["target"]) == ({"1": "x", "2": "y"}, "2")
+
+
+# Bad input, each with its row and the remedy.
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+TABLE = "question,answer\n" + "".join(f"{q},{at}\n" for at, (q, _) in enumerate(questions()))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.csv", "", "a.csv is empty"),
+        ("a.csv", b"\xef\xbb\xbf\n", "a.csv is empty"),
+        ("a.csv", "question,answer\n", "there are only names"),
+        ("a.csv", "question,answer,answer\na,b,c\n", "columns 2 and 3 are both called 'answer'"),
+        ("a.csv", TABLE.encode("utf-16"), "looks like UTF-16; say so with --encoding utf-16, or"),
+        ("a.csv", TABLE.encode("utf-16-le"), "say so with --encoding utf-16-le"),
+        ("a.csv", b"question,answer\nx,1\ncaf\xe9,2\n", "line 3: not UTF-8; it looks like Wi"),
+        ("a.csv", b"question,answer\nx,1\ncaf\xe9,2\n", "where it reads 'café,2'"),
+        ("a.csv", b"question,answer\n\0,1\n", "is no text (byte 16 is zero)"),
+        ("a.xlsx", b"PK\3\4 xl/workbook.xml", "is a spreadsheet: save its table as CSV"),
+        ("a.zip", b"PK\3\4", "is a zip archive: unpack it"),
+        ("a.csv.gz", b"\x1f\x8b\x08", "is gzip-packed: unpack it"),
+        ("a.pdf", b"%PDF-1.7", "is a PDF"),
+        ("a.parquet", b"PAR1 nothing", "is no Parquet that can be read"),
+        ("a.json", '{"a": 1', "not JSON"),
+        ("a.json", '{"a": {"b": {"c": 1}}}', "holds no list of rows"),
+        ("a.json", '{"x": [{"a": 1}], "y": [{"a": 1}]}', "holds several lists of rows (x, y)"),
+        ("a.jsonl", "[1, 2]", "not an object"),
+        ("a.jsonl", "{\n", "the first is bad: a.jsonl, line 1: not JSON"),
+        ("a.csv", "question;answer\nx,y;z\nx,y;z\n", "leave none"),
+        ("a.csv", "a;b,c\nx;y,z\n", "may be separated by commas or semicolons; say which"),
+        ("a.txt", "Just a line.\nAnd another.\n", "is the delimiter right (--delimiter)?"),
+        ("a.csv", "What is red?,blood\n" + "x,y\n" * 9, "looks like a row (What is red?"),
+        ("a.csv", "question,answer\n" + 60 * "a,b,c\n", "most rows have another number of cells"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_table_is_refused_with_what_to_do(
+    name: str, content: str | bytes, sentence: str, tmp_path: Path
+) -> None:
+    assert sentence in refused(write(tmp_path / name, content))
+
+
+def test_an_encoding_that_is_said_is_read(tmp_path: Path) -> None:
+    for codec in ("utf-16", "cp1252", "latin-1"):
+        path = write(tmp_path / f"{codec}.csv", TABLE.replace("amber", "café").encode(codec))
+        source = read_source(str(path), encoding=codec)
+        assert any("café" in row.fields["question"].lower() for row in source.rows)
+    assert "there is no encoding 'utf-99'" in refused(path, encoding="utf-99")
+    assert "is not utf-8" in refused(path, encoding="utf-8")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = LAYOUTS["labels between semicolons, with a byte order mark"][0](tmp_path)
+    assert read_source(str(path)).columns == ["Text", "Label"]
+
+
+def test_ragged_rows_and_open_quotes_are_left_out_with_their_line(tmp_path: Path) -> None:
+    lines = TABLE.splitlines()
+    lines[3] += ",more"
+    lines[5] = lines[5].split(",")[0]
+    lines[7] = f'"{lines[7]}" x,1'
+    lines.append('"never closed,1')
+    seen = looked(write(tmp_path / "a.csv", "\n".join(lines) + "\n"))
+    assert [one.where for one in seen.left_out] == [
+        "a.csv, line 4", "a.csv, line 6", "a.csv, line 8", "a.csv, line 62",
+    ]  # fmt: skip
+    assert "put quotes around" in seen.left_out[0].reason
+    assert "never closed" in seen.left_out[-1].reason
+
+
+def test_a_cell_of_megabytes_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"{TABLE}{'x' * 17_000_000},1\nlast one,2\n")
+    seen = looked(path)
+    [bad] = seen.left_out
+    assert bad.where == "a.csv, line 62"
+    assert "shorten" in bad.reason or "take the row out" in bad.reason
+    assert len(seen.rows) == 61
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_a_long_cell_is_named_in_every_format(kind: str, tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = [*pairs(), {"question": "y" * 300_000, "answer": 1}]
+    path = tmp_path / f"a.{kind}"
+    if kind == "parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        write_lines(path, rows)
+    [bad] = looked(path).left_out
+    assert "the cell 'question' is longer than 100,000 characters (300,000)" in bad.reason
+
+
+def test_more_rows_than_are_kept_are_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "question,answer\n" + "some words here,1\n" * 50_001)
+    source = read_source(str(path))
+    assert len(source.rows) == 50_000
+    assert source.findings[0].name == "not all read"
+    assert len(read_source(str(path), rows=7).rows) == 7
+
+
+def test_empty_cells_and_nan_are_no_answers(tmp_path: Path) -> None:
+    lines = TABLE.splitlines()
+    for at, cell in ((2, ""), (4, "NaN"), (6, "nan")):
+        lines[at] = f"{lines[at].split(',')[0]},{cell}"
+    lines[8] = ",8"
+    seen = looked(write(tmp_path / "a.csv", "\n".join(lines)))
+    assert [one.where for one in seen.left_out] == [f"a.csv, line {at}" for at in (3, 5, 7, 9)]
+    assert "no answer in 'answer': fill it in" in found(seen, "rows left out")
+    path = write(tmp_path / "a.jsonl", "".join(
+        json.dumps(row | ({"answer": float("nan")} if at == 5 else {})) + "\n"
+        for at, row in enumerate(pairs())
+    ))  # fmt: skip
+    assert [one.where for one in looked(path).left_out] == ["a.jsonl, line 6"]
+
+
+def test_lists_of_answers_are_asked_for_and_left_out_of_other_types(tmp_path: Path) -> None:
+    rows = [{"question": q, "answer": ["a", "b"]} for q, _ in questions()]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    [question] = looked(path).undecided
+    assert question.flag == "--answer"
+    rows = [row | {"answer": [1, 2] if at == 5 else [at]} for at, row in enumerate(rows)]
+    path = write_lines(tmp_path / "b.jsonl", rows)
+    [bad] = looked(path, answer="number").left_out
+    assert str(bad).startswith("b.jsonl, line 6: several answers to one question (1, 2)")
+
+
+def test_dates_in_several_forms_are_named_with_their_rows(tmp_path: Path) -> None:
+    rows = [
+        {
+            "question": q,
+            "answer": "3/4/2024" if at == 6 else f"2024-{at % 12 + 1:02}-{at % 28 + 1:02}",
+        }
+        for at, (q, _) in enumerate(questions())
+    ]
+    said = found(looked(write_csv(tmp_path / "a.csv", rows)), "dates")
+    assert said.startswith("problem")
+    assert "a.csv, line 8" in said
+    assert "one form" in said
+
+
+def test_markup_and_control_characters_are_named(tmp_path: Path) -> None:
+    rows = pairs()
+    rows[2]["question"] += " <b class='x'>really</b>&nbsp;"
+    rows[4]["question"] += " a < b and c > d & e"
+    rows[6]["question"] += " \x07"
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert "a.csv, line 4" in found(seen, "markup")
+    assert "a.csv, line 6" not in found(seen, "markup")
+    assert "a.csv, line 8" in found(seen, "control characters")
+
+
+def test_a_column_that_gives_the_answer_away_is_named(tmp_path: Path) -> None:
+    rows = [
+        {"context": f"Sorted as {label} by our staff", "question": q, "label": label}
+        for q, rng in questions()
+        for label in [rng.choice(("refund", "bug"))]
+    ]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert seen.columns.prompt == ("context", "question")
+    said = found(seen, "answers in the questions")
+    assert "100% of the rows" in said
+    assert said.startswith("problem")
+    clean = looked(tmp_path / "a.csv", columns=Said(prompt=("question",)))
+    assert "answers in the questions" not in {one.name for one in clean.findings}
+
+
+def test_folders_of_other_files_are_refused(tmp_path: Path) -> None:
+    assert "holds nothing" in refused(tmp_path)
+    write(tmp_path / "a.png", b"x")
+    assert "it holds a.png: name a file of rows" in refused(tmp_path)
+    write_csv(tmp_path / "a.csv", pairs())
+    write_csv(tmp_path / "b.csv", pairs())
+    assert "a.csv says neither train, validation nor test" in refused(tmp_path)
+    write(tmp_path / "state.json", "{}")
+    assert "cannot be opened" in refused(tmp_path)
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "there is no file or folder" in refused(tmp_path / "none.csv")
+
+
+def test_a_real_spreadsheet_is_told_from_a_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.bin", "w") as file:
+        file.writestr("xl/workbook.xml", "<x/>")
+    assert "spreadsheet" in refused(tmp_path / "a.bin")
+
+
+def test_regex_needs_its_pattern_and_is_never_guessed(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", pairs())
+    with pytest.raises(ConfigError, match="go together"):
+        looked(path, answer="regex")
+    assert looked(path, answer="regex", pattern="x").judged.type == "regex"
+    with pytest.raises(ConfigError, match="there is no answer type 'nummer'"):
+        looked(path, answer="nummer")
+
+
+def test_no_row_moves_for_the_order_of_columns_or_the_format(tmp_path: Path) -> None:
+    rows = pairs(100)
+    one = sides(looked(write_csv(tmp_path / "a.csv", rows)))
+    two = sides(
+        looked(write_lines(tmp_path / "b.jsonl", [dict(reversed(r.items())) for r in rows]))
+    )
+    assert one == two
