@@ -520,7 +520,11 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "cluster": [ClusterSettings],
     }
     found = models.get(str(loc[0]), [RunConfig]) if len(loc) > 1 else [RunConfig]
-    return [name for model in found for name in model.model_fields]
+    return [
+        field.serialization_alias or name
+        for model in found
+        for name, field in model.model_fields.items()
+    ]
 
 
 def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
@@ -529,12 +533,13 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
     def moved(exam: ExamSettings) -> ExamSettings:
         if isinstance(exam, FileExam):
             sets = {name: getattr(exam, name) for name in ("practice", "dev", "test")}
-            return exam.model_copy(
-                update={
-                    name: given.model_copy(update={"file": (folder / given.file).resolve()})
-                    for name, given in sets.items()
-                }
-            )
+            moved_to: dict[str, object] = {
+                name: given.model_copy(update={"file": (folder / given.file).resolve()})
+                for name, given in sets.items()
+            }
+            if exam.schema_ is not None:
+                moved_to["schema_"] = (folder / exam.schema_).resolve()
+            return exam.model_copy(update=moved_to)
         if isinstance(exam, NamedExam):
             paths = {name: getattr(exam, name) for name in ("path", "prompts")}
             return exam.model_copy(
