@@ -127,9 +127,7 @@ class FileExam(Record):
             pattern=self.pattern,
         )
         practice, dev, test = (
-            read_questions(
-                one, answer=self.answer, layout=self.layout, skipped=left_out, form=form
-            )
+            read_questions(one, answer=self.answer, layout=self.layout, skipped=left_out, form=form)
             for one in (self.practice, self.dev, self.test)
         )
         return practice, dev, test
@@ -245,9 +243,7 @@ class OwnFields(Record):
     answer: AnswerType | None = None
 
 
-def own_question(
-    fields: Fields, id: str, answer: AnswerType | None, form: AnswerForm
-) -> Question:
+def own_question(fields: Fields, id: str, answer: AnswerType | None, form: AnswerForm) -> Question:
     """A row in errata's own fields."""
     if isinstance(fields.get("answer"), Mapping):  # as a run folder keeps its questions
         return Question.model_validate(fields)

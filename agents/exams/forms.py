@@ -27,7 +27,7 @@ def with_synonyms(given: object) -> object:
     names = [str(each) for each in given]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{twice!r} stands there twice; take one out")
-    return {name: () for name in names}
+    return dict.fromkeys(names, ())
 
 
 Labels = Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(with_synonyms)]

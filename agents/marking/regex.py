@@ -65,6 +65,11 @@ def last_found(pattern: regex.Pattern[str], response: str) -> str | None:
     return answer
 
 
+def literal(text: str) -> str:
+    """The pattern that matches this text and no other."""
+    return str(regex.escape(text, special_only=True))
+
+
 @lru_cache(maxsize=1024)
 def compiled(pattern: str) -> regex.Pattern[str]:
     """Raises: ValueError: It is no regular expression, or too long; the message says why."""

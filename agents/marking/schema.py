@@ -163,7 +163,7 @@ def check_bounded(schema: Any, depth: int = 0, names: bool = False) -> None:
             if key in REFUSED:
                 raise ValueError(f"the schema says {key}, which is not read here: {REFUSED[key]}")
             if key in ("$schema", "$id", "id") and depth and isinstance(inner, str):
-                raise ValueError(f"the schema says {key} within itself: say it at the top, if at all")
+                raise ValueError(f"the schema says {key} within itself: say it at the top alone")
             if key == "$ref" and not str(inner).startswith("#"):
                 raise ValueError(
                     f"the schema points to {said(str(inner))!r}: nothing is fetched, so put that "

@@ -99,7 +99,8 @@ def rehearsals(run: Run) -> Iterator[tuple[Path, dict[str, Question]]]:
 
 
 def is_late(question: Question, why: str) -> bool:
-    """Whether a formula, a pattern or a program took too long to be decided: it may not on another day."""
+    """Whether a formula, a pattern or a program took too long to be decided: on another day it may
+    not."""
     match question.answer:
         case MathAnswer() | RegexAnswer() | JsonAnswer():
             return why.startswith("not decided in ")
