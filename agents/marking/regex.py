@@ -10,8 +10,8 @@ from errata.agents.marking.text import stated_answer
 from errata.agents.records import Verdict
 
 SECONDS = 1.0
-"""A pattern has so long for one response. Patterns can be made that never end, so this is the one
-bound that holds for all of them."""
+"""Of computing: a pattern has so long for one response. Patterns can be made that never end, so
+this is the one bound that holds for all of them."""
 LATE = "not decided in 1 s"
 LONGEST_PATTERN = 1000
 """Characters."""
