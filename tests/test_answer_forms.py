@@ -64,12 +64,19 @@ def test_labels_may_be_a_list_and_targets_booleans_or_numbers(tmp_path: Path) ->
 def test_a_prompt_that_says_how_to_answer_is_left_alone(tmp_path: Path) -> None:
     prompts = [
         {"prompt": "Refund or bug?", "target": "bug", "answer": "label"},
+        {"prompt": "Money back, or bug?", "target": "bug", "answer": "label"},
         {"prompt": "Give JSON.", "target": {}, "answer": "json"},
         {"prompt": "The answer is a word.", "target": "a|b", "answer": "regex"},
     ]
-    found = questions(tmp_path, *prompts, labels=["refund", "bug"])
+    found = questions(tmp_path, *prompts, labels={"refund": ("money back",), "bug": ()})
     assert [question.prompt for question in found] == [row["prompt"] for row in prompts]
     assert [stem(question) for question in found] == [row["prompt"] for row in prompts]
+
+
+def test_a_label_within_a_word_of_the_prompt_does_not_name_it(tmp_path: Path) -> None:
+    row = {"prompt": "Refunds of debugging?", "target": "bug", "answer": "label"}
+    [found] = questions(tmp_path, row, labels=["refund", "bug"])
+    assert found.prompt.endswith("nothing else: refund or bug.")
 
 
 def test_a_json_target_stands_in_the_row_as_it_is_or_as_text(tmp_path: Path) -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
+from desk import LABELS, Clerk, desk_config, json_run, labels_run
 from rich.console import Console
 
 from errata.agents.errors import ConfigError
-from errata.agents.exams.several import load_exams
+from errata.agents.exams import named_questions
 from errata.agents.jsonl import read_record, read_records
-from errata.agents.records import GREEDY, ModelRef, Question, Response, Row, Sampling
-from errata.agents.testing.tables import TableStudent, TableTrainer
+from errata.agents.records import Row
 from errata.graph.commands.check import sees
 from errata.graph.commands.exam import Evaluation, ExamResult
-from errata.graph.config import RunConfig, parse_config
 from errata.graph.page.data import page_of
 from errata.graph.report import Report
 from errata.graph.report_text import page_of as text_of
@@ -29,66 +26,15 @@ from errata.graph.views.summary import print_summary
 
 pytestmark = pytest.mark.loop
 
-LABELS = ["refund", "bug", "hello"]
-WORDS = {"refund": "I want my money back", "bug": "It crashes", "hello": "Good morning"}
-
-
-class Clerk(TableStudent):
-    """Says the bare target of the kinds that it knows."""
-
-    def ask(
-        self,
-        model: ModelRef,
-        questions: Sequence[Question],
-        answered: frozenset[str],
-        sampling: Sampling = GREEDY,
-    ) -> Iterator[Response]:
-        worked = [q.model_copy(update={"solution": q.target}) for q in questions]
-        return super().ask(model, worked, answered, sampling)
-
-
-def config(folder: Path, answer: str, strategy: str = "sft") -> RunConfig:
-    exam: dict[str, Any] = {"name": "desk", "answer": answer}
-    if answer == "label":
-        exam["labels"] = LABELS
-    for name, first in (("practice", 100), ("dev", 200), ("test", 300)):
-        file = folder / f"{name}.jsonl"
-        exam[name] = str(file)
-        rows = []
-        for at in range(12):
-            label, number = LABELS[at % 3], first + at
-            target: object = label
-            if answer == "json":
-                target = {"kind": label, "case": {"number": number}}
-            prompt = f"{WORDS[label]}, it is case {number * 7} of {number * 11}."
-            rows.append(
-                {"id": f"{name}-{at}", "prompt": prompt, "target": target, "kind": label[0]}
-            )
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    given = {"name": answer, "strategy": strategy, "exam": exam, "stop": {"gate": "any"}}
-    return parse_config(given, "test")
-
-
-def played(settings: RunConfig, runs: Path, says: dict[str, list[str]]) -> Report:
-    practice = load_exams(settings.exam).practice
-    kinds = {question.id: question.kind or "" for question in practice}
-    trainer = TableTrainer(kinds, [["r", "b"]])
-    return run(settings, runs, student=Clerk(["r"], says=says), trainer=trainer)
-
 
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("labels")
-    played(config(folder, "label"), folder / "runs", {"test-2": ["bug"]})
-    return RunFolder(folder / "runs" / "label")
+    return labels_run(tmp_path_factory.mktemp("labels"))
 
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("objects")
-    said = '{"kind": "hello", "case": {"number": 0}}'
-    played(config(folder, "json"), folder / "runs", {"test-2": [said]})
-    return RunFolder(folder / "runs" / "json")
+    return json_run(tmp_path_factory.mktemp("objects"))
 
 
 def report_of(folder: RunFolder) -> Report:
@@ -139,6 +85,11 @@ def test_every_screen_and_page_says_what_accuracy_hides(labels: RunFolder) -> No
     assert index.report.test.final.labels == report_of(labels).test.final.labels
 
 
+def test_the_exam_that_a_report_names_can_be_asked_again(labels: RunFolder) -> None:
+    [name] = report_of(labels).model.exams
+    assert named_questions(name) == labels.questions("test")
+
+
 def test_fields_and_what_parses_are_reported_of_json(objects: RunFolder) -> None:
     test = report_of(objects).test
     assert test.final.json_values is not None
@@ -172,7 +123,7 @@ def test_an_exam_without_a_run_shows_the_same(labels: RunFolder, objects: RunFol
 def test_variations_has_nothing_for_labels_and_says_so_before_anything_is_asked(
     strategy: str, tmp_path: Path
 ) -> None:
-    settings = config(tmp_path, "label", strategy)
+    settings = desk_config(tmp_path, "label", strategy)
     student = Clerk()
     for start in (
         lambda: run(settings, tmp_path / "runs", student=student),
@@ -187,7 +138,7 @@ def test_variations_has_nothing_for_labels_and_says_so_before_anything_is_asked(
 
 
 def test_an_exam_of_patterns_without_a_solution_has_nothing_to_train_on(tmp_path: Path) -> None:
-    settings = config(tmp_path, "regex")
+    settings = desk_config(tmp_path, "regex")
     for name in ("practice", "dev", "test"):
         file = tmp_path / f"{name}.jsonl"
         row = {"prompt": f"How many, {name}?", "target": r"\d+ pens"}

@@ -141,6 +141,11 @@ def test_a_target_may_be_any_json_value(target: object, right: str, wrong: str) 
     assert not mark(question, wrong).correct
 
 
+def test_a_dot_in_a_name_is_no_nesting_and_the_verdict_has_a_reason() -> None:
+    verdict = marked('{"a": {"b": 1}}', {"a.b": 1})
+    assert (verdict.correct, verdict.why) == (False, "it is nested otherwise")
+
+
 def test_a_response_of_halves_of_surrogate_pairs_can_be_kept_in_a_file() -> None:
     answer = marked('{"name": "\\ud800"}').answer
     assert answer is not None

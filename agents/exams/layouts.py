@@ -19,7 +19,7 @@ from errata.agents.exams.code_tests import (
     with_docstring_closed,
 )
 from errata.agents.exams.wordings import untwisted
-from errata.agents.marking.label import folded
+from errata.agents.marking.label import names_all
 from errata.agents.marking.number import is_target
 from errata.agents.marking.schema import sketch
 from errata.agents.records import (
@@ -112,10 +112,9 @@ def math_prompt(question: str) -> str:
     return f"{question}\n\nPut the final answer in \\boxed{{}}."
 
 
-def label_prompt(question: str, labels: Mapping[str, object]) -> str:
+def label_prompt(question: str, labels: Mapping[str, tuple[str, ...]]) -> str:
     """The question, and the labels to choose from; alone where it names all of them itself."""
-    said = folded(question)
-    if all(folded(label) in said for label in labels):
+    if names_all(question, labels):
         return question
     return f"{question}\n\n{LABEL_LINE} and nothing else: {alternatives(labels)}."
 

@@ -267,7 +267,7 @@ def difference(value: Json, wanted: Json, fields: Mapping[str, FieldMatch]) -> s
             said.append(f"{path} is missing")
     said += [f"{one_line(path, 60)} is too much" for path in has if path not in needs]
     more = f", and {len(said) - MOST_SHOWN} more" if len(said) > MOST_SHOWN else ""
-    return "; ".join(said[:MOST_SHOWN]) + more
+    return "; ".join(said[:MOST_SHOWN]) + more or "it is nested otherwise"
 
 
 def kind_of(value: Json) -> str:

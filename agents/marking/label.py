@@ -59,6 +59,13 @@ def canonical(given: str, labels: Mapping[str, tuple[str, ...]]) -> str | None:
     return reader(tuple(labels.items())).names.get(key_of(given))
 
 
+def names_all(text: str, labels: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a text names each label, or a synonym of it."""
+    read = reader(tuple(labels.items()))
+    found = {read.names[key_of(match[0])] for match in read.pattern.finditer(folded(text))}
+    return found == set(labels)
+
+
 def check_labels(labels: Mapping[str, tuple[str, ...]]) -> None:
     """Raises: ValueError: They cannot be told apart in a response; the message says which."""
     if len(labels) < 2:
