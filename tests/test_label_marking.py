@@ -53,6 +53,9 @@ def settled(response: str, labels: dict[str, tuple[str, ...]] = LABELS) -> str |
         "It is not a bug but a refund.",
         "It isn't a bug, it is a refund.",
         "Neither bug nor other: refund",
+        "It isn’t a bug, it is a refund.",  # noqa: RUF001
+        "money\u2011back",
+        "- refund\nThe customer found a bug.",
         "A bug. No, the answer is refund.",
         "Answer: bug\nAnswer: refund",
         "refund\n\nQuestion: It crashes.\nLabel: bug",
@@ -81,6 +84,7 @@ def test_a_label_can_be_given_in_many_ways(response: str) -> None:
         "'t-refund",
         "not a refund",
         "no refund",
+        "**not** a refund",
         "This is not about a refund.",
         "non refund",
         "rather than refund",
@@ -104,6 +108,7 @@ def test_what_names_no_label_or_denies_it_has_no_answer(response: str) -> None:
         "The answer is 'refund' and 'bug'.",
         "refund\nbug",
         "A refund because of a bug.",
+        "The answer is that the refund comes before the bug.",
     ],
 )
 def test_two_labels_where_one_is_wanted_are_wrong_with_that_reason(response: str) -> None:

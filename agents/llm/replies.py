@@ -71,7 +71,7 @@ def _program(text: str) -> str:
 
 def _json(text: str) -> str:
     """A completion that ends in an object or a list of JSON."""
-    if all(last_value(text, sort) is None for sort in ({}, [])):
+    if last_value(text, {}) is None and last_value(text, []) is None:
         raise ValueError("must hold a JSON object or list; nothing is repaired in it")
     return text.strip()
 

@@ -79,7 +79,7 @@ def compiled(pattern: str) -> regex.Pattern[str]:
         )
     try:
         return regex.compile(pattern, cache_pattern=False)
-    except (regex.error, ValueError, KeyError, OverflowError, RecursionError) as error:
+    except (regex.error, ValueError, OverflowError, RecursionError) as error:
         shown = pattern if len(pattern) <= 60 else f"{pattern[:60]}…"
         raise ValueError(
             f"the pattern {shown!r} is no regular expression ({error}): mend it"

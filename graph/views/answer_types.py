@@ -58,11 +58,11 @@ def show_labels(
     for at, label in enumerate(names, start=1):
         row = found.confusion[label]
         counts = [row.get(said, 0) for said in (*names, "")]
-        cells = [
+        shown = [
             out.text(str(n) if n else "-", "bold" if column == at else "")
             for column, n in enumerate(counts, start=1)
         ]
-        table.add_row(out.text(one_line(f"{at} {label}", LONGEST)), *cells)
+        table.add_row(out.text(one_line(f"{at} {label}", LONGEST)), *shown)
     out.print(table)
 
 
