@@ -72,6 +72,13 @@ def test_what_does_not_parse_is_wrong_and_nothing_is_repaired(response: str) -> 
 def test_what_a_broken_value_holds_is_no_value_of_its_own() -> None:
     assert marked('[{"a": 1}, {"a": 1}', {"a": 1}).answer is None
     assert marked('{"b": x, "c": {"a": 1}} {"a": 1}', {"a": 1}).correct
+    assert marked("{'b': 1, 'c': {\"a\": 1}}", {"a": 1}).answer is None
+    assert marked('Note [as you see: {"a": 1}', {"a": 1}).correct
+
+
+def test_true_is_not_the_number_one_and_nan_is_no_number() -> None:
+    assert not marked('{"amount": true}', {"amount": 1}, fields=FIELDS).correct
+    assert marked("NaN", 3).answer is None
 
 
 @pytest.mark.parametrize(
@@ -130,6 +137,7 @@ def test_a_path_goes_through_lists_to_each_of_their_items() -> None:
         (True, "true", "1"),
         (None, "```\nnull\n```", "none"),
         (3, "It is\n3.0", '"3"'),
+        (3, "```\n3\n```\nDone.", "```\n4\n```\nDone."),
         ("a", '"a"', "a"),
         ([1, 2], "So [1] or [1, 2].", "[2, 1]"),
         ({}, "{}", "[]"),
