@@ -18,9 +18,12 @@ from errata.agents.records import (
     CodeAnswer,
     Draft,
     Example,
+    JsonAnswer,
+    LabelAnswer,
     MathAnswer,
     NumberAnswer,
     Question,
+    RegexAnswer,
     Row,
     TextAnswer,
 )
@@ -172,4 +175,15 @@ def wrong(draft: Draft) -> str | None:
                     return "completion does not end in the target"
             except ValueError:
                 return "target is no formula"
+        case LabelAnswer(labels=labels):
+            if draft.target not in labels:
+                return "target is no label"
+            if not mark(question, draft.completion).correct:
+                return "completion does not give the target"
+        case JsonAnswer() | RegexAnswer():
+            try:
+                if not mark(question, draft.completion).correct:
+                    return "completion does not give the target"
+            except ValueError:
+                return "target cannot be marked"
     return None

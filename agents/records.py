@@ -62,8 +62,46 @@ class MathAnswer(Record):
     type: Literal["math"] = "math"
 
 
+class LabelAnswer(Record):
+    """One label of a closed set."""
+
+    type: Literal["label"] = "label"
+    labels: Mapping[str, tuple[str, ...]] = Field(min_length=2)
+    """Label → its synonyms, in the order shown."""
+
+
+FieldMatch = Literal["exact", "number", "set"]
+"""How two values in JSON are compared."""
+
+
+class JsonAnswer(Record):
+    """A JSON value that is the target's, field by field."""
+
+    type: Literal["json"] = "json"
+    schema_: str = ""
+    """The JSON Schema that it must fit, as text; empty where there is none."""
+    fields: Mapping[str, FieldMatch] = Field(default_factory=dict)
+    """Dotted path of a field → how it is compared; exactly where not said."""
+
+
+class RegexAnswer(Record):
+    """A text that a regular expression finds, or that the target matches as one."""
+
+    type: Literal["regex"] = "regex"
+    pattern: str | None = Field(default=None, min_length=1)
+    """Finds the answer in the response: its group 1, or all of its last match. None: the target is
+    the pattern, and the stated answer must match it whole."""
+
+
 Answer = Annotated[
-    NumberAnswer | ChoiceAnswer | CodeAnswer | TextAnswer | MathAnswer,
+    NumberAnswer
+    | ChoiceAnswer
+    | CodeAnswer
+    | TextAnswer
+    | MathAnswer
+    | LabelAnswer
+    | JsonAnswer
+    | RegexAnswer,
     Field(discriminator="type"),
 ]
 """How a question is answered, with what its marker needs to know."""
@@ -75,7 +113,8 @@ class Question(Record):
     id: str = Field(min_length=1)
     prompt: str = Field(min_length=1)
     target: str = Field(min_length=1)
-    """The right answer, as the exam's marker reads it; of code, the function's name."""
+    """The right answer, as the exam's marker reads it; of code, the function's name; of JSON, the
+    value as text."""
     solution: str | None = None
     """Worked solution: prose and equations, the final answer last."""
     kind: str | None = None
@@ -332,6 +371,55 @@ class LlmCall(Record):
     """What a reasoning model thought before it replied."""
 
 
+class LabelScore(Record):
+    """How one label was told from the others."""
+
+    label: str
+    asked: int
+    """Answers to questions whose target it is."""
+    said: int
+    """Answers that give it."""
+    right: int
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the answers that give it which are right; None where none does."""
+        return self.right / self.said if self.said else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of its questions that are answered with it; None where it is no target."""
+        return self.right / self.asked if self.asked else None
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of both; None where it is neither a target nor an answer."""
+        return 2 * self.right / (self.asked + self.said) if self.asked + self.said else None
+
+
+class LabelScores(Record):
+    """What answers with labels amount to, beside the share of right ones."""
+
+    macro_f1: float
+    """Mean of the labels' F1, each counting alike; of those that are a target or an answer."""
+    labels: tuple[LabelScore, ...]
+    confusion: Mapping[str, Mapping[str, int]]
+    """Target → answer → how often; the answer is empty where no label could be read."""
+
+
+class JsonScores(Record):
+    """What answers in JSON amount to, beside the share of right ones."""
+
+    asked: int
+    """Answers."""
+    parsed: int
+    """Those in which a JSON value could be read."""
+    fits: int
+    """Those of them that fit the schema; all of them where there is none."""
+    fields: Mapping[str, tuple[int, int]]
+    """Dotted path of a target's field → (right, asked)."""
+
+
 class Accuracy(Record):
     """A share of right answers with its 95% interval (Wilson)."""
 
@@ -345,6 +433,10 @@ class Accuracy(Record):
     """Exam → (right, asked), where there are several."""
     unclear: int = 0
     """Wrong answers in which no answer could be read."""
+    labels: LabelScores | None = None
+    """Of the questions that are answered with a label; None where there are none."""
+    json_values: JsonScores | None = None
+    """Of the questions that are answered in JSON; None where there are none."""
 
 
 class TrainingSettings(LoraSettings):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod, sqrt
 
 from errata.agents.records import Accuracy, Attempt, Question
+from errata.agents.type_scores import json_scores, label_scores
 
 Z95 = 1.959964  # two-sided 95% quantile of the normal distribution
 
@@ -30,6 +31,8 @@ def accuracy(questions: Sequence[Question], attempts: Sequence[Attempt]) -> Accu
         by_kind=shares(questions, made, lambda question: question.kind),
         by_exam=shares(questions, made, lambda question: question.exam),
         unclear=sum(attempt.answer is None for attempt in answers),
+        labels=label_scores(questions, made),
+        json_values=json_scores(questions, made),
     )
 
 

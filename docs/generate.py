@@ -171,7 +171,12 @@ def section(title: str, models: list[type[BaseModel]]) -> str:
         parts.append("| key | value | default | |\n| --- | --- | --- | --- |")
         said = strings(model)
         parts += [
-            row(f"`{name}`", value_of(field), default_of(field), said.get(name, about(field)))
+            row(
+                f"`{field.serialization_alias or name}`",
+                value_of(field),
+                default_of(field),
+                said.get(name, about(field)),
+            )
             for name, field in model.model_fields.items()
         ]
         parts.append("")

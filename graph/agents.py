@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
+from errata.agents.records import Question
 from errata.agents.served.adapter import trained_rank
 from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
@@ -97,6 +98,28 @@ def open_agents(
         ),
         llms=llms,
     )
+
+
+def check_practice(
+    config: RunConfig, practice: Sequence[Question], given: Given | None = None
+) -> None:
+    """Called before anything is opened or asked.
+
+    Raises:
+        ConfigError: The way, or the instructor or writer that the configuration names, can make
+            nothing of these practice questions.
+    """
+    from errata.agents.variations import check_variations
+
+    config.way.check(practice)
+    given = given or Given()
+    writer = config.writer or config.instructor
+    if (
+        "diagnose" in config.way.steps
+        and given.instructor is None
+        and isinstance(config.instructor, Variations)
+    ) or ("write" in config.way.steps and given.writer is None and isinstance(writer, Variations)):
+        check_variations(practice)
 
 
 def open_student_and_trainer(

@@ -551,7 +551,11 @@ def known_keys(loc: tuple[int | str, ...]) -> list[str]:
         "audition": [AuditionSettings, LlmSettings, Variations, Prices],
     }
     found = models.get(str(loc[0]), [RunConfig]) if len(loc) > 1 else [RunConfig]
-    return [name for model in found for name in model.model_fields]
+    return [
+        field.serialization_alias or name
+        for model in found
+        for name, field in model.model_fields.items()
+    ]
 
 
 def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
@@ -566,6 +570,8 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
             }
             if exam.corrections is not None:
                 update["corrections"] = (folder / exam.corrections).resolve()
+            if exam.schema_ is not None:
+                update["schema_"] = (folder / exam.schema_).resolve()
             return exam.model_copy(update=update)
         if isinstance(exam, NamedExam):
             paths = {name: getattr(exam, name) for name in ("path", "prompts")}

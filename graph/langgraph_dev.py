@@ -20,7 +20,7 @@ from errata.agents.chat_models.tracing import without_tracing_in_node
 from errata.agents.errors import RunError
 from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.several import load_exams
-from errata.graph.agents import Given, open_agents
+from errata.graph.agents import Given, check_practice, open_agents
 from errata.graph.config import RunConfig, load_config
 from errata.graph.context import Context
 from errata.graph.demo import demo_config
@@ -84,7 +84,7 @@ def served(node: Node, context: Context) -> Callable[[State], State]:
             exams = load_exams(
                 config.exam, config.out_of_domain, guard=config.guard, corrected=corrected
             )
-            config.way.check(exams.practice)
+            check_practice(config, exams.practice)
             folder.create(
                 lambda scratch: write_start(scratch, config, exams, None, corrected=corrected)
             )

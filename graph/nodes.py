@@ -361,7 +361,7 @@ def run_exam(
         "exam marked",
         exam=name,
         exam_id=exam_id,
-        **found.model_dump(exclude={"by_kind"}),
+        **found.model_dump(exclude={"by_kind", "labels", "json_values"}),
     )
     low, high = found.ci95
     context.watcher.say(

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal
 
+from errata.agents.exams import FileExam
 from errata.agents.exams.twists import Twist, TwistedExam, twisted_id
 from errata.agents.jsonl import read_record, write_record
 from errata.agents.plain_text import one_line
@@ -28,7 +29,7 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.scores import accuracy, groups_of, paired_gain, tally
-from errata.graph.config import RunConfig, exam_argument
+from errata.graph.config import ExamSettings, RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
 from errata.graph.readings import Reading, read_readings
 from errata.graph.run_folder import RunFolder, StepTime
@@ -286,7 +287,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
             else config.student.adapter,
             system=config.student.system,
             quantize=config.student.quantize,
-            exams=tuple(exam_argument(exam) for exam in config.exam),
+            exams=tuple(exam_to_repeat(exam, config, folder) for exam in config.exam),
         ),
         seconds=round(sum(sum(r.seconds.values()) for r in rounds), 1),
         cost=cost_of(folder, config),
@@ -294,6 +295,14 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         readings=read_readings(folder),
         corrected=tally(one.set for one in folder.corrected()),
     )
+
+
+def exam_to_repeat(exam: ExamSettings, config: RunConfig, folder: RunFolder) -> str:
+    """The exam as `errata exam` takes it: the run's own copy of its questions, where only the
+    configuration says how they are answered."""
+    if isinstance(exam, FileExam) and exam.answer is not None and len(config.exam) == 1:
+        return str(folder.exam("test").resolve())
+    return exam_argument(exam)
 
 
 def twist_report(folder: RunFolder, exam: TwistedExam, best_round: int) -> TwistReport:

@@ -66,6 +66,7 @@ def changed(report: Report) -> Iterator[str]:
             f"{name(exam.exam)}{where}, {counted(exam.n, 'question')}: {exam.base:.1%} before, "
             f"{exam.final:.1%} after, {points(exam.gain)}."
         )
+    yield from by_answer_type(test.base, test.final)
     for model in report.rounds[1:]:
         if model.promotion is not None and model.dev is not None:
             yield (
@@ -76,6 +77,50 @@ def changed(report: Report) -> Iterator[str]:
         yield "There is no adapter that is better; the model to use is the one it began with."
     else:
         yield f"The adapter of round {report.best_round}: {name(report.model.adapter)}"
+
+
+def by_answer_type(base: Accuracy, final: Accuracy) -> Iterator[str]:
+    """What accuracy does not say of labels and of JSON."""
+    if final.labels is not None and base.labels is not None:
+        was = {score.label: score for score in base.labels.labels}
+        before, after = base.labels.macro_f1, final.labels.macro_f1
+        yield f"Macro-F1 of the labels: {before:.3f} before, {after:.3f} after."
+        scores = sorted(final.labels.labels, key=lambda score: -score.asked)
+        for score in scores[:MOST]:
+            yield (
+                f"{name(score.label)}, {counted(score.asked, 'question')}: precision "
+                f"{known(was[score.label].precision)} before, {known(score.precision)} after; "
+                f"recall {known(was[score.label].recall)} before, {known(score.recall)} after."
+            )
+        if len(scores) > MOST:
+            yield f"And {len(scores) - MOST} more labels; report.json has them."
+        confused = sorted(
+            (-count, label, said)
+            for label, row in final.labels.confusion.items()
+            for said, count in row.items()
+            if said != label
+        )
+        for count, label, said in confused[:MOST]:
+            answer = f"answered with {name(said)}" if said else "answered with no label"
+            yield f"{name(label)} {answer} after: {-count}."
+        if len(confused) > MOST:
+            yield f"And {len(confused) - MOST} rarer confusions; report.json has them."
+    if final.json_values is not None and base.json_values is not None:
+        old, new = base.json_values, final.json_values
+        yield f"Answers that parse as JSON: {old.parsed} of {old.asked} before, {new.parsed} after."
+        if new.fits != new.parsed or old.fits != old.parsed:
+            yield f"Answers that fit the schema: {old.fits} before, {new.fits} after."
+        for path, (right, asked_) in list(new.fields.items())[:MOST]:
+            yield (
+                f"Field {name(path)}: {old.fields[path][0]} of {asked_} right before, "
+                f"{right} after."
+            )
+        if len(new.fields) > MOST:
+            yield f"And {len(new.fields) - MOST} more fields; report.json has them."
+
+
+def known(found: float | None) -> str:
+    return "unknown" if found is None else f"{found:.0%}"
 
 
 def worse(report: Report) -> Iterator[str]:

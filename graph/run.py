@@ -35,7 +35,7 @@ from errata.agents.records import Question, Review
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
 from errata.agents.weights import check_model
-from errata.graph.agents import Given, open_agents
+from errata.graph.agents import Given, check_practice, open_agents
 from errata.graph.config import RunConfig
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, currency_of
@@ -120,7 +120,7 @@ def run(
         )
     else:
         exams = exams_in(shared)
-    config.way.check(exams.practice)
+    check_practice(config, exams.practice, given)
     if student is None:
         check_model(config.student.model_ref)
     trace = Trace(folder.path / "trace.jsonl")

@@ -27,8 +27,11 @@ from errata.agents.records import (
     Attempt,
     ChoiceAnswer,
     Draft,
+    JsonAnswer,
+    LabelAnswer,
     Mistake,
     Question,
+    RegexAnswer,
     Solved,
     TextAnswer,
 )
@@ -65,6 +68,24 @@ SUM = Question(
 )
 NONE = SUM.model_copy(update={"target": "none"})
 WORD = Question(id="word", prompt="Is it?", target="valid", answer=TextAnswer())
+LABEL = Question(
+    id="label",
+    prompt="Which?",
+    target="not at all",
+    answer=LabelAnswer(labels={"not at all": (), "sky": ("option a",), "A": (), "slower": ()}),
+)
+OBJECT = Question(id="object", prompt="?", target='{"a": [1]}', answer=JsonAnswer())
+FITTING = OBJECT.model_copy(
+    update={
+        "answer": JsonAnswer(
+            schema_='{"additionalProperties": {"items": {"$ref": "#"}, "uniqueItems": true}}',
+            fields={"a": "set"},
+        )
+    }
+)
+VALUE = OBJECT.model_copy(update={"target": "1"})
+FOUND = WORD.model_copy(update={"answer": RegexAnswer(pattern=r"answer : (\w+)|\d+")})
+MATCHED = WORD.model_copy(update={"target": r"[\w ]+\.?", "answer": RegexAnswer()})
 ROLLING = {"A": "slower", "B": "faster", "C": "sky", "D": "not at all"}
 ORDERS = {"1": "4", "2": "8", "3": "1 1", "4": "(1"}
 STUB = read_stub('def f(x):\n    """Twice x."""\n', "f")
@@ -131,6 +152,12 @@ READERS: dict[str, Callable[[str], object]] = {
     "number marker": marker(SUM),
     "number marker, none": marker(NONE),
     "text marker": marker(WORD),
+    "label marker": marker(LABEL),
+    "JSON marker": marker(OBJECT),
+    "JSON marker, schema and set": marker(FITTING),
+    "JSON marker, value": marker(VALUE),
+    "regex marker": marker(FOUND),
+    "regex marker, target": marker(MATCHED),
     "choice marker": choice(ROLLING),
     "choice marker, numbers": choice(ORDERS),
     "equations": read_equations,
@@ -196,6 +223,10 @@ WORST: tuple[Text, ...] = (
     Text("w# ", counted=True),
     Text("# + 1 = #\n", counted=True),
     Text("<<#+1=#>>", counted=True),
+    *(Text(atom) for atom in ("label: sky\n", "not sky ", "- sky\n", "{'", '{"a":', '["a" x]')),
+    *(Text(atom) for atom in ('{"a": [1]} ', '{"a": "', "```\n", '{"a": [', "label is not ")),
+    Text('{"#": [1]}, ', '{"a": [', "]}", counted=True),
+    Text('"a#": [1, 1], ', "{", '"a": 1}', counted=True),
     Text("a#=0;", "def f(x): return x\n", counted=True),
 )
 """What took longest before each reader was made linear, and what was tried against them since."""
@@ -223,6 +254,10 @@ PIECES = [
         "actually, ",
         "Question: ",
         "leaves ",
+        "label: ",
+        "not at all",
+        '{"a": [1]}',
+        '"a", ',
     ),
     *(
         "half ",

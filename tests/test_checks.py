@@ -16,9 +16,12 @@ from errata.agents.records import (
     CodeAnswer,
     Draft,
     Example,
+    JsonAnswer,
+    LabelAnswer,
     MathAnswer,
     NumberAnswer,
     Question,
+    RegexAnswer,
     TextAnswer,
 )
 from errata.agents.weights.models import special_tokens
@@ -26,6 +29,9 @@ from errata.agents.weights.models import special_tokens
 NUMBER = NumberAnswer()
 TEXT = TextAnswer()
 SHELVES = ChoiceAnswer(options={"A": "oak", "B": "ash"})
+ROUTES = LabelAnswer(labels={"refund": ("money back",), "bug": ()})
+OBJECT = JsonAnswer()
+PENS = RegexAnswer(pattern=r"(\d+) pens")
 TWICE = ChoiceAnswer(options={"A": "Oak.", "B": "oak"})
 
 
@@ -56,6 +62,17 @@ def draft(completion: str, target: str, answer: Answer, prompt: str = "Which is 
         ("The answer is A.", "B", SHELVES, "completion does not choose the target"),
         ("The answer is ash.", "ash", TEXT, None),
         ("The answer is oak.", "ash", TEXT, "completion does not end in the target"),
+        ("It is broken.\nbug", "bug", ROUTES, None),
+        ("Money back.", "refund", ROUTES, None),
+        ("refund", "money back", ROUTES, "target is no label"),
+        ("refund", "bug", ROUTES, "completion does not give the target"),
+        ("refund or bug", "bug", ROUTES, "completion does not give the target"),
+        ('{"a": 1}', '{"a": 1.0}', OBJECT, None),
+        ('{"a": 2}', '{"a": 1}', OBJECT, "completion does not give the target"),
+        ("{a: 1}", "{a: 1}", OBJECT, "target cannot be marked"),
+        ("12 pens", "12", PENS, None),
+        ("12 pins", "12", PENS, "completion does not give the target"),
+        ("(", "(", RegexAnswer(), "target cannot be marked"),
         (" \n", "ash", TEXT, "empty prompt or completion"),
         ("The answer is ash.\x1b[0m", "ash", TEXT, "control characters"),
         ("So.\r\nThe answer is ash.", "ash", TEXT, None),

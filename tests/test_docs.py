@@ -22,9 +22,12 @@ from errata.agents.records import (
     Answer,
     ChoiceAnswer,
     Example,
+    JsonAnswer,
+    LabelAnswer,
     MathAnswer,
     NumberAnswer,
     Question,
+    RegexAnswer,
     Review,
     ReviewEntry,
     TextAnswer,
@@ -102,6 +105,9 @@ ANSWERS: dict[str, Answer] = {
     "choice": ChoiceAnswer(options=dict(zip("ABCD", ("oak", "elm", "ash", "fir"), strict=True))),
     "text": TextAnswer(),
     "math": MathAnswer(),
+    "label": LabelAnswer(labels={"refund": ("money back",), "bug": ()}),
+    "json": JsonAnswer(fields={"tags": "set"}),
+    "regex": RegexAnswer(pattern=r"(\d+)"),
 }
 
 

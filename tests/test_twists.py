@@ -17,12 +17,23 @@ from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import HeldOut
 from errata.agents.exams.arithmetic import KINDS, make_questions
 from errata.agents.exams.files import row_question
+from errata.agents.exams.forms import AnswerForm
 from errata.agents.exams.layouts import code_reply, stem, text_prompt
 from errata.agents.exams.several import load_exams
 from errata.agents.exams.twists import TwistedExam, injected, relabelled, reworded, twisted_id
 from errata.agents.jsonl import read_records
 from errata.agents.marking import mark
-from errata.agents.records import ChoiceAnswer, CodeAnswer, ModelRef, Question, Response, TextAnswer
+from errata.agents.records import (
+    ChoiceAnswer,
+    CodeAnswer,
+    JsonAnswer,
+    LabelAnswer,
+    ModelRef,
+    Question,
+    RegexAnswer,
+    Response,
+    TextAnswer,
+)
 from errata.agents.testing.tables import TableStudent
 from errata.graph.commands.audit import audit
 from errata.graph.comparing.compare import compare
@@ -38,7 +49,8 @@ PRACTICE = make_questions(1, "practice", 20, set())
 
 
 def own(**fields: Any) -> Question:
-    return row_question({"id": "own-1", **fields}, "own-1")
+    form = AnswerForm(labels=["refund", "bug"])
+    return row_question({"id": "own-1", **fields}, "own-1", form=form)
 
 
 NUMBER = own(prompt="Ada has 20 pens. She gives 6 away. How many pens are left?", target=14)
@@ -48,7 +60,10 @@ MATH = own(prompt="Solve $x^2 = 2$ for x > 0.", target="\\sqrt{2}", answer="math
 STUB = own(prompt="Double it.", stub="def double(x):", tests="def check(c):\n    assert c(2) == 4")
 CODE = own(prompt="Double.", entry_point="double", tests="def check(c):\n    assert c(2) == 4")
 WORKED = TEXT.model_copy(update={"prompt": text_prompt("Is it 3?", "Q: Is it 2?\nA: no.")})
-SORTS = [NUMBER, CHOICE, TEXT, MATH, STUB, CODE, WORKED]
+LABEL = own(prompt="I want it back.", target="bug", answer="label")
+JSON = own(prompt="Ann paid 7.", target={"name": "Ann"}, answer="json")
+REGEX = own(prompt="How many pens?", target=r"\d+ pens", answer="regex")
+SORTS = [NUMBER, CHOICE, TEXT, MATH, STUB, CODE, WORKED, LABEL, JSON, REGEX]
 
 
 def name_of(question: Question) -> str:
@@ -100,6 +115,18 @@ def test_a_reworded_question_keeps_its_own_words_and_the_way_to_answer(question:
             case CodeAnswer(entry_point=name):
                 assert not twisted.prompt.endswith((code_reply(), code_reply(name)))
                 assert f"`{name}`" in twisted.prompt.rpartition("\n\n")[2]
+            case LabelAnswer():
+                end = twisted.prompt.rpartition("\n\n")[2]
+                assert end not in question.prompt
+                assert end.startswith("Answer with one label")
+                assert end.endswith("refund or bug.")
+                assert stem(twisted) == stem(question)
+            case JsonAnswer():
+                assert twisted.prompt.rpartition("\n\n")[2] not in question.prompt
+                assert stem(twisted) == stem(question)
+            case RegexAnswer():
+                assert "So the answer is" in twisted.prompt
+                assert stem(twisted) == stem(question)
             case _ if question is MATH:
                 assert twisted.prompt.rpartition("\n\n")[2] not in question.prompt
                 assert "\\boxed{}" in twisted.prompt

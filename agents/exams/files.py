@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.code_tests import check_code, only_function
 from errata.agents.exams.corrections import Corrected, correct
+from errata.agents.exams.forms import (
+    AnswerForm,
+    Labels,
+    json_question,
+    label_question,
+    read_schema,
+    regex_question,
+    shown,
+)
 from errata.agents.exams.layouts import (
     Fields,
     Layout,
@@ -25,11 +35,20 @@ from errata.agents.exams.layouts import (
     text_prompt,
 )
 from errata.agents.exams.rows import Row, Skipped, first_problem, parse_rows, read_rows
+from errata.agents.marking.label import check_labels
 from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.marking.number import read_number
-from errata.agents.records import CodeAnswer, MathAnswer, Question, Record, TextAnswer
+from errata.agents.marking.regex import compiled
+from errata.agents.records import (
+    CodeAnswer,
+    FieldMatch,
+    MathAnswer,
+    Question,
+    Record,
+    TextAnswer,
+)
 
-AnswerType = Literal["number", "choice", "code", "text", "math"]
+AnswerType = Literal["number", "choice", "code", "text", "math", "label", "json", "regex"]
 
 
 class FileSet(Record):
@@ -61,6 +80,21 @@ class FileExam(Record):
     """Read once, at the end."""
     answer: AnswerType | None = None
     """Of every question; taken from its fields when not said."""
+    labels: Labels = Field(default_factory=dict)
+    """Of `answer = "label"`: the closed set, `["refund", "bug"]`, or each label with its synonyms,
+    `{ refund = ["money back"], bug = [] }`."""
+    schema_: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("schema", "schema_"),
+        serialization_alias="schema",
+    )
+    """Of `answer = "json"`: a file with the JSON Schema that answers must fit."""
+    fields: Mapping[str, FieldMatch] = Field(default_factory=dict)
+    """Of `answer = "json"`: how fields are compared, each by its dotted path: `exact`, `number` or
+    `set`; exactly where not said."""
+    pattern: str | None = Field(default=None, min_length=1)
+    """Of `answer = "regex"`: what finds the answer in the response. Where it is not said, each
+    target is a pattern that the stated answer must match."""
     layout: Layout | None = None
     """The original format that the files have; taken from their fields when not said."""
     skip_bad: bool = False
@@ -73,6 +107,16 @@ class FileExam(Record):
     def one_or_the_other(self) -> FileExam:
         if self.answer is not None and self.layout is not None:
             raise ValueError("a layout says how its questions are answered; take `answer` out")
+        for key, type_ in FORMS.items():
+            if getattr(self, key) and (self.layout or self.answer not in (None, type_)):
+                name = key.removesuffix("_")
+                raise ValueError(f'{name} is for answer = "{type_}"; say that, or take {name} out')
+        if self.answer == "label" and not self.labels:
+            raise ValueError('answer = "label" needs labels, such as labels = ["refund", "bug"]')
+        if self.labels:
+            check_labels(self.labels)
+        if self.pattern is not None:
+            compiled(self.pattern)
         return self
 
     def read(
@@ -81,8 +125,14 @@ class FileExam(Record):
         """Practice, dev and test; what was left out is added to `skipped`, and what was corrected
         to `corrected`."""
         left_out = ([] if skipped is None else skipped) if self.skip_bad else None
+        form = AnswerForm(
+            labels=self.labels,
+            schema_=read_schema(self.schema_) if self.schema_ else "",
+            fields=self.fields,
+            pattern=self.pattern,
+        )
         practice, dev, test = (
-            read_questions(one, answer=self.answer, layout=self.layout, skipped=left_out)
+            read_questions(one, answer=self.answer, layout=self.layout, skipped=left_out, form=form)
             for one in (self.practice, self.dev, self.test)
         )
         if self.corrections is not None:
@@ -94,18 +144,29 @@ class FileExam(Record):
         return practice, dev, test
 
 
+FORMS: dict[str, AnswerType] = {
+    "labels": "label",
+    "schema_": "json",
+    "fields": "json",
+    "pattern": "regex",
+}
+"""Key of an exam → the type of answer that it is for."""
+
+
 def read_questions(
     wanted: FileSet,
     *,
     answer: AnswerType | None = None,
     layout: Layout | None = None,
     skipped: list[Skipped] | None = None,
+    form: AnswerForm | None = None,
 ) -> list[Question]:
     """The questions of one set.
 
     Args:
         answer: Type of every question that does not say its own.
         skipped: Bad rows are left out and added here; without it the first one stops the load.
+        form: What the questions share beside it.
 
     Raises:
         ExamError: No such file, a row that is no question, a target that cannot be marked, two
@@ -121,7 +182,7 @@ def read_questions(
         )
 
     def parse(row: Row) -> Question:
-        return row_question(row.fields, row.id, layout, answer)
+        return row_question(row.fields, row.id, layout, answer, form)
 
     questions = [question for _, question in parse_rows(rows, parse, skipped)]
     if not questions:
@@ -135,7 +196,11 @@ def read_questions(
 
 
 def row_question(
-    fields: Fields, id: str, layout: Layout | None = None, answer: AnswerType | None = None
+    fields: Fields,
+    id: str,
+    layout: Layout | None = None,
+    answer: AnswerType | None = None,
+    form: AnswerForm | None = None,
 ) -> Question:
     """The question in a row: of a layout that is given or that its fields show, or the user's own.
 
@@ -143,7 +208,9 @@ def row_question(
         ExamError: It holds none.
     """
     known = layout or layout_of(fields)
-    return own_question(fields, id, answer) if known is None else read_layout(known, fields, id)
+    if known is not None:
+        return read_layout(known, fields, id)
+    return own_question(fields, id, answer, form or AnswerForm())
 
 
 def layout_of(fields: Fields) -> Layout | None:
@@ -170,8 +237,8 @@ class OwnFields(Record):
     id: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
     """Its file and line when not said."""
     prompt: str = Field(min_length=1)
-    target: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
-    """The right number, label or text; code needs none."""
+    target: Any = None
+    """The right number, label or text; of JSON the value itself; code needs none."""
     solution: str | None = None
     kind: str | None = None
     group: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
@@ -187,7 +254,7 @@ class OwnFields(Record):
     answer: AnswerType | None = None
 
 
-def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question:
+def own_question(fields: Fields, id: str, answer: AnswerType | None, form: AnswerForm) -> Question:
     """A row in errata's own fields."""
     if isinstance(fields.get("answer"), Mapping):  # as a run folder keeps its questions
         return Question.model_validate(fields)
@@ -221,6 +288,15 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question
                 answer=MathAnswer(),
                 **known(given, id),
             )
+        case "label":
+            made = label_question(given.prompt, there(given), form)
+            return Question(**made, **known(given, id))
+        case "json":
+            made = json_question(given.prompt, there(given), form)
+            return Question(**made, **known(given, id))
+        case "regex":
+            made = regex_question(given.prompt, target_of(given), form)
+            return Question(**made, **known(given, id))
         case _:
             return Question(
                 prompt=given.prompt, target=number_target(target_of(given)), **known(given, id)
@@ -239,8 +315,8 @@ def type_of(given: OwnFields) -> AnswerType:
         return "code"
     if read_number(target_of(given)) is None:
         raise ExamError(
-            f'the target {given.target!r} is not a number; say answer = "text" or "math", or give '
-            "options or tests"
+            f'the target {shown(given.target)} is not a number; say answer = "text", "math", '
+            '"label", "json" or "regex", or give options or tests'
         )
     return "number"
 
@@ -267,7 +343,7 @@ def own_code(given: OwnFields, id: str) -> Question:
         raise ExamError("the field 'tests' is missing; code needs a program that defines `check`")
     entry_point = given.entry_point or only_function(given.stub)
     check_code(given.stub, given.tests, entry_point)
-    if given.target not in (None, entry_point):
+    if given.target is not None and given.target != entry_point:
         raise ExamError("the tests decide, so code has no target; take it out, or call it solution")
     shown = code_prompt(given.stub) if given.stub else code_reply(entry_point)
     return Question(
@@ -279,8 +355,37 @@ def own_code(given: OwnFields, id: str) -> Question:
 
 
 def target_of(given: OwnFields) -> str:
+    """The target as text, of the types of answer that are one."""
+    target = there(given)
+    match target:
+        case bool():
+            raise ExamError(
+                f'the target {json.dumps(target)} is a boolean; say answer = "label" and '
+                'labels = ["true", "false"], or write the word that is to be said'
+            )
+        case list():
+            raise ExamError(
+                'the target is a list; say answer = "json" where the answer is a list, or give '
+                "each question one target"
+            )
+        case Mapping():
+            raise ExamError('the target is an object; say answer = "json"')
+        case int() | float():
+            return str(target)
+        case str() if target:
+            return target
+        case str():
+            raise ExamError("the field 'target' is empty; give the right answer")
+    return str(target)
+
+
+def there(given: OwnFields) -> object:
+    """The target, whatever it is."""
     if given.target is None:
-        raise ExamError("the field 'target' is missing; give the right answer")
+        raise ExamError(
+            "the field 'target' is missing; give the right answer (of JSON that is null, the text "
+            '"null")'
+        )
     return given.target
 
 

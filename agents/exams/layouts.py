@@ -19,14 +19,19 @@ from errata.agents.exams.code_tests import (
     with_docstring_closed,
 )
 from errata.agents.exams.wordings import untwisted
+from errata.agents.marking.label import names_all
 from errata.agents.marking.number import is_target
+from errata.agents.marking.schema import sketch
 from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
     Draft,
     Example,
+    JsonAnswer,
+    LabelAnswer,
     MathAnswer,
     Question,
+    RegexAnswer,
     TextAnswer,
 )
 
@@ -107,6 +112,32 @@ def math_prompt(question: str) -> str:
     return f"{question}\n\nPut the final answer in \\boxed{{}}."
 
 
+def label_prompt(question: str, labels: Mapping[str, tuple[str, ...]]) -> str:
+    """The question, and the labels to choose from; alone where it names all of them itself."""
+    if names_all(question, labels):
+        return question
+    return f"{question}\n\n{LABEL_LINE} and nothing else: {alternatives(labels)}."
+
+
+def alternatives(labels: Mapping[str, object]) -> str:
+    """`refund, bug or other`"""
+    *others, last = labels
+    return f"{', '.join(others)} or {last}"
+
+
+def json_prompt(question: str, schema: str) -> str:
+    """The question, and the form of the answer; alone where it speaks of JSON itself."""
+    if "json" in question.lower():
+        return question
+    form = sketch(schema)
+    return f"{question}\n\n{JSON_LINE} and nothing else{f': {form}' if form else '.'}"
+
+
+LABEL_LINE = "Answer with one label"
+JSON_LINE = "Answer with JSON"
+"""How what is said of the answer begins, in a twisted question too."""
+
+
 def stem(question: Question | Draft | Example) -> str:
     """The question as its exam words it, without options, instructions or worked questions, and
     without what a twist put around it."""
@@ -118,12 +149,22 @@ def stem(question: Question | Draft | Example) -> str:
             return stub
         case CodeAnswer():
             return prompt.partition("\n\n")[0]
-        case TextAnswer():
+        case TextAnswer() | RegexAnswer():
             asked = prompt.rpartition("\n\nQ: ")[2].removesuffix("\nA: Let's think step by step.")
             return untwisted(asked.partition('\n\nEnd with "So the answer is')[0])
         case MathAnswer():
             return prompt.removesuffix(math_prompt(""))
+        case LabelAnswer():
+            return before(prompt, LABEL_LINE)
+        case JsonAnswer():
+            return before(prompt, JSON_LINE)
     return prompt
+
+
+def before(prompt: str, line: str) -> str:
+    """The prompt without its last paragraph, where that begins with `line`."""
+    asked, _, last = prompt.rpartition("\n\n")
+    return asked if last.startswith(line) and asked else prompt
 
 
 # The seven.

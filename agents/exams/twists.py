@@ -14,11 +14,21 @@ from typing import Literal
 from pydantic import Field
 
 from errata.agents.errors import ExamError
-from errata.agents.exams.layouts import choice_question, code_reply, math_prompt, stem
+from errata.agents.exams.layouts import (
+    JSON_LINE,
+    LABEL_LINE,
+    alternatives,
+    choice_question,
+    code_reply,
+    math_prompt,
+    stem,
+)
 from errata.agents.exams.wordings import (
     CHOICE_ENDS,
     CODE_ENDS,
     INJECTIONS,
+    JSON_ENDS,
+    LABEL_ENDS,
     LEADS,
     MATH_ENDS,
     TAILS,
@@ -27,10 +37,13 @@ from errata.agents.exams.wordings import (
 from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
+    JsonAnswer,
+    LabelAnswer,
     MathAnswer,
     NumberAnswer,
     Question,
     Record,
+    RegexAnswer,
     TextAnswer,
 )
 
@@ -116,8 +129,7 @@ def reworded(question: Question, rng: random.Random) -> Question:
     prompt = with_stem(question, f"{lead}\n\n{stem(question)}").prompt
     match question.answer:
         case ChoiceAnswer(options=options):
-            *first, last = options
-            end = rng.choice(CHOICE_ENDS).format(f"{', '.join(first)} or {last}")
+            end = rng.choice(CHOICE_ENDS).format(alternatives(options))
             prompt = "\n\n".join([prompt.rpartition("\n\n")[0], end])
         case CodeAnswer(entry_point=name):
             prompt = f"{lead}\n\n{question.prompt}"
@@ -125,13 +137,20 @@ def reworded(question: Question, rng: random.Random) -> Question:
                 if prompt.endswith(known):
                     end = rng.choice(CODE_ENDS).replace("function", f"function `{name}`")
                     prompt = prompt.removesuffix(known) + end
-        case TextAnswer():
+        case TextAnswer() | RegexAnswer():
             before, known, _ = prompt.rpartition('\n\nEnd with "So the answer is')
             prompt = f"{before}\n\n{rng.choice(TEXT_ENDS)}" if known else prompt
         case MathAnswer():
             known = math_prompt("")
             if prompt.endswith(known):
                 prompt = f"{prompt.removesuffix(known)}\n\n{rng.choice(MATH_ENDS)}"
+        case LabelAnswer(labels=labels):
+            before, known, _ = prompt.rpartition(f"\n\n{LABEL_LINE}")
+            end = rng.choice(LABEL_ENDS).format(alternatives(labels))
+            prompt = f"{before}\n\n{end}" if known else prompt
+        case JsonAnswer():
+            before, known, rest = prompt.rpartition(f"\n\n{JSON_LINE} and nothing else")
+            prompt = f"{before}\n\n{rng.choice(JSON_ENDS)}{rest}" if known else prompt
         case NumberAnswer():
             prompt = f"{prompt}\n\n{rng.choice(TAILS)}"
     return question.model_copy(update={"prompt": prompt})

@@ -34,6 +34,14 @@ MATH_ENDS = (
     "Write the result, and only the result, in \\boxed{}.",
     "Your final answer belongs in \\boxed{}.",
 )
+LABEL_ENDS = (
+    "Answer with one label, nothing before it and nothing after it: {}.",
+    "Answer with one label alone, out of {}.",
+)
+JSON_ENDS = (
+    "Answer with JSON, nothing before it and nothing after it",
+    "Answer with JSON alone",
+)
 CODE_ENDS = (
     "Answer with one fenced python block that holds the whole function.",
     "Write out the whole function, in a single fenced python block.",

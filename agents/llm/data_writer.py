@@ -13,9 +13,9 @@ from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed
 from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.instructor import worked_solution
-from errata.agents.llm.replies import REPLIES
+from errata.agents.llm.replies import REPLIES, form_of
 from errata.agents.prompts import Prompt, fence
-from errata.agents.records import Draft, Unusable
+from errata.agents.records import Draft, JsonAnswer, LabelAnswer, RegexAnswer, Unusable
 
 
 class LlmWriter:
@@ -73,7 +73,7 @@ class LlmWriter:
             batch=str(asks[0].seed),
             count=str(count),
         )
-        form = self.prompt.render(asks[0].lesson.question.answer.type)
+        form = form_of(self.prompt, asks[0].lesson.question.answer)
         system = self.prompt.render("system", form=form)
         return (("system", system), ("user", "\n\n".join([*parts, task])))
 
@@ -118,14 +118,17 @@ class LlmRewriter(LlmWriter):
 
 
 def shared(asks: Sequence[Ask]) -> list[list[Ask]]:
-    """Asks that go out in one call: of one cause, for no more examples than a reply can hold.
+    """Asks that go out in one call: of one cause and form of answer, as long as a reply can hold
+    the examples.
 
     The long part of the prompt is the same for all of them and is paid for once.
     """
     calls: list[list[Ask]] = []
     open_calls: dict[tuple[str, str], list[Ask]] = {}
     for ask in asks:
-        kind = (ask.lesson.cause, ask.lesson.question.answer.type)
+        answer = ask.lesson.question.answer
+        closed = isinstance(answer, LabelAnswer | JsonAnswer | RegexAnswer)
+        kind = (ask.lesson.cause, answer.model_dump_json() if closed else answer.type)
         call = open_calls.get(kind)
         if call is None or sum(each.count for each in call) + ask.count > LARGEST_ASK:
             call = open_calls[kind] = []

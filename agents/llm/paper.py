@@ -24,8 +24,12 @@ from errata.agents.llm.replies import (
     ExampleReply,
     Exercise,
     Filled,
+    JsonReply,
+    LabelReply,
     LlmReply,
+    RegexReply,
     _some,
+    form_of,
 )
 from errata.agents.prompts import Prompt, fence
 from errata.agents.records import Diagnosis, Draft, DraftedDiagnosis, Mistake, Unusable
@@ -49,6 +53,9 @@ REPLIES: dict[str, type[LlmReply]] = {
     "math": PaperReply[ExampleReply],
     "choice": PaperReply[ChoiceReply],
     "code": PaperReply[CodeReply],
+    "label": PaperReply[LabelReply],
+    "json": PaperReply[JsonReply],
+    "regex": PaperReply[RegexReply],
 }
 
 
@@ -101,7 +108,7 @@ class PaperInstructor(LlmInstructor):
         ]
         parts += contrast_part(self.prompt, mistake)
         parts.append(self.prompt.render("task", count=str(self.count)))
-        form = self.prompt.render(mistake.question.answer.type)
+        form = form_of(self.prompt, mistake.question.answer)
         return (("system", self.prompt.render("system", form=form)), ("user", "\n\n".join(parts)))
 
 

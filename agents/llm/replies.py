@@ -19,13 +19,26 @@ from pydantic import (
 )
 
 from errata.agents.chat_models.reply import LONGEST, RawReply
-from errata.agents.exams.layouts import choice_prompt, code_prompt
+from errata.agents.exams.layouts import (
+    choice_prompt,
+    code_prompt,
+    json_prompt,
+    label_prompt,
+    text_prompt,
+)
 from errata.agents.llm.lenient import BrokenError, Found, find_values
+from errata.agents.marking.json_value import as_text, last_value
+from errata.agents.marking.label import canonical
+from errata.agents.marking.regex import literal
+from errata.agents.prompts import Prompt, fence
 from errata.agents.records import (
     Answer,
     ChoiceAnswer,
     CodeAnswer,
     Draft,
+    JsonAnswer,
+    LabelAnswer,
+    RegexAnswer,
 )
 
 
@@ -54,6 +67,13 @@ def _program(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
     return text.strip("\n")
+
+
+def _json(text: str) -> str:
+    """A completion that ends in an object or a list of JSON."""
+    if last_value(text, {}) is None and last_value(text, []) is None:
+        raise ValueError("must hold a JSON object or list; nothing is repaired in it")
+    return text.strip()
 
 
 def _several(texts: list[str]) -> list[str]:
@@ -177,7 +197,65 @@ class CodeReply(LlmReply):
         )
 
 
-Exercise = TypeVar("Exercise", bound=ExampleReply | ChoiceReply | CodeReply)
+class LabelReply(ExampleReply):
+    """One new text with its label."""
+
+    completion: Filled
+    """The label; a reason may stand before it."""
+    target: Filled
+    """The label alone, one of the closed set."""
+
+    def draft(self, diagnosis_id: str, answer: Answer) -> Draft:
+        assert isinstance(answer, LabelAnswer)
+        return Draft(
+            diagnosis_id=diagnosis_id,
+            prompt=label_prompt(self.prompt, answer.labels),
+            completion=self.completion,
+            target=canonical(self.target, answer.labels) or self.target,
+            answer=answer,
+        )
+
+
+class JsonReply(LlmReply):
+    """One new text with what stands in it, as JSON."""
+
+    prompt: Filled
+    """The text, complete in itself."""
+    completion: Annotated[str, AfterValidator(_json)]
+    """The JSON value, as text."""
+
+    def draft(self, diagnosis_id: str, answer: Answer) -> Draft:
+        assert isinstance(answer, JsonAnswer)
+        sorts: tuple[list[Any], dict[str, Any]] = ([], {})
+        is_list = self.completion.endswith("]")
+        found = last_value(self.completion, sorts[not is_list])
+        return Draft(
+            diagnosis_id=diagnosis_id,
+            prompt=json_prompt(self.prompt, answer.schema_),
+            completion=self.completion,
+            target=as_text(found.value) if found else "",
+            answer=answer,
+        )
+
+
+class RegexReply(ExampleReply):
+    """One new exercise whose answer a pattern reads."""
+
+    def draft(self, diagnosis_id: str, answer: Answer) -> Draft:
+        assert isinstance(answer, RegexAnswer)
+        if answer.pattern is not None:
+            return super().draft(diagnosis_id, answer)
+        says_so = "answer is" in self.prompt.lower()
+        return Draft(
+            diagnosis_id=diagnosis_id,
+            prompt=self.prompt if says_so else text_prompt(self.prompt),
+            completion=self.completion,
+            target=literal(self.target),
+            answer=answer,
+        )
+
+
+Exercise = TypeVar("Exercise", bound=ExampleReply | ChoiceReply | CodeReply | JsonReply)
 
 
 class ExamplesReply(LlmReply, Generic[Exercise]):
@@ -215,8 +293,34 @@ REPLIES: dict[str, type[LlmReply]] = {
     "math": ExamplesReply[ExampleReply],
     "choice": ExamplesReply[ChoiceReply],
     "code": ExamplesReply[CodeReply],
+    "label": ExamplesReply[LabelReply],
+    "json": ExamplesReply[JsonReply],
+    "regex": ExamplesReply[RegexReply],
 }
 """What a writer replies, by the type of answer that the exam wants."""
+
+
+def form_of(prompt: Prompt, answer: Answer) -> str:
+    """The section of a prompt that says what an answer of this type looks like."""
+    match answer:
+        case LabelAnswer(labels=labels):
+            return prompt.render("label", labels=fence("\n".join(labels)))
+        case JsonAnswer(schema_=schema):
+            said = f"It must fit this JSON Schema:\n\n{fence(schema)}\n" if schema else ""
+            return prompt.render("json", schema=said)
+        case RegexAnswer(pattern=None):
+            said = (
+                "Its last line is `So the answer is X.` with the answer alone. The exam's own "
+                "right answer is a regular expression that such answers match."
+            )
+            return prompt.render("regex", pattern=said)
+        case RegexAnswer(pattern=pattern):
+            said = (
+                "This regular expression must find the answer in it, as group 1 or, where it has "
+                f"no group, as its whole match:\n\n{fence(pattern or '')}\n"
+            )
+            return prompt.render("regex", pattern=said)
+    return prompt.render(answer.type)
 
 
 Reply = TypeVar("Reply", bound=LlmReply)

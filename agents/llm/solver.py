@@ -8,7 +8,7 @@ from pathlib import Path
 
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.llm.chat import TypedChat
-from errata.agents.llm.replies import Filled, LlmReply
+from errata.agents.llm.replies import Filled, LlmReply, form_of
 from errata.agents.prompts import Prompt, fence
 from errata.agents.records import Unusable
 from errata.agents.verifier import Problem
@@ -47,7 +47,7 @@ class LlmSolver:
         The number in it makes each solution a question of its own to the cache of replies.
         """
         known = problem.source
-        form = self.prompt.render(problem.answer.type)
+        form = form_of(self.prompt, problem.answer)
         task = self.prompt.render(
             "task",
             known=fence(known.prompt),

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from errata.agents.marking.choice import mark_choice
 from errata.agents.marking.code import mark_code
+from errata.agents.marking.json_value import mark_json
+from errata.agents.marking.label import mark_label
 from errata.agents.marking.math import mark_math
 from errata.agents.marking.number import mark_number
+from errata.agents.marking.regex import mark_regex
 from errata.agents.marking.text import mark_text
 from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
+    JsonAnswer,
+    LabelAnswer,
     MathAnswer,
     NumberAnswer,
     Question,
+    RegexAnswer,
     TextAnswer,
     Verdict,
 )
@@ -32,6 +38,7 @@ def mark(question: Question, response: str) -> Verdict:
 
     Raises:
         ValueError: The target cannot be marked.
+        ConfigError: A package that this type of answer needs is missing.
         SandboxError: Generated code could not be run safely on this machine.
         StepFailed: The process that compares formulas cannot be started.
     """
@@ -49,3 +56,9 @@ def mark(question: Question, response: str) -> Verdict:
             return mark_text(response, question.target)
         case MathAnswer():
             return mark_math(response, question.target)
+        case LabelAnswer(labels=labels):
+            return mark_label(response, question.target, labels)
+        case JsonAnswer() as answer:
+            return mark_json(response, question.target, answer)
+        case RegexAnswer(pattern=pattern):
+            return mark_regex(response, question.target, pattern)

@@ -41,20 +41,24 @@ def mark_text(response: str, target: str) -> Verdict:
     wanted = bare(target)
     if not wanted:
         raise ValueError(f"the target {target!r} holds no text")
-    stated = [*STATED.finditer(response)]
-    if stated:
-        begins = response.rfind("\n", 0, stated[-1].start()) + 1
-        before = response[begins : stated[-1].start()]
-        answer = bare(closed(response[stated[-1].end() :].partition("\n")[0], before))
-    else:
-        last = response.strip().rpartition("\n")[2]
-        before, box, after = last.partition(r"\boxed{")
-        answer = bare(closed(box + after, before) if box else last)
+    answer = stated_answer(response)
     if not answer:
         return Verdict(correct=False, answer=None, why="no answer is stated")
     if answer == wanted or is_option(answer, wanted):
         return Verdict(correct=True, answer=answer, why=f"{answer} is the target")
     return Verdict(correct=False, answer=answer, why=f"{answer} is not {wanted}")
+
+
+def stated_answer(response: str) -> str:
+    """What the response states last, without the marks around it; empty where it states nothing."""
+    stated = [*STATED.finditer(response)]
+    if stated:
+        begins = response.rfind("\n", 0, stated[-1].start()) + 1
+        before = response[begins : stated[-1].start()]
+        return bare(closed(response[stated[-1].end() :].partition("\n")[0], before))
+    last = response.strip().rpartition("\n")[2]
+    before, box, after = last.partition(r"\boxed{")
+    return bare(closed(box + after, before) if box else last)
 
 
 def is_option(answer: str, wanted: str) -> bool:

@@ -11,7 +11,14 @@ from errata.agents.errors import ConfigError
 from errata.agents.examiner import mark_all
 from errata.agents.marking import mark
 from errata.agents.marking.equations import unmark
-from errata.agents.records import Example, Question, Unusable
+from errata.agents.records import (
+    Example,
+    JsonAnswer,
+    LabelAnswer,
+    Question,
+    RegexAnswer,
+    Unusable,
+)
 from errata.agents.ways.way import Collected, Practised, Way
 
 
@@ -29,7 +36,7 @@ class FineTuning(Way):
 
 def check_solutions(practice: Sequence[Question]) -> None:
     """Raises: ConfigError: No practice question has a solution."""
-    if not any((question.solution or "").strip() for question in practice):
+    if not any(completion_of(question) for question in practice):
         raise ConfigError(
             "no practice question has a solution to train on: give them one, or choose a strategy "
             "that needs none, such as lec"
@@ -73,13 +80,27 @@ FINAL_LINES = {"number": "#### {}", "choice": "The answer is {}."}
 
 def completion_of(question: Question) -> str | None:
     """The solution as a student should say it: without GSM8K's `<<4*2=8>>`, and with a last line
-    that gives the answer where the exam's marker finds none; None where there is no solution."""
+    that gives the answer where the exam's marker finds none. None where there is no solution, and
+    the target says too little to be one."""
     said = question.solution
     if said is None or not said.strip():
-        return None
+        return bare_answer(question)
     if question.answer.type == "number":
         said = unmark(said)
     last = FINAL_LINES.get(question.answer.type)
     if last is not None and mark(question, said).answer is None:
         said = f"{said.rstrip()}\n{last.format(question.target)}"
     return said
+
+
+def bare_answer(question: Question) -> str | None:
+    """A label, JSON or a text that is found by a pattern, as the student should say it; None of
+    other types, and where no such text is marked right: a target that is a pattern need not be what
+    it matches."""
+    match question.answer:
+        case LabelAnswer() | JsonAnswer():
+            return question.target
+        case RegexAnswer():
+            ways = (question.target, f"So the answer is {question.target}.")
+            return next((said for said in ways if mark(question, said).correct), None)
+    return None

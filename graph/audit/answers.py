@@ -10,8 +10,10 @@ from errata.agents.marking import mark
 from errata.agents.records import (
     Attempt,
     CodeAnswer,
+    JsonAnswer,
     MathAnswer,
     Question,
+    RegexAnswer,
     Verdict,
 )
 from errata.graph.audit.evidence import Finding, Run, some
@@ -97,9 +99,10 @@ def rehearsals(run: Run) -> Iterator[tuple[Path, dict[str, Question]]]:
 
 
 def is_late(question: Question, why: str) -> bool:
-    """Whether a formula or a program took too long to be decided: it may not on another day."""
+    """Whether a formula, a pattern or a program took too long to be decided: on another day it may
+    not."""
     match question.answer:
-        case MathAnswer():
+        case MathAnswer() | RegexAnswer() | JsonAnswer():
             return why.startswith("not decided in ")
         case CodeAnswer():
             return why.startswith("time-out")

@@ -29,7 +29,7 @@ from errata.agents.records import (
 from errata.agents.served.adapter import trained_rank
 from errata.agents.served.check import CheckedServer, check_servers
 from errata.agents.verifier import Solver, Verifier
-from errata.graph.agents import InstructorAndWriter, open_instructor_and_writer
+from errata.graph.agents import InstructorAndWriter, check_practice, open_instructor_and_writer
 from errata.graph.config import RunConfig
 from errata.training.jobs import BUNDLED_FOLDER
 
@@ -86,6 +86,7 @@ def sees(config: RunConfig) -> str:
         ErrataError: Its exams cannot be read.
     """
     exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
+    check_practice(config, exams.practice)
     return foresight(exams.dev, config.rounds, config.stop.gate)
 
 

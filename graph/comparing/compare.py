@@ -34,7 +34,7 @@ from errata.agents.student import Student, Under
 from errata.agents.trainer import Trainer
 from errata.agents.ways import WAYS
 from errata.agents.weights import check_model
-from errata.graph.agents import Given, open_agents
+from errata.graph.agents import Given, check_practice, open_agents
 from errata.graph.comparing.comparison import (
     Comparison,
     Finished,
@@ -153,7 +153,7 @@ def compare(
     """
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
-    opened = open_comparison(config, arms, seeds, runs)
+    opened = open_comparison(config, arms, seeds, runs, given)
     folder = opened.folder
     if student is None:
         check_model(config.student.model_ref)
@@ -214,7 +214,9 @@ class Opened:
     runs: list[PlannedRun]
 
 
-def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Path) -> Opened:
+def open_comparison(
+    config: RunConfig, arms: Sequence[str], seeds: int, runs: Path, given: Given | None = None
+) -> Opened:
     check_arms(arms)
     config = config.with_own_way(None)
     if seeds < 1:
@@ -241,7 +243,7 @@ def open_comparison(config: RunConfig, arms: Sequence[str], seeds: int, runs: Pa
         if arm != "base"
     ]
     for run_ahead in planned:
-        run_ahead.config.way.check(exams.practice)
+        check_practice(run_ahead.config, exams.practice, given)
     return Opened(folder, config, begun, exams, skipped, corrected, tokens, planned)
 
 

@@ -10,6 +10,7 @@ from errata.agents.records import Accuracy
 from errata.agents.second_look import SecondLook
 from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
+from errata.graph.views.answer_types import show_answer_types
 from errata.graph.views.printer import (
     Column,
     Printer,
@@ -43,6 +44,7 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
             if exam.result.by_kind:
                 out.heading(exam.exam)
                 show_kinds(exam.result, out)
+            show_answer_types(exam.result, out, f"{exam.exam}: ")
     else:
         [exam] = found.exams
         reached = exam.result
@@ -59,6 +61,7 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
         if reached.by_kind:
             out.print("")
             show_kinds(reached, out)
+        show_answer_types(reached, out)
     if found.exams[0].pass_at:
         show_pass_at(found.exams, out)
     for exam in found.exams:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from errata.graph.manifest import Manifest
 from errata.graph.report import Gain, Report
+from errata.graph.views.answer_types import show_answer_types
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
     Column,
@@ -130,6 +131,7 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
                 out.text(f"{100 * (after - before):+.0f}" if after != before else "", color),
             )
         out.print(table)
+    show_answer_types(test.final, out, "Sealed test: ", test.base)
     out.heading("What you have now")
     show_use(report, folder, out)
 

@@ -89,6 +89,8 @@ function Result({ page, run, route }) {
       <p class="quiet">${noun(questions.n, "question")}; bars are 95% intervals. Filled: became the best model; hollow: did not.${report && report.best_round ? " The best was chosen on these questions, so its figure flatters; that of the sealed test does not." : ""}</p></section>`}
     <${Gates} run=${run} /></div>
     ${report && html`<${Kinds} report=${report} />`}
+    ${report && html`<${Labels} report=${report} />`}
+    ${report && html`<${JsonFields} report=${report} />`}
     ${report && report.exams.length > 0 && html`<${Table} caption="Sealed test by exam" heads=${["Exam", "Asked", "Before", "After", "Gain, points", "95% interval"]} right=${[1, 2, 3, 4, 5]}>
       ${report.exams.map((e) => html`<tr><th scope="row">${short(e.exam)}${e.in_domain ? "" : " (out of domain)"}</th><td class="num">${count(e.n)}</td><td class="num">${percent(e.base)}</td><td class="num">${percent(e.final)}</td><td class="num">${points(e.gain.accuracy)}</td><td class="num">${betweenPoints(e.gain.ci95)}</td></tr>`)}<//>`}
     ${report && report.twisted.length > 0 && html`<${Table} caption="The sealed test with a twist" heads=${["Exam", "Twist", "Model", "Plain", "Twisted", "Difference, points"]} right=${[3, 4, 5]}>
@@ -150,6 +152,31 @@ function Kinds({ report }) {
     <${Table} caption="Right answers by kind of question, the worst change first" heads=${["Kind", "Asked", "Before", "After", "From ○ to ●", "Change"]} right=${[1, 2, 3, 5]}>
     ${shown.map((r) => html`<tr><th scope="row">${short(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td><td class="num">${count(r.was)}</td><td class="num">${count(r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td><td class="num">${r.now > r.was ? `+${r.now - r.was}` : r.now < r.was ? `−${r.was - r.now}` : "="}</td></tr>`)}<//>
     ${rows.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${rows.length} kinds</button>`}</section>`;
+}
+
+function Labels({ report }) {
+  const after = report.test.final.labels, before = report.test.base.labels;
+  if (!after || !before) return null;
+  const f1 = (s) => (s.asked + s.said ? percent((2 * s.right) / (s.asked + s.said)) : "–");
+  const part = (n, of) => (of ? percent(n / of) : "–");
+  const was = new Map(before.labels.map((s) => [s.label, s]));
+  const names = after.labels.map((s) => s.label);
+  return html`<section><h2>Sealed test by label</h2>
+    <p>Macro-F1 <strong id="macro-f1">${before.macro_f1.toFixed(3)} → ${after.macro_f1.toFixed(3)}</strong> <span class="quiet">(the mean of the labels’ F1, each counting alike)</span></p>
+    <${Table} caption="Precision, recall and F1 of each label, before → after" heads=${["Label", "Asked", "Precision", "Recall", "F1"]} right=${[1, 2, 3, 4]}>
+    ${after.labels.map((s) => { const b = was.get(s.label); return html`<tr><th scope="row">${short(s.label)}</th><td class="num">${count(s.asked)}</td><td class="num">${part(b.right, b.said)} → ${part(s.right, s.said)}</td><td class="num">${part(b.right, b.asked)} → ${part(s.right, s.asked)}</td><td class="num">${f1(b)} → ${f1(s)}</td></tr>`; })}<//>
+    ${names.length <= 24 && html`<${Table} caption="Confusion after: a row for each right label, a column for what was answered" heads=${["Asked", ...names.map((n) => short(n)), "no label"]} right=${names.map((_, at) => at + 1).concat(names.length + 1)}>
+    ${names.map((label) => html`<tr><th scope="row">${short(label)}</th>${[...names, ""].map((said) => { const n = after.confusion[label][said] || 0; return html`<td class="num">${n ? (said === label ? html`<strong>${count(n)}</strong>` : count(n)) : html`<span class="quiet">0</span>`}</td>`; })}</tr>`)}<//>`}</section>`;
+}
+
+function JsonFields({ report }) {
+  const after = report.test.final.json_values, before = report.test.base.json_values;
+  if (!after || !before) return null;
+  const fields = Object.keys(after.fields);
+  return html`<section><h2>Sealed test, answers in JSON</h2>
+    <p>Of ${noun(after.asked, "answer")} ${count(before.parsed)} → <strong id="parsed">${count(after.parsed)}</strong> parse, ${count(before.fits)} → ${count(after.fits)} fit the schema.</p>
+    ${fields.length > 0 && html`<${Table} caption="Right answers by field, before → after" heads=${["Field", "Asked", "Before", "After"]} right=${[1, 2, 3]}>
+    ${fields.map((path) => html`<tr><th scope="row">${short(path)}</th><td class="num">${count(after.fields[path][1])}</td><td class="num">${count(before.fields[path][0])}</td><td class="num">${count(after.fields[path][0])}</td></tr>`)}<//>`}</section>`;
 }
 
 function Times({ run }) {
