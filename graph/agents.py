@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
+from errata.agents.marking.judged import Judge
+from errata.agents.records import JudgedAnswer
 from errata.agents.served import ServedStudent
 from errata.agents.served.adapter import trained_rank
 from errata.agents.student import Student, StudentSettings
@@ -20,6 +22,7 @@ from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer, check_here
 from errata.graph.config import RunConfig, Variations
 from errata.graph.costs import costs_log, prices_of
+from errata.graph.judging import open_judges
 from errata.graph.provenance import CHANGE_ANSWERS
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
@@ -146,16 +149,49 @@ class InstructorAndWriter:
     """Solves examples again; None where nobody does."""
     clients: tuple[ChatClient, ...]
     """Of the chat models behind them."""
+    judges: Mapping[JudgedAnswer, Judge] = field(default_factory=dict)
+    """Each judge by the questions that it judges; they are no instructors, and see dev and test."""
 
     def close(self) -> None:
         """Unloads weights on this machine; the next question loads them again."""
-        if not self.clients:
-            return
+        close_clients(self.clients)
+
+
+def close_clients(clients: Iterable[ChatClient]) -> None:
+    for client in clients:
         from errata.agents.chat_models.local import LocalChatModel
 
-        for client in self.clients:
-            if isinstance(client.model, LocalChatModel):
-                client.model.close()
+        if isinstance(client.model, LocalChatModel):
+            client.model.close()
+
+
+class Clients:
+    """Clients of chat models: one where several agents ask the same, so that weights are loaded
+    once and limits kept together. The arguments are those of `open_instructor_and_writer`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        on_call: OnCall,
+        cache: ReplyCache | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.folder = folder
+        self.on_call = on_call
+        self.cache = cache
+        self.ledger = ledger
+        self.opened: dict[LlmSettings, ChatClient] = {}
+
+    def __call__(self, settings: LlmSettings) -> ChatClient:
+        """Raises: InstructorError: A provider's package, a key, or a function is missing."""
+        from errata.agents.chat_models.client import ChatClient
+
+        alike = settings.model_copy(update={"prompt": None, "preset": None})
+        if alike not in self.opened:
+            model = open_chat_model(alike, self.folder)
+            client = ChatClient(model, self.on_call, alike, self.cache, self.ledger)
+            self.opened[alike] = client
+        return self.opened[alike]
 
 
 def open_instructor_and_writer(
@@ -180,7 +216,6 @@ def open_instructor_and_writer(
         ConfigError: A prompt of the user's does not fit.
         InstructorError: A provider's package, a key, or a function is missing.
     """
-    from errata.agents.chat_models.client import ChatClient
     from errata.agents.llm import LlmInstructor, LlmRewriter, LlmSolver, LlmWriter
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
     from errata.agents.variations import (
@@ -191,16 +226,7 @@ def open_instructor_and_writer(
 
     first, second = config.instructor, config.writer or config.instructor
     steps = config.way.steps
-    clients: dict[LlmSettings, ChatClient] = {}
-
-    def client_for(settings: LlmSettings) -> ChatClient:
-        """One client where both ask the same: weights are loaded once, limits kept together."""
-        alike = settings.model_copy(update={"prompt": None, "preset": None})
-        if alike not in clients:
-            model = open_chat_model(alike, folder)
-            clients[alike] = ChatClient(model, on_call, alike, cache, ledger)
-        return clients[alike]
-
+    client_for = Clients(folder, on_call, cache, ledger)
     if isinstance(first, LlmSettings) and first.preset == "paper":
         count = min(LARGEST_ASK, config.examples.per_mistake)
         instructor = instructor or PaperInstructor(client_for(first), count, first.prompt)
@@ -216,6 +242,7 @@ def open_instructor_and_writer(
         solver = LlmSolver(client_for(config.solver))
     elif not isinstance(second, LlmSettings):
         solver = VariationsSolver()
+    judges = open_judges(config, folder, client_for)
     offline = second if isinstance(second, Variations) else Variations()
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
@@ -223,5 +250,6 @@ def open_instructor_and_writer(
         writer=writer or VariationsWriter(offline.small_steps, offline.rename),
         writer_name=second.model,
         solver=solver,
-        clients=tuple(clients.values()),
+        clients=tuple(client_for.opened.values()),
+        judges=judges,
     )

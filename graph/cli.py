@@ -265,7 +265,11 @@ def audit(
         typer.Option(help="The seal that you noted: finds a run that was wholly written anew."),
     ] = None,
     with_code: Annotated[
-        bool, typer.Option("--with-code", help="Run the programs in responses again, boxed in.")
+        bool,
+        typer.Option(
+            "--with-code",
+            help="Run the programs in responses again, boxed in, and a marker of your own.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
 ) -> None:

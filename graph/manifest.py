@@ -24,11 +24,19 @@ from errata.agents.records import Question, Record
 from errata.training.finished import sha256_of
 
 RECORDS = (
-    "config.json estimate.json engine.json exam/* round-*/*.json* round-*/adapter/**/* final/*"
+    "config.json estimate.json calibration.json engine.json exam/* round-*/*.json* "
+    "round-*/adapter/**/* final/*"
 ).split()
 """What is finished, and recorded, before a run ends; everything else goes on growing until then."""
 
-NEEDED = ("config.json", "estimate.json", "engine.json", "manifest.jsonl", "seal.json")
+NEEDED = (
+    "config.json",
+    "estimate.json",
+    "calibration.json",
+    "engine.json",
+    "manifest.jsonl",
+    "seal.json",
+)
 """Of the files that lie in no folder of the run: a run with others missing can be resumed."""
 
 PICTURES = ("report.svg", "report.png")

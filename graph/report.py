@@ -29,8 +29,9 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy, groups_of, paired_gain, tally
 from errata.graph.config import RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
+from errata.graph.judging import JudgeReport, JudgesReport
 from errata.graph.readings import Reading, read_readings
-from errata.graph.run_folder import RunFolder, StepTime
+from errata.graph.run_folder import CALIBRATION, RunFolder, StepTime
 from errata.graph.state import State
 
 
@@ -207,6 +208,8 @@ class Report(Record):
     """The sealed test again, each question with a twist."""
     readings: tuple[Reading, ...] = ()
     """The sealed sets, and how many runs had read them before this one."""
+    judges: tuple[JudgeReport, ...] = ()
+    """The LLMs that judged answers, and how far they agree with a person."""
 
     def _repr_html_(self) -> str:
         """In a notebook: what came of the run, as a table."""
@@ -277,6 +280,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         cost=cost_of(folder, config),
         twisted=tuple(twist_report(folder, exam, best_round) for exam in config.twisted),
         readings=read_readings(folder),
+        judges=judges_of(folder),
     )
 
 
@@ -398,6 +402,11 @@ def round_report(folder: RunFolder, index: int, step_times: Sequence[StepTime]) 
 def lines_of(path: Path) -> int | None:
     """None where there is no such file."""
     return path.read_bytes().count(b"\n") if path.exists() else None
+
+
+def judges_of(folder: RunFolder) -> tuple[JudgeReport, ...]:
+    path = folder.path / CALIBRATION
+    return read_record(path, JudgesReport).judges if path.exists() else ()
 
 
 def write_report(report: Report, folder: RunFolder) -> None:

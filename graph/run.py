@@ -29,6 +29,8 @@ from errata.agents.jsonl import (
     write_records,
     write_text,
 )
+from errata.agents.marking.judged import judged_by
+from errata.agents.marking.own import forget_markers
 from errata.agents.promotion import foresight
 from errata.agents.records import Question, Review
 from errata.agents.student import Student
@@ -39,6 +41,7 @@ from errata.graph.config import RunConfig
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.judging import calibrated
 from errata.graph.manifest import PICTURES
 from errata.graph.provenance import (
     check_same_code,
@@ -109,6 +112,7 @@ def run(
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
     config = config.with_own_way(None)  # its file may have been edited since the last run
+    forget_markers()  # so may theirs
     folder = RunFolder(runs / config.name)
     if folder.path.exists():
         raise taken(folder)
@@ -124,13 +128,14 @@ def run(
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
-        if estimate := estimate_run(config, agents, exams.practice):
+        if estimate := estimate_run(config, agents, exams.practice, exams):
             watcher.estimated(estimate, config.budget, currency_of(config))
         folder.create(lambda scratch: write_start(scratch, config, exams, estimate, shared))
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
             watcher.say(foresight(exams.dev, config.rounds, config.stop.gate))
+            calibrated(folder.path, config, agents.llms.judges, watcher)
             return conclude(folder, config, drive(context, None), draw)
 
 
@@ -172,10 +177,12 @@ def resume(
             if config.review and (index := max(folder.rounds(), default=0)):
                 check_recorded(folder, index, config)
                 reopen_votes(folder, index)
+            forget_markers()
             folder.manifest.record_finished()  # what is in it must stay
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given, watcher.say)
             context = Context(config, folder, trace, agents, watcher, clock)
+            calibrated(folder.path, config, agents.llms.judges, watcher)
             end = drive(context, answer)
         elif answer is not None:
             check_said(answer, folder)
@@ -271,7 +278,10 @@ def answer_review(answer: Review | bool, index: int, context: Context) -> None:
     folder = context.folder
     review = everything(answer, folder, index) if isinstance(answer, bool) else answer
     try:
-        with nullcontext() if context.config.tracing else without_tracing():
+        with (
+            nullcontext() if context.config.tracing else without_tracing(),
+            judged_by(context.agents.llms.judges),
+        ):
             refused = refusals(take(review, index, context))
     finally:
         context.agents.unload()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, Tag, ValidationError, model_validator
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.code_tests import check_code, only_function
+from errata.agents.exams.judge import JudgeSettings
 from errata.agents.exams.layouts import (
     Fields,
     Layout,
@@ -26,9 +27,26 @@ from errata.agents.exams.layouts import (
 from errata.agents.exams.rows import Row, Skipped, first_problem, parse_rows, read_rows
 from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.marking.number import read_number
-from errata.agents.records import CodeAnswer, MathAnswer, Question, Record, TextAnswer
+from errata.agents.marking.own import check_marker
+from errata.agents.records import (
+    NO_TARGET,
+    CodeAnswer,
+    JudgedAnswer,
+    MathAnswer,
+    OwnAnswer,
+    Question,
+    Record,
+    TextAnswer,
+)
+from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
 
-AnswerType = Literal["number", "choice", "code", "text", "math"]
+AnswerType = Literal["number", "choice", "code", "text", "math", "judge"]
+AnyAnswer = Annotated[
+    Annotated[AnswerType, Tag("named")] | Annotated[OwnCode, Tag("own")], OWN_OR_NAMED
+]
+"""One of them, or a marker of the user's own: `python:FILE.py:NAME`."""
+Marked = OwnAnswer | JudgedAnswer
+"""What only a configuration can name: no row of a file does."""
 
 
 class FileSet(Record):
@@ -58,8 +76,13 @@ class FileExam(Record):
     """They decide which model is kept, and when to stop."""
     test: FileSet
     """Read once, at the end."""
-    answer: AnswerType | None = None
-    """Of every question; taken from its fields when not said."""
+    answer: AnyAnswer | None = None
+    """Of every question; taken from its fields when not said. `python:FILE.py:NAME` is a marker of
+    your own, `judge` an LLM (docs/judging.md)."""
+    threshold: float | None = None
+    """Score from which an answer is right, where a marker of your own gives scores."""
+    judge: JudgeSettings | None = None
+    """The LLM that judges the answers, with `answer = "judge"`."""
     layout: Layout | None = None
     """The original format that the files have; taken from their fields when not said."""
     skip_bad: bool = False
@@ -71,13 +94,67 @@ class FileExam(Record):
             raise ValueError("a layout says how its questions are answered; take `answer` out")
         return self
 
+    @model_validator(mode="after")
+    def each_has_its_marker(self) -> FileExam:
+        if self.judge is not None and self.answer is None:
+            raise ValueError('a judge is there and nothing says so: add answer = "judge"')
+        if (self.answer == "judge") != (self.judge is not None):
+            raise ValueError(
+                'answer = "judge" and the table [exam.judge] go together: give both or neither'
+            )
+        if self.threshold is not None and (self.answer is None or not is_own(self.answer)):
+            raise ValueError(
+                "threshold is of the scores of a marker of your own; take it out, or name the "
+                "marker as answer (a judge's stands under [exam.judge])"
+            )
+        return self
+
+    def with_paths_from(self, folder: Path) -> FileExam:
+        """The same, its files, its marker and its judge's files taken from `folder`."""
+        changed: dict[str, object] = {
+            name: given.model_copy(update={"file": (folder / given.file).resolve()})
+            for name, given in (("practice", self.practice), ("dev", self.dev), ("test", self.test))
+        }
+        if self.answer is not None:
+            changed["answer"] = with_path_from(self.answer, folder)
+        if self.judge is not None:
+            changed["judge"] = self.judge.with_paths_from(folder)
+        return self.model_copy(update=changed)
+
+    def check_marker(self) -> None:
+        """What can be seen of its marker, or of its judge's rubric, before anything is marked.
+
+        Raises:
+            ConfigError, ExamError: There is no such code, or the rubric cannot be read.
+        """
+        if self.judge is not None:
+            self.judge.read_rubric()
+        elif self.answer is not None and is_own(self.answer):
+            check_marker(self.answer)
+
+    @property
+    def marked(self) -> Marked | None:
+        """How every question is answered, where a marker of the user's own or a judge marks them.
+
+        Raises:
+            ExamError: The rubric cannot be read.
+        """
+        if self.judge is not None:
+            return self.judge.answer
+        if self.answer is not None and is_own(self.answer):
+            return OwnAnswer(marker=self.answer, threshold=self.threshold)
+        return None
+
     def read(
         self, skipped: list[Skipped] | None = None
     ) -> tuple[list[Question], list[Question], list[Question]]:
         """Practice, dev and test; what was left out is added to `skipped`."""
         left_out = ([] if skipped is None else skipped) if self.skip_bad else None
+        marked = self.marked
         practice, dev, test = (
-            read_questions(one, answer=self.answer, layout=self.layout, skipped=left_out)
+            read_questions(
+                one, answer=self.answer, layout=self.layout, skipped=left_out, marked=marked
+            )
             for one in (self.practice, self.dev, self.test)
         )
         return practice, dev, test
@@ -86,14 +163,16 @@ class FileExam(Record):
 def read_questions(
     wanted: FileSet,
     *,
-    answer: AnswerType | None = None,
+    answer: str | None = None,
     layout: Layout | None = None,
     skipped: list[Skipped] | None = None,
+    marked: Marked | None = None,
 ) -> list[Question]:
     """The questions of one set.
 
     Args:
         answer: Type of every question that does not say its own.
+        marked: How every question is answered that does not say its own type.
         skipped: Bad rows are left out and added here; without it the first one stops the load.
 
     Raises:
@@ -110,7 +189,7 @@ def read_questions(
         )
 
     def parse(row: Row) -> Question:
-        return row_question(row.fields, row.id, layout, answer)
+        return row_question(row.fields, row.id, layout, answer, marked)
 
     questions = [question for _, question in parse_rows(rows, parse, skipped)]
     if not questions:
@@ -124,15 +203,21 @@ def read_questions(
 
 
 def row_question(
-    fields: Fields, id: str, layout: Layout | None = None, answer: AnswerType | None = None
+    fields: Fields,
+    id: str,
+    layout: Layout | None = None,
+    answer: str | None = None,
+    marked: Marked | None = None,
 ) -> Question:
     """The question in a row: of a layout that is given or that its fields show, or the user's own.
 
     Raises:
         ExamError: It holds none.
     """
-    known = layout or layout_of(fields)
-    return own_question(fields, id, answer) if known is None else read_layout(known, fields, id)
+    known = layout or (None if marked else layout_of(fields))
+    if known is None:
+        return own_question(fields, id, answer, marked)
+    return read_layout(known, fields, id)
 
 
 def layout_of(fields: Fields) -> Layout | None:
@@ -176,10 +261,23 @@ class OwnFields(Record):
     answer: AnswerType | None = None
 
 
-def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question:
+def own_question(
+    fields: Fields, id: str, answer: str | None, marked: Marked | None = None
+) -> Question:
     """A row in errata's own fields."""
     if isinstance(fields.get("answer"), Mapping):  # as a run folder keeps its questions
-        return Question.model_validate(fields)
+        kept = Question.model_validate(fields)
+        if isinstance(kept.answer, Marked) and kept.answer != marked:
+            raise ExamError(
+                "it names a marker of its own, or a judge, which only a configuration may do: "
+                "name it as answer under [exam]"
+            )
+        return kept
+    if is_own(str(fields.get("answer"))):
+        raise ExamError(
+            "it names code as its answer, which only a configuration may do: name it as answer "
+            "under [exam], of all rows"
+        )
     try:
         given = OwnFields.model_validate(dict(fields))
     except ValidationError as error:
@@ -187,7 +285,14 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None) -> Question
             f"{first_problem(error)}; a question has prompt, target and, if you like, id, "
             "solution, kind, group, answer, options or tests, stub and entry_point"
         ) from None
-    match given.answer or answer or type_of(given):
+    kind = given.answer or answer or type_of(given)
+    judged = given.answer == "judge" and isinstance(marked, JudgedAnswer)
+    if marked is not None and (given.answer is None or judged):
+        target = given.target if given.target is not None else given.solution or NO_TARGET
+        return Question(prompt=given.prompt, target=target, answer=marked, **known(given, id))
+    match kind:
+        case "judge":
+            raise ExamError('answer = "judge" needs a judge: describe it under [exam.judge]')
         case "choice":
             return own_choice(given, given.id or id)
         case "code":

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from errata.agents.exams.layouts import stem
 from errata.agents.exams.words import plain
 from errata.agents.marking.number import WORDS as SPELLED
-from errata.agents.records import ChoiceAnswer, CodeAnswer, Draft, Example, Question, TextAnswer
+from errata.agents.records import (
+    NO_TARGET,
+    ChoiceAnswer,
+    CodeAnswer,
+    Draft,
+    Example,
+    JudgedAnswer,
+    OwnAnswer,
+    Question,
+    TextAnswer,
+)
 
 TELLING = 0.1
 """Share of marks in common times share of words in common, from which two questions with the same
@@ -113,7 +123,9 @@ def traits_of(asked: Question | Draft | Example) -> Traits:
             usual = True
         case CodeAnswer(entry_point=name):
             answer, marks, usual = "", frozenset([name.lower()]), True
-        case TextAnswer() if len(answer.split()) >= FEW:
+        case OwnAnswer() | JudgedAnswer() if asked.target == NO_TARGET:
+            answer = ""
+        case TextAnswer() | OwnAnswer() | JudgedAnswer() if len(answer.split()) >= FEW:
             marks, usual = numbers | {answer}, False
     words = frozenset(
         word[:CUT] for word in text.split() if word[0].isalpha() and word[:CUT] not in COMMON

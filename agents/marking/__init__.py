@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from errata.agents.marking.choice import mark_choice
 from errata.agents.marking.code import mark_code
+from errata.agents.marking.judged import mark_judged
 from errata.agents.marking.math import mark_math
 from errata.agents.marking.number import mark_number
+from errata.agents.marking.own import mark_own
 from errata.agents.marking.text import mark_text
 from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
+    JudgedAnswer,
     MathAnswer,
     NumberAnswer,
+    OwnAnswer,
     Question,
     TextAnswer,
     Verdict,
@@ -33,7 +37,12 @@ def mark(question: Question, response: str) -> Verdict:
     Raises:
         ValueError: The target cannot be marked.
         SandboxError: Generated code could not be run safely on this machine.
-        StepFailed: The process that compares formulas cannot be started.
+        StepFailed: The process that compares formulas, or that runs a marker of the user's own,
+            cannot be started.
+        ExamError: A marker of the user's own fails, or a judge's reply cannot be used: there is no
+            verdict.
+        ConfigError: A marker of the user's own fails always, or no judge is at hand.
+        InstructorError, BudgetSpent: The judge cannot be asked.
     """
     if len(response) > LONGEST and not isinstance(question.answer, CodeAnswer):
         half = LONGEST // 2
@@ -49,3 +58,7 @@ def mark(question: Question, response: str) -> Verdict:
             return mark_text(response, question.target)
         case MathAnswer():
             return mark_math(response, question.target)
+        case OwnAnswer() as own:
+            return mark_own(question, response, own)
+        case JudgedAnswer():
+            return mark_judged(question, response)

@@ -28,6 +28,7 @@ from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import read_record, write_record, write_records
+from errata.agents.marking.judged import judged_by
 from errata.agents.records import ModelRef, Question, Record
 from errata.agents.student import Student
 from errata.agents.trainer import Trainer
@@ -44,6 +45,7 @@ from errata.graph.config import RunConfig, parse_config
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, EstimateRow, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.judging import calibrated
 from errata.graph.nodes import run_exam
 from errata.graph.provenance import (
     Provenance,
@@ -311,7 +313,7 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
             continue
         trace = Trace(nowhere.path / "trace.jsonl")
         agents = open_agents(planned.config, nowhere, trace, None, given)
-        expected = estimate_run(planned.config, agents, opened.exams.practice)
+        expected = estimate_run(planned.config, agents, opened.exams.practice, opened.exams)
         for row in expected.rows if expected else ():
             found.setdefault((row.agent, row.model), []).append(row)
     rows = [
@@ -351,10 +353,12 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
     context = Context(opened.config, folder, trace, agents, watcher)
     report_skipped(opened.skipped, context)
     try:
-        sit_base(context)
-        for at, planned in enumerate(opened.runs):
-            run_arm(planned, folder, given, ArmWatcher(watcher, opened, at))
-            sit_refused(planned, context, watcher)
+        calibrated(folder.path, opened.runs[0].config, agents.llms.judges, watcher)
+        with judged_by(agents.llms.judges):
+            sit_base(context)
+            for at, planned in enumerate(opened.runs):
+                run_arm(planned, folder, given, ArmWatcher(watcher, opened, at))
+                sit_refused(planned, context, watcher)
     finally:
         agents.unload()
 
