@@ -56,6 +56,8 @@ class Agents:
     writer: Writer
     embeddings: Embeddings
     llms: InstructorAndWriter
+    ledger: Ledger = field(default_factory=Ledger)
+    """What the LLMs take."""
 
     def unload(self) -> None:
         """Frees the memory that models on this machine hold; the next question loads them."""
@@ -98,6 +100,7 @@ def open_agents(
             config.contrast.embeddings if "contrast" in config.way.steps else "words", cache, ledger
         ),
         llms=llms,
+        ledger=ledger,
     )
 
 

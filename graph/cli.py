@@ -609,6 +609,38 @@ def check(
 
 
 @app.command()
+def judge(
+    config: Annotated[Path, typer.Argument(help="TOML file of a run with an [exam.judge].")],
+    no_cache: NoCache = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    no_tracing: NoTracing = False,
+) -> None:
+    """Compare the judge of CONFIG with the answers that a person labelled.
+
+    Each labelled answer is judged three times: agreement, kappa, and how often the verdict changes
+    by itself. The exit code is 2 where a run would refuse the judge.
+    """
+    from errata.graph.commands.judge import judge as calibrate_judges
+    from errata.graph.config import load_config
+    from errata.graph.run import opened_cache
+    from errata.graph.views.judge import print_judges
+
+    settings = load_config(config)
+    with (
+        working(to_stderr=as_json, again=True) as watcher,
+        tracing_told(watcher, not no_tracing and settings.tracing),
+        opened_cache(not no_cache, watcher) as replies,
+    ):
+        found = calibrate_judges(settings, watcher, replies)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_judges(found, console())
+    if any(one.problem for one in found.judges):
+        raise typer.Exit(2)
+
+
+@app.command()
 def probe(
     config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
     out: Annotated[Path, typer.Option(help="Practice questions at the edge go here (JSON lines).")],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from errata.agents.calibration import Calibration, calibrate, read_labelled
 from errata.agents.chat_models import ChatClient, LlmSettings
+from errata.agents.chat_models.ledger import Budget, Entry, Ledger
 from errata.agents.errors import ConfigError
 from errata.agents.jsonl import Log, read_record, write_record
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.marking.judged import JUDGED, Judge, JudgedCall
 from errata.agents.records import JudgedAnswer, Record
 from errata.graph.config import RunConfig
+from errata.graph.costs import JUDGE, Estimate
 from errata.graph.run_folder import CALIBRATION
 from errata.graph.watcher import Watcher
 
@@ -64,6 +66,31 @@ def open_judges(
             client, rubric = client_for(settings.llm), settings.read_rubric()
             judges[answer] = LlmJudge(client, rubric, answer, log, known)
     return judges
+
+
+def keep_room(
+    ledger: Ledger, estimate: Estimate | None, budget: Budget, before: Sequence[Entry] = ()
+) -> None:
+    """Keeps what the judges may take from those who teach: an exam that cannot be marked to its end
+    decides nothing.
+
+    Raises:
+        ConfigError: It is more than the budget.
+    """
+    for row in estimate.rows if estimate is not None else ():
+        if row.agent != JUDGE:
+            continue
+        tokens, money = row.tokens_in + row.tokens_out, row.money or 0.0
+        for may, holds, what in (
+            (tokens, budget.tokens, "tokens"),
+            (money, budget.money, "in money"),
+        ):
+            if holds is not None and may > holds:
+                raise ConfigError(
+                    f"the judge alone may take about {may:,.10g} {what}, and the budget holds "
+                    f"{holds:,.10g}: raise it under [budget], or take fewer questions"
+                )
+        ledger.keep(JUDGE, tokens, money, before)
 
 
 def calibrated(

@@ -39,9 +39,9 @@ from errata.agents.weights import check_model
 from errata.graph.agents import Given, open_agents
 from errata.graph.config import RunConfig
 from errata.graph.context import Context
-from errata.graph.costs import Estimate, currency_of
+from errata.graph.costs import Estimate, costs_log, currency_of
 from errata.graph.estimate import estimate_run
-from errata.graph.judging import calibrated
+from errata.graph.judging import calibrated, keep_room
 from errata.graph.manifest import PICTURES
 from errata.graph.provenance import (
     check_same_code,
@@ -130,6 +130,7 @@ def run(
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
         if estimate := estimate_run(config, agents, exams.practice, exams):
             watcher.estimated(estimate, config.budget, currency_of(config))
+        keep_room(agents.ledger, estimate, config.budget)
         folder.create(lambda scratch: write_start(scratch, config, exams, estimate, shared))
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
@@ -182,6 +183,9 @@ def resume(
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given, watcher.say)
             context = Context(config, folder, trace, agents, watcher, clock)
+            if (path := folder.path / "estimate.json").exists():
+                estimate, entries = read_record(path, Estimate), costs_log(folder).read()
+                keep_room(agents.ledger, estimate, config.budget, entries)
             calibrated(folder.path, config, agents.llms.judges, watcher)
             end = drive(context, answer)
         elif answer is not None:
