@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
+from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.chat_models.ledger import Ledger
 from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
-from errata.agents.marking.judged import Judge
+from errata.agents.marking.judged import Judge, judged_by
 from errata.agents.records import JudgedAnswer
 from errata.agents.served import ServedStudent
 from errata.agents.served.adapter import trained_rank
@@ -30,7 +33,6 @@ from errata.graph.trace import Trace
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
-    from errata.agents.chat_models.cache import ReplyCache
     from errata.agents.chat_models.client import ChatClient, OnCall
     from errata.agents.verifier import Solver
 
@@ -195,6 +197,29 @@ class Clients:
             client = ChatClient(model, self.on_call, alike, self.cache, self.ledger)
             self.opened[alike] = client
         return self.opened[alike]
+
+
+@contextmanager
+def judges_at_hand(config: RunConfig, folder: Path) -> Iterator[None]:
+    """Within it, the judges of a finished run or of one that waits can be asked. Verdicts on record
+    and replies in the user's cache cost nothing; nothing is written into the run's folder.
+
+    Raises:
+        ErrataError: A judge cannot be opened.
+    """
+    if not config.judged_exams:
+        yield
+        return
+    with (
+        closing(ReplyCache(replies_path())) as cache,
+        tempfile.TemporaryDirectory(prefix="errata-judge-") as scratch,
+    ):
+        clients = Clients(Path(scratch), lambda call: None, cache)
+        try:
+            with judged_by(open_judges(config, folder, clients, keep=False)):
+                yield
+        finally:
+            close_clients(clients.opened.values())
 
 
 def open_instructor_and_writer(

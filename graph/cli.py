@@ -141,11 +141,14 @@ def review(
     ] = None,
 ) -> None:
     """Walk through the examples that RUN would train on: accept, edit or reject each."""
+    from errata.graph.agents import judges_at_hand
     from errata.graph.commands.review import open_walk
     from errata.graph.run_folder import find_run
     from errata.graph.views.review import walk_through
 
-    walk_through(open_walk(find_run(run, runs), out, by), console())
+    walk = open_walk(find_run(run, runs), out, by)
+    with judges_at_hand(walk.config, walk.folder.path):
+        walk_through(walk, console())
 
 
 @app.command("runs")

@@ -46,12 +46,16 @@ class JudgesReport(Record):
 
 
 def open_judges(
-    config: RunConfig, folder: Path, client_for: Callable[[LlmSettings], ChatClient]
+    config: RunConfig,
+    folder: Path,
+    client_for: Callable[[LlmSettings], ChatClient],
+    keep: bool = True,
 ) -> dict[JudgedAnswer, Judge]:
     """Each judge by the questions that it judges. Nothing is sent yet.
 
     Args:
-        folder: Its judged.jsonl gets every verdict; those that it holds are not asked for again.
+        folder: The verdicts in its judged.jsonl are not asked for again.
+        keep: Verdicts are added there.
 
     Raises:
         ExamError: A rubric cannot be read.
@@ -64,7 +68,7 @@ def open_judges(
         answer = settings.answer
         if answer not in judges:
             client, rubric = client_for(settings.llm), settings.read_rubric()
-            judges[answer] = LlmJudge(client, rubric, answer, log, known)
+            judges[answer] = LlmJudge(client, rubric, answer, log if keep else None, known)
     return judges
 
 

@@ -19,6 +19,7 @@ from errata.agents.testing.openai_server import OpenAIServer, Reply, error
 from errata.graph.commands.audit import audit
 from errata.graph.config import RunConfig, load_config
 from errata.graph.costs import Estimate
+from errata.graph.forecast import forecast
 from errata.graph.judging import JudgesReport
 from errata.graph.report import Report
 from errata.graph.report_text import page_of
@@ -209,3 +210,15 @@ def test_a_budget_that_the_judge_alone_would_spend_is_refused_before_anything(fo
         with pytest.raises(ConfigError, match=r"judge alone may take .* the budget holds 1,000"):
             run(config, folder / "runs", **tables(config))
         assert (server.calls, (folder / "runs").exists()) == (0, False)
+
+
+def test_a_forecast_of_a_judged_run_asks_its_judge_and_leaves_the_run_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ERRATA_CACHE", str(folder / "cache"))
+    exam_files(folder, questions=16)
+    with judge_server() as server:
+        _, here = ran(folder, server)
+        agents = tables(load_config(folder / "my.toml"))
+        forecast(here, student=agents["student"], trainer=agents["trainer"])
+    assert audit(here, NoWatcher()).findings == ()
