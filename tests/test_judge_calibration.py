@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+PAGE = Path(__file__).parents[1] / "benchmarks" / "judge_calibration.py"
+CALIBRATION: dict[str, Any] = runpy.run_path(str(PAGE))
 
 
 def test_a_calibration_says_what_is_true_of_judges_with_known_errors() -> None:
-    from judge_calibration import rows
-
-    table = {row["judge"]: row for row in rows(100, 60)}
+    table = {row["judge"]: row for row in CALIBRATION["rows"](100, 60)}
     for row in table.values():
         assert float(row["said, mean"]) == pytest.approx(float(row["true kappa"]), abs=0.05)
         assert float(row["interval holds it"].rstrip("%")) >= 80
