@@ -101,8 +101,8 @@ class Run:
     @cached_property
     def judges(self) -> Judges:
         """Each judge of the questions, by its calls on record."""
-        asked = {q.answer for questions in self.sets.values() for q in questions}
-        judges = [answer for answer in asked if isinstance(answer, JudgedAnswer)]
+        asked = (q.answer for questions in self.sets.values() for q in questions)
+        judges = {answer for answer in asked if isinstance(answer, JudgedAnswer)}
         known = JudgedBefore(Log(self.folder.path / JUDGED, JudgedCall).read()) if judges else None
         return {judge: known for judge in judges if known is not None}
 
