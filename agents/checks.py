@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterable
 
+from errata.agents.errors import ExamError
 from errata.agents.exams import HeldOut, plain
 from errata.agents.exams.held_out import NearTexts
 from errata.agents.exams.layouts import stem
@@ -19,9 +20,11 @@ from errata.agents.records import (
     Draft,
     Example,
     JsonAnswer,
+    JudgedAnswer,
     LabelAnswer,
     MathAnswer,
     NumberAnswer,
+    OwnAnswer,
     Question,
     RegexAnswer,
     Row,
@@ -121,10 +124,13 @@ def marked_against(row: Row) -> str | None:
     """
     if not row.ends:
         return None
-    if row.system is None and not mark(row.question, row.given + row.completion).correct:
-        return "its answer is marked wrong"
-    if row.rejected is not None and mark(row.question, row.given + row.rejected).correct:
-        return "its rejected answer is marked right"
+    try:
+        if row.system is None and not mark(row.question, row.given + row.completion).correct:
+            return "its answer is marked wrong"
+        if row.rejected is not None and mark(row.question, row.given + row.rejected).correct:
+            return "its rejected answer is marked right"
+    except ExamError:  # of a marker of the user's own, or a judge
+        return "its answer has no verdict"
     return None
 
 
@@ -186,4 +192,10 @@ def wrong(draft: Draft) -> str | None:
                     return "completion does not give the target"
             except ValueError:
                 return "target cannot be marked"
+        case OwnAnswer() | JudgedAnswer():
+            try:
+                if not mark(question, draft.completion).correct:
+                    return "completion is marked wrong"
+            except ExamError:
+                return "completion has no verdict"
     return None

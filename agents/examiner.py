@@ -5,16 +5,20 @@ from __future__ import annotations
 import inspect
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 from errata.agents.errors import BoxBroke, ConfigError, ErrataError, ExamError, StepFailed
 from errata.agents.marking import mark
+from errata.agents.marking.judged import Judge, judge_of
 from errata.agents.records import (
     GREEDY,
     Attempt,
     CodeAnswer,
+    JudgedAnswer,
     ModelRef,
     Question,
     Response,
@@ -29,7 +33,8 @@ R = TypeVar("R")
 
 class NotCounted:
     """Answers without a verdict, through no fault of theirs: the question's tests fail of
-    themselves, or a box broke. `say` is told of each such question once."""
+    themselves, a box broke, the user's own marker failed, or a judge's reply cannot be used.
+    `say` is told of each such question once."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
@@ -126,40 +131,67 @@ def mark_all(
     text_of: Callable[[R], str],
     not_counted: NotCounted | None = None,
 ) -> Iterator[tuple[Question, R, Verdict]]:
-    """Verdicts in the order of the answers; programs run side by side, one a processor.
+    """Verdicts in the order of the answers; programs run side by side, one a processor, and judges
+    are asked side by side, as many answers as they take at once.
 
     Args:
         not_counted: Takes the answers that have no verdict; without it the first one raises.
 
     Raises:
-        ExamError: A question's tests cannot be used.
+        ExamError: A question's tests, or a marker of the user's own, cannot be used; or a judge's
+            reply cannot.
         SandboxError: Generated code cannot be run safely here.
+        ConfigError, InstructorError, BudgetSpent: As `mark`.
     """
     waiting: deque[tuple[Question, R, Callable[[], Verdict], Callable[[], bool]]] = deque()
 
-    def first() -> Iterator[tuple[Question, R, Verdict]]:
-        question, response, verdict, _ = waiting.popleft()
+    def told(
+        question: Question, response: R, verdict: Callable[[], Verdict]
+    ) -> Iterator[tuple[Question, R, Verdict]]:
         try:
             found = verdict()
         except (ExamError, BoxBroke) as error:
             if not_counted is None:
-                raise
+                raise type(error)(f"{question.id}: {error}") from None
             not_counted.add(question, error)
         else:
             yield question, response, found
 
     with ExitStack() as stack:
-        pool, at_once = None, 0
+        pools: dict[str, ThreadPoolExecutor] = {}
+        judges: dict[int, Judge] = {}
+
+        def pool(name: str, at_once: int) -> ThreadPoolExecutor:
+            if name not in pools:
+                pools[name] = ThreadPoolExecutor(at_once, name)
+                # after a failure nothing is begun that was not
+                stack.callback(pools[name].shutdown, cancel_futures=True)
+            return pools[name]
+
+        def stop(kind: type[BaseException] | None, *_: object) -> None:
+            if kind is not None and not issubclass(kind, Exception):  # left early, as by Ctrl-C
+                for judge in judges.values():
+                    judge.stop()
+
+        stack.push(stop)
+        most = 0
         for question, response in answered:
+            text = text_of(response)
+            marking: Future[Verdict] | None = None
             if isinstance(question.answer, CodeAnswer):
-                if pool is None:
-                    at_once = boxes_at_once()
-                    pool = stack.enter_context(ThreadPoolExecutor(at_once, "marker"))
-                marking = pool.submit(mark, question, text_of(response))
-                waiting.append((question, response, marking.result, marking.done))
+                most = max(most, 4 * boxes_at_once())
+                marking = pool("marker", boxes_at_once()).submit(mark, question, text)
+            elif isinstance(question.answer, JudgedAnswer):
+                judge = judge_of(question)
+                judges[id(judge)] = judge
+                at_once = judge.concurrency
+                most = max(most, 4 * at_once)
+                marking = pool("judge", at_once).submit(copy_context().run, mark, question, text)
+            if marking is None:
+                yield from told(question, response, partial(mark, question, text))
             else:
-                yield question, response, mark(question, text_of(response))
-            while waiting and (waiting[0][3]() or len(waiting) > 4 * at_once):
-                yield from first()
+                waiting.append((question, response, marking.result, marking.done))
+            while waiting and (waiting[0][3]() or len(waiting) > most):
+                yield from told(*waiting.popleft()[:3])
         while waiting:
-            yield from first()
+            yield from told(*waiting.popleft()[:3])

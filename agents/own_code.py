@@ -1,4 +1,4 @@
-"""Code of the user's own in place of a way, a shaper or an objective: `python:FILE.py:NAME`."""
+"""Code of the user's own in place of a way, a shaper, an objective or a marker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from errata.agents.errors import ConfigError, ErrataError
 from errata.agents.plain_text import one_line
-from errata.training.own_code import OwnCodeError, check_unloaded, made_by
+from errata.training.own_code import OwnCodeError, check_unloaded, function_by, made_by
 
 
 def own(name: str, what: str, protocol: Any) -> Any:
@@ -22,6 +22,16 @@ def own(name: str, what: str, protocol: Any) -> Any:
     """
     with in_one_sentence():
         return made_by(name, what, protocol)
+
+
+def own_function(name: str, what: str) -> Any:
+    """The named function itself; of a class, what it makes.
+
+    Raises:
+        ConfigError: There is no such code, it fails, or it cannot be called.
+    """
+    with in_one_sentence():
+        return function_by(name, what)
 
 
 def check_own(name: str, what: str, methods: Collection[str]) -> None:

@@ -19,6 +19,7 @@ from errata.training.jobs import ModelRef as ModelRef
 from errata.training.jobs import Precision as Precision
 from errata.training.jobs import Record as Record
 from errata.training.jobs import Sampling as Sampling
+from errata.training.own_code import PATTERN
 
 Text = Annotated[str, AfterValidator(well_formed)]
 """What a model or a program said: no file could hold halves of surrogate pairs."""
@@ -93,6 +94,31 @@ class RegexAnswer(Record):
     the pattern, and the stated answer must match it whole."""
 
 
+class OwnAnswer(Record):
+    """Whatever a marker of the user's own calls right."""
+
+    type: Literal["own"] = "own"
+    marker: str = Field(pattern=PATTERN)
+    """`python:FILE.py:NAME`."""
+    threshold: float | None = None
+    """Score from which an answer is right, where the marker gives scores."""
+
+
+class JudgedAnswer(Record):
+    """Whatever an LLM calls right by a rubric."""
+
+    type: Literal["judge"] = "judge"
+    model: str
+    """The LLM, as the configuration names it."""
+    rubric: str
+    """SHA-256 of the rubric's text."""
+    threshold: float | None = None
+    """Score of 0 to 10 from which an answer is right, where the judge gives scores."""
+
+
+NO_TARGET = "(no reference answer)"
+"""Target of a question without one: its marker or its rubric says what is right."""
+
 Answer = Annotated[
     NumberAnswer
     | ChoiceAnswer
@@ -101,7 +127,9 @@ Answer = Annotated[
     | MathAnswer
     | LabelAnswer
     | JsonAnswer
-    | RegexAnswer,
+    | RegexAnswer
+    | OwnAnswer
+    | JudgedAnswer,
     Field(discriminator="type"),
 ]
 """How a question is answered, with what its marker needs to know."""

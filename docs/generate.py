@@ -29,6 +29,7 @@ from pydantic_core import PydanticUndefined
 from errata.agents.chat_models.ledger import Entry
 from errata.agents.engine import Engine
 from errata.agents.exams.corrections import Corrected
+from errata.agents.marking.judged import JudgedCall
 from errata.agents.planner import Plan
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
@@ -52,6 +53,7 @@ from errata.graph.comparing.comparison import Comparison
 from errata.graph.comparing.flips import Flips
 from errata.graph.config import RunConfig
 from errata.graph.costs import Estimate
+from errata.graph.judging import JudgesReport
 from errata.graph.manifest import FinishedFile, Seal
 from errata.graph.page.looks import Look
 from errata.graph.provenance import Provenance
@@ -95,6 +97,8 @@ RECORDS: dict[str, type[BaseModel]] = {
     "final/*.jsonl": Attempt,
     "corrected.jsonl": Corrected,
     "not-counted.jsonl": NotCountedQuestion,
+    "calibration.json": JudgesReport,
+    "judged.jsonl": JudgedCall,
     "steps.jsonl": StepTime,
     "machines.jsonl": Machine,
     "engine.json": Engine,

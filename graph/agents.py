@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errata.agents.chat_models import LlmSettings, open_chat_model
+from errata.agents.chat_models.cache import ReplyCache, replies_path
 from errata.agents.chat_models.ledger import Ledger
 from errata.agents.cluster.connection import versions_of
 from errata.agents.data_writer import LARGEST_ASK, Writer
 from errata.agents.embeddings import open_embeddings
 from errata.agents.instructor import Instructor
-from errata.agents.records import Question
+from errata.agents.marking.judged import Judge, judged_by
+from errata.agents.records import JudgedAnswer, Question
 from errata.agents.served.adapter import trained_rank
 from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
@@ -22,6 +26,7 @@ from errata.agents.trainer import Trainer
 from errata.agents.weights import LocalStudent, LocalTrainer, check_here
 from errata.graph.config import RunConfig, Variations
 from errata.graph.costs import costs_log, prices_of
+from errata.graph.judging import open_judges
 from errata.graph.provenance import CHANGE_ANSWERS
 from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
@@ -29,7 +34,6 @@ from errata.graph.trace import Trace
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
-    from errata.agents.chat_models.cache import ReplyCache
     from errata.agents.chat_models.client import ChatClient, OnCall
     from errata.agents.verifier import Solver
 
@@ -55,6 +59,8 @@ class Agents:
     writer: Writer
     embeddings: Embeddings
     llms: InstructorAndWriter
+    ledger: Ledger = field(default_factory=Ledger)
+    """What the LLMs take."""
 
     def unload(self) -> None:
         """Frees the memory that models on this machine hold; the next question loads them."""
@@ -97,6 +103,7 @@ def open_agents(
             config.contrast.embeddings if "contrast" in config.way.steps else "words", cache, ledger
         ),
         llms=llms,
+        ledger=ledger,
     )
 
 
@@ -171,16 +178,72 @@ class InstructorAndWriter:
     """Solves examples again; None where nobody does."""
     clients: tuple[ChatClient, ...]
     """Of the chat models behind them."""
+    judges: Mapping[JudgedAnswer, Judge] = field(default_factory=dict)
+    """Each judge by the questions that it judges; they are no instructors, and see dev and test."""
 
     def close(self) -> None:
         """Unloads weights on this machine; the next question loads them again."""
-        if not self.clients:
-            return
+        close_clients(self.clients)
+
+
+def close_clients(clients: Iterable[ChatClient]) -> None:
+    for client in clients:
         from errata.agents.chat_models.local import LocalChatModel
 
-        for client in self.clients:
-            if isinstance(client.model, LocalChatModel):
-                client.model.close()
+        if isinstance(client.model, LocalChatModel):
+            client.model.close()
+
+
+class Clients:
+    """Clients of chat models: one where several agents ask the same, so that weights are loaded
+    once and limits kept together. The arguments are those of `open_instructor_and_writer`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        on_call: OnCall,
+        cache: ReplyCache | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.folder = folder
+        self.on_call = on_call
+        self.cache = cache
+        self.ledger = ledger
+        self.opened: dict[LlmSettings, ChatClient] = {}
+
+    def __call__(self, settings: LlmSettings) -> ChatClient:
+        """Raises: InstructorError: A provider's package, a key, or a function is missing."""
+        from errata.agents.chat_models.client import ChatClient
+
+        alike = settings.model_copy(update={"prompt": None, "preset": None})
+        if alike not in self.opened:
+            model = open_chat_model(alike, self.folder)
+            client = ChatClient(model, self.on_call, alike, self.cache, self.ledger)
+            self.opened[alike] = client
+        return self.opened[alike]
+
+
+@contextmanager
+def judges_at_hand(config: RunConfig, folder: Path) -> Iterator[None]:
+    """Within it, the judges of a finished run or of one that waits can be asked. Verdicts on record
+    and replies in the user's cache cost nothing; nothing is written into the run's folder.
+
+    Raises:
+        ErrataError: A judge cannot be opened.
+    """
+    if not config.judged_exams:
+        yield
+        return
+    with (
+        closing(ReplyCache(replies_path())) as cache,
+        tempfile.TemporaryDirectory(prefix="errata-judge-") as scratch,
+    ):
+        clients = Clients(Path(scratch), lambda call: None, cache)
+        try:
+            with judged_by(open_judges(config, folder, clients, keep=False)):
+                yield
+        finally:
+            close_clients(clients.opened.values())
 
 
 def open_instructor_and_writer(
@@ -205,7 +268,6 @@ def open_instructor_and_writer(
         ConfigError: A prompt of the user's does not fit.
         InstructorError: A provider's package, a key, or a function is missing.
     """
-    from errata.agents.chat_models.client import ChatClient
     from errata.agents.llm import LlmInstructor, LlmRewriter, LlmSolver, LlmWriter
     from errata.agents.llm.paper import PaperInstructor, PaperWriter
     from errata.agents.variations import (
@@ -216,16 +278,7 @@ def open_instructor_and_writer(
 
     first, second = config.instructor, config.writer or config.instructor
     steps = config.way.steps
-    clients: dict[LlmSettings, ChatClient] = {}
-
-    def client_for(settings: LlmSettings) -> ChatClient:
-        """One client where both ask the same: weights are loaded once, limits kept together."""
-        alike = settings.model_copy(update={"prompt": None, "preset": None})
-        if alike not in clients:
-            model = open_chat_model(alike, folder)
-            clients[alike] = ChatClient(model, on_call, alike, cache, ledger)
-        return clients[alike]
-
+    client_for = Clients(folder, on_call, cache, ledger)
     if isinstance(first, LlmSettings) and first.preset == "paper":
         count = min(LARGEST_ASK, config.examples.per_mistake)
         instructor = instructor or PaperInstructor(client_for(first), count, first.prompt)
@@ -241,6 +294,7 @@ def open_instructor_and_writer(
         solver = LlmSolver(client_for(config.solver))
     elif not isinstance(second, LlmSettings):
         solver = VariationsSolver()
+    judges = open_judges(config, folder, client_for)
     offline = second if isinstance(second, Variations) else Variations()
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
@@ -248,7 +302,8 @@ def open_instructor_and_writer(
         writer=writer or VariationsWriter(offline.small_steps, offline.rename),
         writer_name=second.model,
         solver=solver,
-        clients=tuple(clients.values()),
+        clients=tuple(client_for.opened.values()),
+        judges=judges,
     )
 
 

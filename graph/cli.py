@@ -188,7 +188,7 @@ def init(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take every proposal.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make a run's configuration and its questions of DATA, a file of your own examples.
 
@@ -308,11 +308,14 @@ def review(
     ] = None,
 ) -> None:
     """Walk through the examples that RUN would train on: accept, edit or reject each."""
+    from errata.graph.agents import judges_at_hand
     from errata.graph.commands.review import open_walk
     from errata.graph.run_folder import find_run
     from errata.graph.views.review import walk_through
 
-    walk_through(open_walk(find_run(run, runs), out, by), console())
+    walk = open_walk(find_run(run, runs), out, by)
+    with judges_at_hand(walk.config, walk.folder.path):
+        walk_through(walk, console())
 
 
 @app.command("runs")
@@ -446,7 +449,11 @@ def audit(
         typer.Option(help="The seal that you noted: finds a run that was wholly written anew."),
     ] = None,
     with_code: Annotated[
-        bool, typer.Option("--with-code", help="Run the programs in responses again, boxed in.")
+        bool,
+        typer.Option(
+            "--with-code",
+            help="Run the programs in responses again, boxed in, and a marker of your own.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -906,7 +913,7 @@ def doctor(
         bool, typer.Option("--strict", help="Exit with 1 where something serious was found.")
     ] = False,
     runs: Runs = HERE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not sentences.")] = False,
+    as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
     """Say what is wrong with CONFIG's exam and base model, or with RUN, and what to do about it.
@@ -935,6 +942,38 @@ def doctor(
         print_examined(found, console())
     if strict and found.serious:
         raise typer.Exit(1)
+
+
+@app.command()
+def judge(
+    config: Annotated[Path, typer.Argument(help="TOML file of a run with an [exam.judge].")],
+    no_cache: NoCache = False,
+    as_json: Json = False,
+    no_tracing: NoTracing = False,
+) -> None:
+    """Compare the judge of CONFIG with the answers that a person labelled.
+
+    Each labelled answer is judged three times: agreement, kappa, and how often the verdict changes
+    by itself. The exit code is 2 where a run would refuse the judge.
+    """
+    from errata.graph.commands.judge import judge as calibrate_judges
+    from errata.graph.config import load_config
+    from errata.graph.run import opened_cache
+    from errata.graph.views.judge import print_judges
+
+    settings = load_config(config)
+    with (
+        working(to_stderr=as_json, again=True) as watcher,
+        tracing_told(watcher, not no_tracing and settings.tracing),
+        opened_cache(not no_cache, watcher) as replies,
+    ):
+        found = calibrate_judges(settings, watcher, replies)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        print_judges(found, console())
+    if any(one.problem for one in found.judges):
+        raise typer.Exit(2)
 
 
 @app.command()

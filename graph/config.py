@@ -26,6 +26,7 @@ from errata.agents.cluster.settings import ClusterSettings
 from errata.agents.errors import ConfigError
 from errata.agents.exams import ArithmeticExam, FileExam, NamedExam
 from errata.agents.exams.files import FileSet
+from errata.agents.exams.judge import JudgeSettings
 from errata.agents.exams.layouts import LAYOUTS
 from errata.agents.exams.twists import TwistedExam
 from errata.agents.own_code import check_own
@@ -398,6 +399,17 @@ class RunConfig(Record):
         return copied
 
     @property
+    def file_exams(self) -> tuple[FileExam, ...]:
+        """The exams that are a user's own files, whatever they are for."""
+        every = (*self.exam, *self.out_of_domain, *self.guard)
+        return tuple(exam for exam in every if isinstance(exam, FileExam))
+
+    @property
+    def judged_exams(self) -> tuple[tuple[FileExam, JudgeSettings], ...]:
+        """Those whose answers an LLM judges, each with it."""
+        return tuple((exam, exam.judge) for exam in self.file_exams if exam.judge is not None)
+
+    @property
     def rounds(self) -> int:
         """Trainings, at most: as configured, or fewer where the way has no use for more."""
         return min(self.stop.rounds, self.way.rounds or self.stop.rounds)
@@ -478,6 +490,8 @@ def load_config(path: Path) -> RunConfig:
         check_objective(config.training, dict(config.examples.shapers))
         if is_own(config.training.objective):
             check_own(config.training.objective, "an objective", ["loss"])
+        for exam in config.file_exams:
+            exam.check_marker()
         check_here(config.student, config.training)
     except ValueError as error:  # a ConfigError is one, too
         raise ConfigError(f"{path}: {error}") from None
@@ -535,9 +549,9 @@ def shown(value: object) -> str:
 
 def known_keys(loc: tuple[int | str, ...]) -> list[str]:
     models: dict[str, list[type[Record]]] = {
-        "exam": [ArithmeticExam, NamedExam, FileExam],
-        "out_of_domain": [TwistedExam, ArithmeticExam, NamedExam, FileExam],
-        "guard": [ArithmeticExam, NamedExam, FileExam],
+        "exam": [ArithmeticExam, NamedExam, FileExam, JudgeSettings],
+        "out_of_domain": [TwistedExam, ArithmeticExam, NamedExam, FileExam, JudgeSettings],
+        "guard": [ArithmeticExam, NamedExam, FileExam, JudgeSettings],
         "student": [StudentSettings, ServeSettings],
         "instructor": [LlmSettings, Prices],
         "writer": [LlmSettings, Prices],
@@ -563,16 +577,7 @@ def with_paths_from(config: RunConfig, folder: Path) -> RunConfig:
 
     def moved(exam: ExamSettings) -> ExamSettings:
         if isinstance(exam, FileExam):
-            sets = {name: getattr(exam, name) for name in ("practice", "dev", "test")}
-            update: dict[str, object] = {
-                name: given.model_copy(update={"file": (folder / given.file).resolve()})
-                for name, given in sets.items()
-            }
-            if exam.corrections is not None:
-                update["corrections"] = (folder / exam.corrections).resolve()
-            if exam.schema_ is not None:
-                update["schema_"] = (folder / exam.schema_).resolve()
-            return exam.model_copy(update=update)
+            return exam.with_paths_from(folder)
         if isinstance(exam, NamedExam):
             paths = {name: getattr(exam, name) for name in ("path", "prompts")}
             return exam.model_copy(

@@ -16,6 +16,7 @@ from errata.graph.run_folder import RunFolder
 N = TypeVar("N", int, float)
 
 CONTRAST, INSTRUCTOR, WRITER, VERIFIER = "contrast analyst", "instructor", "data writer", "verifier"
+JUDGE = "judge"
 """The agents behind which an LLM or an embedding model may stand, as their calls name them."""
 
 
@@ -72,6 +73,8 @@ class Estimate(Record):
     """estimate.json"""
 
     rows: tuple[EstimateRow, ...]
+    warnings: tuple[str, ...] = ()
+    """What speaks against the choice of the LLMs."""
 
 
 def costs_log(folder: RunFolder) -> Log[Entry]:
@@ -91,15 +94,26 @@ def prices_of(config: RunConfig) -> dict[str, Prices | None]:
         WRITER: (config.writer or config.instructor) if "write" in steps else None,
         VERIFIER: config.solver if "write" in steps else None,
     }
-    settings = {name: llm for name, llm in llms.items() if isinstance(llm, LlmSettings)}
+    settings: dict[str, LlmSettings] = {
+        name: llm for name, llm in llms.items() if isinstance(llm, LlmSettings)
+    }
+    judges = [judge for _, judge in config.judged_exams]
+    if judges:
+        settings[JUDGE] = judges[0]
+    if any(judge.prices != judges[0].prices for judge in judges):
+        raise ConfigError(
+            "two judges have other prices, and judges are counted together: give both the same "
+            "model and prices under [exam.judge]"
+        )
     prices = {name: llm.prices for name, llm in settings.items()}
     if config.budget.money is not None:
         for llm in settings.values():
             if llm.prices is None:
                 raise ConfigError(
                     f"the budget is in money and the prices of {llm.model} are not known: "
-                    "give input and output under [instructor.prices], [writer.prices] or "
-                    "[verify.solver.prices] (0 for a server of your own), or a budget in tokens"
+                    "give input and output under [instructor.prices], [writer.prices], "
+                    "[verify.solver.prices] or [exam.judge.prices] (0 for a server of your own), "
+                    "or a budget in tokens"
                 )
         if "contrast" in steps and config.contrast.embeddings != "words":
             raise ConfigError(
@@ -128,7 +142,7 @@ def cost_of(folder: RunFolder, config: RunConfig) -> Cost | None:
     groups: dict[tuple[int, str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.round, entry.agent, entry.model), []).append(entry)
-    order = [CONTRAST, INSTRUCTOR, WRITER, VERIFIER]
+    order = [CONTRAST, INSTRUCTOR, WRITER, VERIFIER, JUDGE]
     keys = sorted(
         groups, key=lambda k: (k[0], order.index(k[1]) if k[1] in order else len(order), k[2])
     )

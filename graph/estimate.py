@@ -5,32 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from errata.agents.calibration import read_labelled
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Prices, Usage, estimate
 from errata.agents.contrast_analyst import BLOCK
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed, Lesson
 from errata.agents.embeddings import StoredEmbeddings
+from errata.agents.exams.several import RunExams
 from errata.agents.llm import LlmInstructor, LlmPromptWriter, LlmSolver, LlmWriter
+from errata.agents.llm.judge import LlmJudge
 from errata.agents.llm.paper import PaperInstructor
-from errata.agents.records import Attempt, Diagnosis, Mistake, Picked, Question, Solved
+from errata.agents.records import (
+    Attempt,
+    Diagnosis,
+    JudgedAnswer,
+    Mistake,
+    Picked,
+    Question,
+    Solved,
+)
 from errata.agents.scores import tally
 from errata.agents.system_prompts import PromptWriter
 from errata.agents.verifier import Problem
 from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
-from errata.graph.costs import CONTRAST, INSTRUCTOR, VERIFIER, WRITER, Estimate, EstimateRow
+from errata.graph.costs import CONTRAST, INSTRUCTOR, JUDGE, VERIFIER, WRITER, Estimate, EstimateRow
+from errata.graph.judging import warnings_of
 
-DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS, PROMPT_TOKENS = 250, 200, 150, 150
+DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS = 250, 200, 150
+PROMPT_TOKENS, VERDICT_TOKENS = 150, 60
 """Typical of a model that does not think first."""
 RESPONSE_CHARACTERS = 400  # of a student, where no solution says how long they get
 SAMPLE = 40  # questions whose prompts are rendered; the others are taken to be as long
 
 
 def estimate_run(
-    config: RunConfig, agents: Agents, practice: Sequence[Question]
+    config: RunConfig,
+    agents: Agents,
+    practice: Sequence[Question],
+    exams: RunExams | None = None,
 ) -> Estimate | None:
     """An estimate that takes every practice question to be missed in every round, and every
-    example to be accepted at once; None where no LLM is asked."""
+    example to be accepted at once; None where no LLM is asked.
+
+    Args:
+        exams: All questions, of which a judge is asked; none where not said.
+
+    Raises:
+        ExamError: The answers that a judge is calibrated by cannot be read.
+    """
     way = config.way
     sample = practice[:: -(-len(practice) // SAMPLE)]
     mistakes = mistakes_at(config, sample)
@@ -76,7 +99,50 @@ def estimate_run(
         prompts = [size(solver.messages(problem_of(question))) for question in sample]
         calls = rounds * quota * config.verify.votes
         rows.append(row(VERIFIER, config.solver, calls, prompts, SOLUTION_TOKENS))
-    return Estimate(rows=tuple(rows)) if rows else None
+    warnings: tuple[str, ...] = ()
+    if exams is not None and (judging := judge_row(config, agents, exams, quota)) is not None:
+        rows.append(judging)
+        warnings = tuple(line for lines in warnings_of(config).values() for line in lines)
+    return Estimate(rows=tuple(rows), warnings=warnings) if rows else None
+
+
+def judge_row(config: RunConfig, agents: Agents, exams: RunExams, quota: int) -> EstimateRow | None:
+    """What the judges may take: their calibration, every exam of every round with each candidate
+    promoted, each example, and each solution that is trained on; None where there is none.
+
+    Args:
+        quota: Examples of a round.
+    """
+    judges = [judge for judge in agents.llms.judges.values() if isinstance(judge, LlmJudge)]
+    if not judges:
+        return None
+    rounds, steps = config.rounds, config.way.steps
+    times = {"practice": rounds + 1, "dev": rounds + 1, "guard": rounds + 1}
+    calls = 0
+    asked: list[Question] = []
+    for name, questions in exams.sets().items():
+        judged = [q for q in questions if isinstance(q.answer, JudgedAnswer)]
+        asked += judged
+        calls += times.get(name, 2) * len(judged)
+        if name != "practice" or not judged:
+            continue
+        written = quota * len(judged) // len(questions) if "write" in steps else 0
+        sampling = config.examples.sampling(config.seed)
+        calls += rounds * written * (1 + (sampling.answers if sampling else 0))
+        calls += len(judged) if "write" not in steps else 0  # the questions' own solutions
+    calls += sum(
+        3 * len(read_labelled(judge.labelled))
+        for _, judge in config.judged_exams
+        if judge.calibrated and judge.labelled is not None
+    )
+    sample = asked[:: -(-len(asked) // SAMPLE)]
+    prompts = [
+        size(judge.messages(question, attempt_at(question).response))
+        for question in sample
+        for judge in judges[:1]
+    ]
+    settings = config.judged_exams[0][1]
+    return row(JUDGE, settings, calls, prompts, VERDICT_TOKENS)
 
 
 def estimate_proposals(

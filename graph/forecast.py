@@ -27,7 +27,7 @@ from errata.agents.records import Attempt, ModelRef, Record
 from errata.agents.scores import wilson
 from errata.agents.student import Student
 from errata.agents.trainer import Trained, Trainer, TrainingJob
-from errata.graph.agents import Given, open_student_and_trainer
+from errata.graph.agents import Given, judges_at_hand, open_student_and_trainer
 from errata.graph.provenance import check_versions, read_provenance
 from errata.graph.run_folder import RunFolder
 from errata.graph.watcher import NoWatcher, Watcher
@@ -113,7 +113,8 @@ def forecast(
             for part in left:
                 asked.close()  # training needs the memory
                 make_model(part, last, taught, watcher)
-                ask_dev(part, folder, asked, watcher)
+                with judges_at_hand(config, folder.path):
+                    ask_dev(part, folder, asked, watcher)
         finally:
             asked.close()
         found = evaluate(parts, last, config.stop.target_accuracy, folder)

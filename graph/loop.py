@@ -16,6 +16,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
+from errata.agents.marking.judged import judged_by
 from errata.graph import nodes
 from errata.graph.context import Context
 from errata.graph.run_folder import StepTime
@@ -76,7 +77,8 @@ def recorded(node: Node, context: Context) -> Any:
         context.trace.round = state.get("round", 0) + (name == "collect")
         context.trace.tell("graph", "step started", step=name)
         start = context.clock()
-        update = node(state, context)
+        with judged_by(context.agents.llms.judges):
+            update = node(state, context)
         seconds = round(context.clock() - start, 2)
         context.folder.step_times.add(
             StepTime(round=context.trace.round, step=name, seconds=seconds)

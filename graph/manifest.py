@@ -24,12 +24,16 @@ from errata.agents.records import Question, Record
 from errata.training.finished import sha256_of
 
 RECORDS = (
-    "config.json corrected.jsonl estimate.json engine.json exam/* round-*/*.json* "
+    "config.json corrected.jsonl estimate.json calibration.json engine.json exam/* "
+    "round-*/*.json* "
     "round-*/adapter/**/* final/*"
 ).split()
 """What is finished, and recorded, before a run ends; everything else goes on growing until then."""
 
-NEEDED = ("config.json corrected.jsonl estimate.json engine.json manifest.jsonl seal.json").split()
+NEEDED = (
+    "config.json corrected.jsonl estimate.json calibration.json engine.json manifest.jsonl "
+    "seal.json"
+).split()
 """Of the files that lie in no folder of the run: a run with others missing can be resumed."""
 
 PICTURES = ("report.svg", "report.png")

@@ -31,8 +31,9 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy, groups_of, paired_gain, tally
 from errata.graph.config import ExamSettings, RunConfig, exam_argument
 from errata.graph.costs import Cost, cost_of
+from errata.graph.judging import JudgeReport, JudgesReport
 from errata.graph.readings import Reading, read_readings
-from errata.graph.run_folder import RunFolder, StepTime
+from errata.graph.run_folder import CALIBRATION, RunFolder, StepTime
 from errata.graph.state import State
 
 
@@ -223,6 +224,8 @@ class Report(Record):
     """The sealed sets, and how many runs had read them before this one."""
     corrected: Mapping[str, int] = {}
     """Set → questions that were given another target, or left out, by `exam.corrections`."""
+    judges: tuple[JudgeReport, ...] = ()
+    """The LLMs that judged answers, and how far they agree with a person."""
 
     def _repr_html_(self) -> str:
         """In a notebook: what came of the run, as a table."""
@@ -294,6 +297,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         twisted=tuple(twist_report(folder, exam, best_round) for exam in config.twisted),
         readings=read_readings(folder),
         corrected=tally(one.set for one in folder.corrected()),
+        judges=judges_of(folder),
     )
 
 
@@ -437,6 +441,11 @@ def reviewed(folder: RunFolder, index: int) -> ReviewCounts | None:
 def lines_of(path: Path) -> int | None:
     """None where there is no such file."""
     return path.read_bytes().count(b"\n") if path.exists() else None
+
+
+def judges_of(folder: RunFolder) -> tuple[JudgeReport, ...]:
+    path = folder.path / CALIBRATION
+    return read_record(path, JudgesReport).judges if path.exists() else ()
 
 
 def write_report(report: Report, folder: RunFolder) -> None:

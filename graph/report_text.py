@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from errata.agents.plain_text import one_line
 from errata.agents.records import Accuracy
+from errata.graph.judging import told
 from errata.graph.report import Gain, Report
 
 STATUS = {
@@ -179,6 +180,9 @@ def spent(report: Report) -> Iterator[str]:
 def limits(report: Report) -> Iterator[str]:
     final, gain = report.test.final, report.test.gain
     yield f"Anything but questions like these {final.n}: it was measured on nothing else."
+    for judge in report.judges:
+        for line in told(judge):
+            yield f"A second opinion: {name(line)}."
     if report.best_round and gain.ci95[0] <= 0:
         yield "A claim that it is better: the interval of the gain reaches below 0."
     weak = [k for k in report.test.kinds(len(final.by_kind)) if k.after < HALF * k.asked]

@@ -30,6 +30,8 @@ from errata.agents.jsonl import (
     write_records,
     write_text,
 )
+from errata.agents.marking.judged import judged_by
+from errata.agents.marking.own import forget_markers
 from errata.agents.promotion import foresight
 from errata.agents.records import Question, Review
 from errata.agents.student import Student
@@ -38,8 +40,9 @@ from errata.agents.weights import check_model
 from errata.graph.agents import Given, check_practice, open_agents
 from errata.graph.config import RunConfig
 from errata.graph.context import Context
-from errata.graph.costs import Estimate, currency_of
+from errata.graph.costs import Estimate, costs_log, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.judging import calibrated, keep_room
 from errata.graph.manifest import PICTURES
 from errata.graph.provenance import (
     check_same_code,
@@ -109,6 +112,7 @@ def run(
     given = Given(student, trainer, instructor, writer, embeddings)
     watcher = watcher or NoWatcher()
     config = config.with_own_way(None)  # its file may have been edited since the last run
+    forget_markers()  # so may theirs
     folder = RunFolder(runs / config.name)
     if folder.path.exists():
         raise taken(folder)
@@ -127,8 +131,9 @@ def run(
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
-        if estimate := estimate_run(config, agents, exams.practice):
+        if estimate := estimate_run(config, agents, exams.practice, exams):
             watcher.estimated(estimate, config.budget, currency_of(config))
+        keep_room(agents.ledger, estimate, config.budget)
         folder.create(
             lambda scratch: write_start(scratch, config, exams, estimate, shared, corrected)
         )
@@ -138,6 +143,7 @@ def run(
             if said := said_of(folder.corrected()):
                 watcher.say(said)
             watcher.say(foresight(exams.dev, config.rounds, config.stop.gate))
+            calibrated(folder.path, config, agents.llms.judges, watcher)
             return conclude(folder, config, drive(context, None), draw)
 
 
@@ -179,10 +185,15 @@ def resume(
             if config.review and (index := max(folder.rounds(), default=0)):
                 check_recorded(folder, index, config)
                 reopen_votes(folder, index)
+            forget_markers()
             folder.manifest.record_finished()  # what is in it must stay
             trace = Trace(folder.path / "trace.jsonl")
             agents = open_agents(config, folder, trace, replies, given, watcher.say)
             context = Context(config, folder, trace, agents, watcher, clock)
+            if (path := folder.path / "estimate.json").exists():
+                estimate, entries = read_record(path, Estimate), costs_log(folder).read()
+                keep_room(agents.ledger, estimate, config.budget, entries)
+            calibrated(folder.path, config, agents.llms.judges, watcher)
             end = drive(context, answer)
         elif answer is not None:
             check_said(answer, folder)
@@ -281,7 +292,8 @@ def answer_review(answer: Review | bool, index: int, context: Context) -> None:
     folder = context.folder
     review = everything(answer, folder, index) if isinstance(answer, bool) else answer
     try:
-        refused = refusals(take(review, index, context))
+        with judged_by(context.agents.llms.judges):
+            refused = refusals(take(review, index, context))
     finally:
         context.agents.unload()
     if refused:

@@ -14,7 +14,8 @@
       final/            the sealed exams: readings.json (how often they were read before),
                         test-base.jsonl, test-best.jsonl, out-of-domain-…
       corrected.jsonl   what corrections did to the questions, where there are any
-      not-counted.jsonl  questions whose own tests fail, where there are any
+      not-counted.jsonl  questions whose own tests or marker fail, where there are any
+      calibration.json  how far a judge agrees with a person; judged.jsonl: its verdicts
       steps.jsonl       how long each step took
       machines.jsonl    what the student's answers were computed with; of a student on servers it
                         is engine.json
@@ -45,6 +46,7 @@ from errata.agents.errors import ExamError, RunError
 from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import Log, read_record, read_records, so_far
+from errata.agents.marking.judged import JUDGED
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine, Unusable
 from errata.graph.manifest import Manifest
@@ -54,6 +56,8 @@ R = TypeVar("R", bound=Record)
 
 SEALED = ("test", "out-of-domain")
 """Sets of questions that are read once, at the end."""
+CALIBRATION = "calibration.json"
+"""How far a run's judges agree with a person."""
 HELD_OUT = ("dev", "guard", *SEALED)
 """Sets that nothing may be learnt from."""
 
@@ -70,7 +74,8 @@ class StepTime(Record):
 
 
 class NotCountedQuestion(Record):
-    """One line of not-counted.jsonl: a question whose own tests fail, in no figure of the run."""
+    """One line of not-counted.jsonl: a question whose own tests or marker fail, or which its judge
+    gives no verdict on. It is in no figure of the run."""
 
     question_id: str
     why: str
@@ -172,7 +177,9 @@ class RunFolder:
         left_out = {line.question_id for line in self.not_counted.read()}
         questions = [q for q in read_records(path, Question) if q.id not in left_out]
         if not questions:
-            raise ExamError(f"{path}: no question can be marked, their own tests fail: mend them")
+            raise ExamError(
+                f"{path}: no question can be marked, their own tests or marker fail: mend them"
+            )
         return questions
 
     def collected(self, index: int, name: str, of: type[R]) -> list[R]:
@@ -199,7 +206,13 @@ class RunFolder:
         """The base model's finished answers, and which questions are corrected or not counted, into
         another folder."""
         finished = (self.round(0).glob("*.jsonl"), self.path.glob("final/*-base.jsonl"))
-        for path in (*itertools.chain(*finished), self.not_counted.path, self.corrections):
+        records = (
+            self.not_counted.path,
+            self.corrections,
+            self.path / JUDGED,
+            self.path / CALIBRATION,
+        )
+        for path in (*itertools.chain(*finished), *records):
             if path.exists():
                 copy = to.path / path.relative_to(self.path)
                 copy.parent.mkdir(parents=True, exist_ok=True)

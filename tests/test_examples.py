@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import shutil
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
 
@@ -14,8 +17,9 @@ from doubles import table_agents
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records
-from errata.agents.records import Mistake
+from errata.agents.records import Mistake, Question
 from errata.graph.config import load_config
+from errata.graph.run import run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ALL = [kind.name for kind in KINDS]
@@ -86,3 +90,31 @@ def test_an_example_runs_as_its_own_text_says() -> None:
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "right | 24 is the target" in ran.stdout
+
+
+@pytest.mark.loop
+def test_a_marker_of_ones_own_marks_a_whole_run(tmp_path: Path) -> None:
+    for name in ("own_marker.toml", "own_marker.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    first = date(2024, 1, 1)
+    for at, name in enumerate(("practice", "dev", "test")):
+        days = [first + timedelta(days=97 * at + 11 * n) for n in range(9)]
+        rows = [
+            {
+                "prompt": f"How is the {day:%jth day of %Y, a %A in %B,} written?",
+                "target": day.isoformat(),
+                "solution": f"It is {day}.",
+                "kind": "day",
+            }
+            for day in days
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = load_config(tmp_path / "own_marker.toml")
+    report = run(config, tmp_path, **table_agents(load_exams(config.exam).practice, [["day"]]))
+    assert (report.test.base.accuracy, report.test.final.accuracy) == (0, 1)
+
+
+def test_a_share_of_words_is_a_score() -> None:
+    example = load("own_marker")
+    question = Question(id="q", prompt="p", target="red green blue grey")
+    assert example.share_of_words(question, "Blue, no: green and red") == 0.5

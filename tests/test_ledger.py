@@ -178,3 +178,27 @@ def test_a_mistyped_price_is_named() -> None:
         config(instructor=wrong)
     with pytest.raises(ConfigError, match="did you mean 'tokens'"):
         config(budget={"token": 3})
+
+
+def test_room_that_is_kept_for_one_agent_is_given_to_no_other() -> None:
+    ledger = Ledger(budget=Budget(tokens=1000))
+    ledger.keep("judge", 600, 0)
+    with pytest.raises(BudgetSpent):
+        ledger.reserve("data writer", "m", 300, 200)
+    ledger.release(ledger.reserve("data writer", "m", 300, 100))
+    taken = ledger.reserve("judge", "m", 300, 200)
+    ledger.settle(taken, Usage(tokens_in=300, tokens_out=200))
+    # 500 are taken, of the 600 that were kept: 100 of them are still the judge's
+    with pytest.raises(BudgetSpent):
+        ledger.reserve("data writer", "m", 300, 150)
+    ledger.release(ledger.reserve("data writer", "m", 300, 100))
+    ledger.release(ledger.reserve("judge", "m", 300, 200))
+
+
+def test_what_an_agent_took_before_is_taken_from_its_room() -> None:
+    before = [Entry(agent="judge", model="m", round=0, tokens=500)]
+    ledger = Ledger(budget=Budget(tokens=1000), before=before)
+    ledger.keep("judge", 600, 0, before)
+    ledger.release(ledger.reserve("data writer", "m", 300, 100))
+    with pytest.raises(BudgetSpent):
+        ledger.reserve("data writer", "m", 300, 101)

@@ -75,6 +75,27 @@ def made_by(name: str, what: str, protocol: Any = None) -> Any:
     return made
 
 
+def function_by(name: str, what: str) -> Any:
+    """The named function itself; of a class, what it makes.
+
+    Raises:
+        OwnCodeError: There is no such code, it fails, or it cannot be called.
+    """
+    place, attribute = parts_of(name)
+    module = module_of(name, what)
+    if not hasattr(module, attribute):
+        raise OwnCodeError(f"{name}: there is no {attribute} in {place}; correct the name")
+    found = getattr(module, attribute)
+    if inspect.isclass(found):
+        try:
+            found = found()
+        except (Exception, SystemExit) as error:
+            raise failed(name, what, error) from error
+    if not callable(found):
+        raise OwnCodeError(f"{name} does not give {what}: it cannot be called; name a function")
+    return found
+
+
 def check_unloaded(name: str, what: str, methods: Collection[str] = ()) -> None:
     """What can be seen of the named code without running it: for what a child process loads.
 

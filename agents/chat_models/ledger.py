@@ -152,9 +152,20 @@ class Ledger:
         self.worst_estimate = 1.0
         """Largest tokens in / estimate so far."""
         self.longest_reply = REPLY_TOKENS
+        self.kept: dict[str, tuple[int, float]] = {}
+        """Agent → tokens and money that are left to it alone."""
         for entry in before:
             self.tokens += entry.tokens
             self.money += entry.money or 0
+
+    def keep(self, agent: str, tokens: int, money: float, before: Iterable[Entry] = ()) -> None:
+        """Keeps room for an agent that must not come too late: no other one is given it. What the
+        agent takes, `before` included, is taken from that room first."""
+        for entry in before:
+            if entry.agent == agent:
+                tokens, money = tokens - entry.tokens, money - (entry.money or 0)
+        with self.changed:
+            self.kept[agent] = (max(0, tokens), max(0.0, money))
 
     def reserve(
         self, agent: str, model: str, tokens_in_estimate: int, tokens_out_limit: int | None
@@ -206,6 +217,10 @@ class Ledger:
             self.close(reservation)
             self.tokens += entry.tokens
             self.money += entry.money or 0
+            if entry.agent in self.kept:
+                tokens, money = self.kept[entry.agent]
+                left = max(0.0, money - (entry.money or 0))
+                self.kept[entry.agent] = (max(0, tokens - entry.tokens), left)
             ratio = (counted.tokens_in or 0) / max(1, reservation.estimate_in)
             self.worst_estimate = max(self.worst_estimate, ratio)
             self.longest_reply = max(self.longest_reply, counted.tokens_out or 0)
@@ -257,8 +272,9 @@ class Ledger:
 
     def fits(self, wanted: Reservation, tokens_under_way: int, money_under_way: float) -> bool:
         budget = self.budget
-        tokens = self.tokens + tokens_under_way + wanted.tokens
-        money = self.money + money_under_way + wanted.money
+        kept = [room for agent, room in self.kept.items() if agent != wanted.agent]
+        tokens = self.tokens + tokens_under_way + wanted.tokens + sum(t for t, _ in kept)
+        money = self.money + money_under_way + wanted.money + sum(m for _, m in kept)
         return (budget.tokens is None or tokens <= budget.tokens) and (
             budget.money is None or money <= budget.money
         )

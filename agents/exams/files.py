@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import AliasChoices, Field, Tag, ValidationError, model_validator
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.code_tests import check_code, only_function
@@ -22,6 +22,7 @@ from errata.agents.exams.forms import (
     regex_question,
     shown,
 )
+from errata.agents.exams.judge import JudgeSettings
 from errata.agents.exams.layouts import (
     Fields,
     Layout,
@@ -38,17 +39,28 @@ from errata.agents.exams.rows import Row, Skipped, first_problem, parse_rows, re
 from errata.agents.marking.label import check_labels
 from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.marking.number import read_number
+from errata.agents.marking.own import check_marker
 from errata.agents.marking.regex import compiled
 from errata.agents.records import (
+    NO_TARGET,
     CodeAnswer,
     FieldMatch,
+    JudgedAnswer,
     MathAnswer,
+    OwnAnswer,
     Question,
     Record,
     TextAnswer,
 )
+from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
 
-AnswerType = Literal["number", "choice", "code", "text", "math", "label", "json", "regex"]
+AnswerType = Literal["number", "choice", "code", "text", "math", "label", "json", "regex", "judge"]
+AnyAnswer = Annotated[
+    Annotated[AnswerType, Tag("named")] | Annotated[OwnCode, Tag("own")], OWN_OR_NAMED
+]
+"""One of them, or a marker of the user's own: `python:FILE.py:NAME`."""
+Marked = OwnAnswer | JudgedAnswer
+"""What only a configuration can name: no row of a file does."""
 
 
 class FileSet(Record):
@@ -78,8 +90,9 @@ class FileExam(Record):
     """They decide which model is kept, and when to stop."""
     test: FileSet
     """Read once, at the end."""
-    answer: AnswerType | None = None
-    """Of every question; taken from its fields when not said."""
+    answer: AnyAnswer | None = None
+    """Of every question; taken from its fields when not said. `python:FILE.py:NAME` is a marker of
+    your own, `judge` an LLM (docs/judging.md)."""
     labels: Labels = Field(default_factory=dict)
     """Of `answer = "label"`: the closed set, `["refund", "bug"]`, or each label with its synonyms,
     `{ refund = ["money back"], bug = [] }`."""
@@ -95,6 +108,10 @@ class FileExam(Record):
     pattern: str | None = Field(default=None, min_length=1)
     """Of `answer = "regex"`: what finds the answer in the response. Where it is not said, each
     target is a pattern that the stated answer must match."""
+    threshold: float | None = None
+    """Score from which an answer is right, where a marker of your own gives scores."""
+    judge: JudgeSettings | None = None
+    """The LLM that judges the answers, with `answer = "judge"`."""
     layout: Layout | None = None
     """The original format that the files have; taken from their fields when not said."""
     skip_bad: bool = False
@@ -119,6 +136,61 @@ class FileExam(Record):
             compiled(self.pattern)
         return self
 
+    @model_validator(mode="after")
+    def each_has_its_marker(self) -> FileExam:
+        if self.judge is not None and self.answer is None:
+            raise ValueError('a judge is there and nothing says so: add answer = "judge"')
+        if (self.answer == "judge") != (self.judge is not None):
+            raise ValueError(
+                'answer = "judge" and the table [exam.judge] go together: give both or neither'
+            )
+        if self.threshold is not None and (self.answer is None or not is_own(self.answer)):
+            raise ValueError(
+                "threshold is of the scores of a marker of your own; take it out, or name the "
+                "marker as answer (a judge's stands under [exam.judge])"
+            )
+        return self
+
+    def with_paths_from(self, folder: Path) -> FileExam:
+        """The same, its files, its marker and its judge's files taken from `folder`."""
+        changed: dict[str, object] = {
+            name: given.model_copy(update={"file": (folder / given.file).resolve()})
+            for name, given in (("practice", self.practice), ("dev", self.dev), ("test", self.test))
+        }
+        if self.corrections is not None:
+            changed["corrections"] = (folder / self.corrections).resolve()
+        if self.schema_ is not None:
+            changed["schema_"] = (folder / self.schema_).resolve()
+        if self.answer is not None:
+            changed["answer"] = with_path_from(self.answer, folder)
+        if self.judge is not None:
+            changed["judge"] = self.judge.with_paths_from(folder)
+        return self.model_copy(update=changed)
+
+    def check_marker(self) -> None:
+        """What can be seen of its marker, or of its judge's rubric, before anything is marked.
+
+        Raises:
+            ConfigError, ExamError: There is no such code, or the rubric cannot be read.
+        """
+        if self.judge is not None:
+            self.judge.read_rubric()
+        elif self.answer is not None and is_own(self.answer):
+            check_marker(self.answer)
+
+    @property
+    def marked(self) -> Marked | None:
+        """How every question is answered, where a marker of the user's own or a judge marks them.
+
+        Raises:
+            ExamError: The rubric cannot be read.
+        """
+        if self.judge is not None:
+            return self.judge.answer
+        if self.answer is not None and is_own(self.answer):
+            return OwnAnswer(marker=self.answer, threshold=self.threshold)
+        return None
+
     def read(
         self, skipped: list[Skipped] | None = None, corrected: list[Corrected] | None = None
     ) -> tuple[list[Question], list[Question], list[Question]]:
@@ -131,8 +203,16 @@ class FileExam(Record):
             fields=self.fields,
             pattern=self.pattern,
         )
+        marked = self.marked
         practice, dev, test = (
-            read_questions(one, answer=self.answer, layout=self.layout, skipped=left_out, form=form)
+            read_questions(
+                one,
+                answer=self.answer,
+                layout=self.layout,
+                skipped=left_out,
+                form=form,
+                marked=marked,
+            )
             for one in (self.practice, self.dev, self.test)
         )
         if self.corrections is not None:
@@ -156,15 +236,17 @@ FORMS: dict[str, AnswerType] = {
 def read_questions(
     wanted: FileSet,
     *,
-    answer: AnswerType | None = None,
+    answer: str | None = None,
     layout: Layout | None = None,
     skipped: list[Skipped] | None = None,
     form: AnswerForm | None = None,
+    marked: Marked | None = None,
 ) -> list[Question]:
     """The questions of one set.
 
     Args:
         answer: Type of every question that does not say its own.
+        marked: How every question is answered that does not say its own type.
         skipped: Bad rows are left out and added here; without it the first one stops the load.
         form: What the questions share beside it.
 
@@ -182,7 +264,7 @@ def read_questions(
         )
 
     def parse(row: Row) -> Question:
-        return row_question(row.fields, row.id, layout, answer, form)
+        return row_question(row.fields, row.id, layout, answer, form, marked)
 
     questions = [question for _, question in parse_rows(rows, parse, skipped)]
     if not questions:
@@ -199,18 +281,19 @@ def row_question(
     fields: Fields,
     id: str,
     layout: Layout | None = None,
-    answer: AnswerType | None = None,
+    answer: str | None = None,
     form: AnswerForm | None = None,
+    marked: Marked | None = None,
 ) -> Question:
     """The question in a row: of a layout that is given or that its fields show, or the user's own.
 
     Raises:
         ExamError: It holds none.
     """
-    known = layout or layout_of(fields)
+    known = layout or (None if marked else layout_of(fields))
     if known is not None:
         return read_layout(known, fields, id)
-    return own_question(fields, id, answer, form or AnswerForm())
+    return own_question(fields, id, answer, form or AnswerForm(), marked)
 
 
 def layout_of(fields: Fields) -> Layout | None:
@@ -254,10 +337,23 @@ class OwnFields(Record):
     answer: AnswerType | None = None
 
 
-def own_question(fields: Fields, id: str, answer: AnswerType | None, form: AnswerForm) -> Question:
+def own_question(
+    fields: Fields, id: str, answer: str | None, form: AnswerForm, marked: Marked | None = None
+) -> Question:
     """A row in errata's own fields."""
     if isinstance(fields.get("answer"), Mapping):  # as a run folder keeps its questions
-        return Question.model_validate(fields)
+        kept = Question.model_validate(fields)
+        if isinstance(kept.answer, Marked) and kept.answer != marked:
+            raise ExamError(
+                "it names a marker of its own, or a judge, which only a configuration may do: "
+                "name it as answer under [exam]"
+            )
+        return kept
+    if is_own(str(fields.get("answer"))):
+        raise ExamError(
+            "it names code as its answer, which only a configuration may do: name it as answer "
+            "under [exam], of all rows"
+        )
     try:
         given = OwnFields.model_validate(dict(fields))
     except ValidationError as error:
@@ -265,7 +361,14 @@ def own_question(fields: Fields, id: str, answer: AnswerType | None, form: Answe
             f"{first_problem(error)}; a question has prompt, target and, if you like, id, "
             "solution, kind, group, answer, options or tests, stub and entry_point"
         ) from None
-    match given.answer or answer or type_of(given):
+    kind = given.answer or answer or type_of(given)
+    judged = given.answer == "judge" and isinstance(marked, JudgedAnswer)
+    if marked is not None and (given.answer is None or judged):
+        target = given.solution or NO_TARGET if given.target is None else target_of(given)
+        return Question(prompt=given.prompt, target=target, answer=marked, **known(given, id))
+    match kind:
+        case "judge":
+            raise ExamError('answer = "judge" needs a judge: describe it under [exam.judge]')
         case "choice":
             return own_choice(given, given.id or id)
         case "code":

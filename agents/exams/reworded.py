@@ -12,12 +12,15 @@ from errata.agents.exams.layouts import stem
 from errata.agents.exams.words import plain
 from errata.agents.marking.number import WORDS as SPELLED
 from errata.agents.records import (
+    NO_TARGET,
     ChoiceAnswer,
     CodeAnswer,
     Draft,
     Example,
     JsonAnswer,
+    JudgedAnswer,
     LabelAnswer,
+    OwnAnswer,
     Question,
     RegexAnswer,
     TextAnswer,
@@ -125,7 +128,11 @@ def traits_of(asked: Question | Draft | Example) -> Traits:
             answer, marks, usual = "", frozenset([name.lower()]), True
         case LabelAnswer():
             usual = True
-        case TextAnswer() | JsonAnswer() | RegexAnswer() if len(answer.split()) >= FEW:
+        case OwnAnswer() | JudgedAnswer() if asked.target == NO_TARGET:
+            answer = ""
+        case TextAnswer() | JsonAnswer() | RegexAnswer() | OwnAnswer() | JudgedAnswer() if (
+            len(answer.split()) >= FEW
+        ):
             marks, usual = numbers | {answer}, False
     words = frozenset(
         word[:CUT] for word in text.split() if word[0].isalpha() and word[:CUT] not in COMMON

@@ -291,6 +291,8 @@ REPLIES: dict[str, type[LlmReply]] = {
     "number": ExamplesReply[ExampleReply],
     "text": ExamplesReply[ExampleReply],
     "math": ExamplesReply[ExampleReply],
+    "own": ExamplesReply[ExampleReply],
+    "judge": ExamplesReply[ExampleReply],
     "choice": ExamplesReply[ChoiceReply],
     "code": ExamplesReply[CodeReply],
     "label": ExamplesReply[LabelReply],

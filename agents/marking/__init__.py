@@ -8,18 +8,22 @@ from __future__ import annotations
 from errata.agents.marking.choice import mark_choice
 from errata.agents.marking.code import mark_code
 from errata.agents.marking.json_value import mark_json
+from errata.agents.marking.judged import mark_judged
 from errata.agents.marking.label import mark_label
 from errata.agents.marking.math import mark_math
 from errata.agents.marking.number import mark_number
+from errata.agents.marking.own import mark_own
 from errata.agents.marking.regex import mark_regex
 from errata.agents.marking.text import mark_text
 from errata.agents.records import (
     ChoiceAnswer,
     CodeAnswer,
     JsonAnswer,
+    JudgedAnswer,
     LabelAnswer,
     MathAnswer,
     NumberAnswer,
+    OwnAnswer,
     Question,
     RegexAnswer,
     TextAnswer,
@@ -40,7 +44,12 @@ def mark(question: Question, response: str) -> Verdict:
         ValueError: The target cannot be marked.
         ConfigError: A package that this type of answer needs is missing.
         SandboxError: Generated code could not be run safely on this machine.
-        StepFailed: The process that compares formulas cannot be started.
+        StepFailed: The process that compares formulas, or that runs a marker of the user's own,
+            cannot be started.
+        ExamError: A marker of the user's own fails, or a judge's reply cannot be used: there is no
+            verdict.
+        ConfigError: A marker of the user's own fails always, or no judge is at hand.
+        InstructorError, BudgetSpent: The judge cannot be asked.
     """
     if len(response) > LONGEST and not isinstance(question.answer, CodeAnswer):
         half = LONGEST // 2
@@ -62,3 +71,7 @@ def mark(question: Question, response: str) -> Verdict:
             return mark_json(response, question.target, answer)
         case RegexAnswer(pattern=pattern):
             return mark_regex(response, question.target, pattern)
+        case OwnAnswer() as own:
+            return mark_own(question, response, own)
+        case JudgedAnswer():
+            return mark_judged(question, response)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from errata.agents.errors import ConfigError
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.marking import mark
+from errata.agents.marking.judged import judged_by
 from errata.agents.records import (
     Attempt,
     CodeAnswer,
     JsonAnswer,
+    JudgedAnswer,
     MathAnswer,
+    OwnAnswer,
     Question,
     RegexAnswer,
     Verdict,
@@ -27,28 +31,36 @@ def check_attempts(run: Run) -> Iterator[Finding]:
 
 
 def check_not_counted(run: Run) -> Iterator[Finding]:
-    """Only questions with tests are left out of the figures: no others can fail of themselves."""
+    """Only questions with tests, or with a marker of the user's own or a judge, are left out of
+    the figures: no others can fail of themselves."""
     paths = sorted((run.folder.path / "exam").glob("*.jsonl"))
     tested = {
         question.id
         for path in paths
         for question in run.records(path, Question)
-        if isinstance(question.answer, CodeAnswer)
+        if isinstance(question.answer, CodeAnswer | OwnAnswer | JudgedAnswer)
     }
     lines = run.folder.not_counted.read()
     bad = [line.question_id for line in lines if line.question_id not in tested]
-    what = "questions that are left out have no tests that could fail"
+    what = "questions that are left out have neither tests nor a marker that could fail"
     means = "answers that belong to the figures are not in them"
     yield from some("attempts", run.folder.not_counted.path.name, bad, len(lines), what, means)
 
 
 def check_verdicts(run: Run) -> Iterator[Finding]:
-    """Each answer, marked again, gets the verdict that is on record."""
+    """Each answer, marked again, gets the verdict that is on record. A judge is not paid again: its
+    verdicts are those of its calls on record."""
+    with judged_by(run.judges):
+        yield from verdicts(run)
+
+
+def verdicts(run: Run) -> Iterator[Finding]:
     left = NotCounted(lambda text: None)
-    programs = undecided = 0
+    programs = own = undecided = 0
     exams = [(path, {q.id: q for q in run.sets[name]}) for path, name, _ in run.exams()]
     for path, questions in [*exams, *rehearsals(run)]:
         asked: list[tuple[Question, Attempt]] = []
+        by_own: list[tuple[Question, Attempt]] = []
         marked: list[tuple[Question, Attempt, Verdict]] = []
         wrong = []
         attempts = run.attempts(path)
@@ -61,6 +73,9 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
             if isinstance(question.answer, CodeAnswer):
                 asked.append((question, attempt))
                 continue
+            if isinstance(question.answer, OwnAnswer):
+                by_own.append((question, attempt))
+                continue
             try:
                 marked.append((question, attempt, mark(question, attempt.response)))
             except ValueError as error:
@@ -71,6 +86,12 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
                 run.watcher.progress(title, len(marked), len(attempts))
         else:
             programs += len(asked)
+            own += len(by_own)
+            by_own = []
+        try:
+            marked += mark_all(by_own, lambda attempt: attempt.response, left)
+        except ConfigError as error:
+            run.notes.append(f"answers in {run.name(path)} were not all marked again: {error}")
         run.counts["verdicts"] += len(marked)
         for question, attempt, verdict in marked:
             if is_late(question, attempt.why) or is_late(question, verdict.why):
@@ -83,8 +104,16 @@ def check_verdicts(run: Run) -> Iterator[Finding]:
         yield from some("verdicts", run.name(path), wrong, len(attempts), what, means)
     if programs:
         run.notes.append(f"{programs} programs were not run again; --with-code does")
+    if own:
+        run.notes.append(
+            f"{own} answers are a marker of your own's to mark, and were not marked again; "
+            "--with-code runs it"
+        )
     if left.answers:
-        run.notes.append(f"{left.answers.total()} programs have no verdict here, which is no fault")
+        run.notes.append(
+            f"{left.answers.total()} programs, or answers with a marker of your own, have no "
+            "verdict here, which is no fault"
+        )
     if undecided:
         run.notes.append(f"{undecided} answers were decided in time at one marking, not at both")
 

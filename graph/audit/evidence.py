@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from errata.agents.errors import ErrataError
-from errata.agents.jsonl import read_record, read_records
+from errata.agents.jsonl import Log, read_record, read_records
+from errata.agents.marking.judged import JUDGED, JudgedBefore, JudgedCall, Judges
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Attempt,
+    JudgedAnswer,
     Question,
     Record,
 )
@@ -95,6 +97,14 @@ class Run:
             path.stem: [q for q in self.records(path, Question) if q.id not in left_out]
             for path in paths
         }
+
+    @cached_property
+    def judges(self) -> Judges:
+        """Each judge of the questions, by its calls on record."""
+        asked = (q.answer for questions in self.sets.values() for q in questions)
+        judges = {answer for answer in asked if isinstance(answer, JudgedAnswer)}
+        known = JudgedBefore(Log(self.folder.path / JUDGED, JudgedCall).read()) if judges else None
+        return {judge: known for judge in judges if known is not None}
 
     @property
     def held_out(self) -> list[Question]:

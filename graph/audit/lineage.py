@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
 from errata.agents.checks import marked_against
 from errata.agents.examiner import attempt_id
+from errata.agents.marking.judged import judged_by
 from errata.agents.records import (
     GREEDY,
     Attempt,
@@ -16,6 +17,7 @@ from errata.agents.records import (
     Draft,
     Example,
     Mistake,
+    OwnAnswer,
     Picked,
     Question,
     Review,
@@ -224,8 +226,9 @@ def lineage_of_rows(
         else:
             asked = ("question_id", "prompt", "target", "answer")
             unlike += [line] * any(getattr(row, n) != getattr(example, n) for n in asked)
-            if run.with_code or not isinstance(row.answer, CodeAnswer):
-                why = marked_against(row)
+            if run.with_code or not isinstance(row.answer, CodeAnswer | OwnAnswer):
+                with judged_by(run.judges):
+                    why = marked_against(row)
                 against += [f"{line}: {why}"] * (why is not None)
         seen.add(row.id)
     file, means = run.name(path), "the adapter learnt something that nobody checked"

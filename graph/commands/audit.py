@@ -5,16 +5,19 @@ Nothing in the run's folder is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from errata.agents.errors import ErrataError, RunError
+from errata.agents.marking.own import forget_markers
 from errata.agents.records import Record
 from errata.graph.audit import CHECKS, Finding, Run, as_seal, check_seal
-from errata.graph.provenance import read_provenance, versions_here
+from errata.graph.provenance import Provenance, read_provenance, versions_here
 from errata.graph.run_folder import RunFolder, find_run
 from errata.graph.watcher import Watcher
+from errata.training.finished import sha256_of
+from errata.training.own_code import file_of, is_own
 
 
 class Audit(Record):
@@ -50,7 +53,8 @@ def audit(
 
     Args:
         seal: That a person noted down when the run ended, or its beginning.
-        with_code: Programs in responses are run again, in the sandbox.
+        with_code: Programs in responses are run again, in the sandbox; and a marker of the user's
+            own, which is not boxed in.
 
     Raises:
         RunError: `seal` is none, or the run is at work, or another version of errata made it.
@@ -84,6 +88,8 @@ def audit(
                 f"errata {made_with} made the run and {here} checks it: a marker that was mended "
                 "in between may give another verdict"
             )
+        notes += changed_markers(provenance)
+        forget_markers()  # their files may have been edited since
         run = Run(folder, provenance.config_on_record, watcher, with_code)
         for check in CHECKS:
             findings += check(run)
@@ -98,3 +104,16 @@ def audit(
         notes=tuple(notes),
         findings=tuple(findings),
     )
+
+
+def changed_markers(provenance: Provenance) -> Iterator[str]:
+    """What became of the files of markers of the user's own since the run began."""
+    answers = {exam.answer for exam in provenance.config.file_exams if exam.answer is not None}
+    for file in {file_of(answer) for answer in answers if is_own(answer)}:
+        recorded = provenance.own_code.get(str(file))
+        if file is None or not file.is_file():
+            yield f"the marker {file} is gone: its answers cannot be marked again"
+        elif sha256_of(file) != recorded:
+            yield (
+                f"the marker {file} has changed since the run began, and may give another verdict"
+            )

@@ -21,6 +21,7 @@ from errata.agents.jsonl import naming, read_record, read_records, write_record,
 from errata.agents.records import Attempt, ModelRef, Question
 from errata.agents.weights.exporter import ask_plainly, write_export
 from errata.agents.weights.ollama import ask_ollama, ollama_here
+from errata.graph.agents import judges_at_hand
 from errata.graph.config import RunConfig
 from errata.graph.exporting.card import Known, card
 from errata.graph.exporting.certificate import (
@@ -261,8 +262,9 @@ def certify(
         why = f"the export does not answer: {error}"
         passed = False
     else:
-        marked = mark_all(heard, lambda reply: reply.text, NotCounted(watcher.say))
-        found = {question.id: (reply.text, mark.correct) for question, reply, mark in marked}
+        with judges_at_hand(chosen.config, chosen.run.path):
+            marked = mark_all(heard, lambda reply: reply.text, NotCounted(watcher.say))
+            found = {question.id: (reply.text, mark.correct) for question, reply, mark in marked}
         if not any(made.question_id in found for made in chosen.answers):
             raise ExportError("none of the dev questions has a verdict, so nothing can be compared")
         agreement = compare(chosen.answers, found)

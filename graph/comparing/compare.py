@@ -29,6 +29,7 @@ from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import read_record, write_record, write_records
+from errata.agents.marking.judged import judged_by
 from errata.agents.records import ModelRef, Question, Record
 from errata.agents.student import Student, Under
 from errata.agents.trainer import Trainer
@@ -57,6 +58,7 @@ from errata.graph.config import RunConfig, parse_config
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, EstimateRow, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.judging import calibrated
 from errata.graph.nodes import run_exam
 from errata.graph.provenance import (
     Provenance,
@@ -387,7 +389,7 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
         agents = open_agents(planned.config, nowhere, trace, None, given)
         practice = opened.exams.practice
         if planned.prompted != "alone":
-            expected = estimate_run(planned.config, agents, practice)
+            expected = estimate_run(planned.config, agents, practice, opened.exams)
             for row in expected.rows if expected else ():
                 found.setdefault((row.agent, row.model), []).append(row)
         stage = stage_at(opened.folder, planned.seed)
@@ -438,15 +440,17 @@ def work(opened: Opened, given: Given, watcher: Watcher) -> None:
     if said := said_of(opened.corrected):
         watcher.say(said)
     try:
-        sit_base(context)
-        for at, planned in enumerate(opened.runs):
-            arm_watcher = ArmWatcher(watcher, opened, at)
-            choice = None
-            if planned.prompted != "no":
-                choice = prompt_for(planned, replace(context, watcher=arm_watcher))
-            if planned.prompted != "alone":
-                run_arm(planned, folder, given, arm_watcher, choice)
-                sit_refused(planned, context, choice)
+        calibrated(folder.path, opened.runs[0].config, agents.llms.judges, watcher)
+        with judged_by(agents.llms.judges):
+            sit_base(context)
+            for at, planned in enumerate(opened.runs):
+                arm_watcher = ArmWatcher(watcher, opened, at)
+                choice = None
+                if planned.prompted != "no":
+                    choice = prompt_for(planned, replace(context, watcher=arm_watcher))
+                if planned.prompted != "alone":
+                    run_arm(planned, folder, given, arm_watcher, choice)
+                    sit_refused(planned, context, choice)
     finally:
         agents.unload()
 

@@ -92,6 +92,7 @@ def estimate_lines(found: Estimate, budget: Budget, currency: str | None) -> lis
             f"  {who}: {count(row.calls, 'call')}, {row.tokens_in:,} tokens in, "
             f"{row.tokens_out:,} out, {price}"
         )
+    lines += [f"  {warning}" for warning in found.warnings]
     total = summed(found.rows)
     tokens = total.tokens_in + total.tokens_out
     if (budget.tokens is not None and tokens > budget.tokens) or (

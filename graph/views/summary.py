@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from errata.graph.judging import told
 from errata.graph.manifest import Manifest
 from errata.graph.report import Gain, Report
 from errata.graph.views.answer_types import show_answer_types
@@ -70,6 +71,9 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
             out.print(
                 f"{name}{of} was read by {count(reading.earlier_runs, 'run')} before this one."
             )
+    for judge in report.judges:
+        for line in told(judge):
+            out.print(line)
     if report.best_round == 0:
         out.print("No round was better than the model that the run began with.")
 

@@ -1,0 +1,276 @@
+"""A marker of the user's own: `answer = "python:FILE.py:NAME"`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doubles import table_agents
+
+from errata.agents.checks import wrong
+from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
+from errata.agents.examiner import NotCounted, mark_all
+from errata.agents.exams.several import load_exams
+from errata.agents.marking import mark
+from errata.agents.marking.own import OwnMarker, forget_markers
+from errata.agents.records import NO_TARGET, Draft, OwnAnswer, Question
+from errata.graph.commands.audit import Audit, audit
+from errata.graph.config import RunConfig, load_config
+from errata.graph.report import Report
+from errata.graph.run import resume, run
+from errata.graph.run_folder import RunFolder
+from errata.graph.watcher import NoWatcher
+
+MINE = """
+import os, sys, time
+from errata.agents.records import Verdict
+
+def yes(question, response):
+    print("printed, and no reply")
+    return question.target in response
+
+def score(question, response):
+    return response.count("x") / 10
+
+def verdict(question, response):
+    return Verdict(correct=True, answer="\\ud800", why="because")
+
+def fails(question, response):
+    raise KeyError(response)
+
+def fails_now_and_then(question, response):
+    return 1 / (len(response) - 1) > 0
+
+def ends(question, response):
+    os._exit(3)
+
+def text(question, response):
+    return "right"
+
+class Counting:
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self, question, response):
+        self.asked += 1
+        return self.asked > 1
+
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Any:
+    yield
+    forget_markers()
+
+
+def asked(folder: Path, name: str, threshold: float | None = None, id: str = "q") -> Question:
+    marker = OwnAnswer(marker=f"python:{folder / 'mine.py'}:{name}", threshold=threshold)
+    return Question(id=id, prompt="Say hello.", target="hello", answer=marker)
+
+
+def test_a_marker_says_right_or_wrong(folder: Path) -> None:
+    assert mark(asked(folder, "yes"), "well, hello").correct
+    assert not mark(asked(folder, "yes"), "good bye").correct
+    assert mark(asked(folder, "yes"), "good bye").answer == "good bye"
+    assert mark(asked(folder, "yes"), "").answer is None
+
+
+def test_a_score_is_right_from_the_threshold_on(folder: Path) -> None:
+    assert mark(asked(folder, "score", 0.3), "xxx").correct
+    low = mark(asked(folder, "score", 0.3), "xx")
+    assert (low.correct, low.why) == (False, "score 0.2, not at least 0.3")
+    with pytest.raises(ConfigError, match=r"gives a score, 0\.2: say .* threshold"):
+        mark(asked(folder, "score"), "xx")
+
+
+def test_a_verdict_is_taken_as_it_is_and_can_be_written_down(folder: Path) -> None:
+    found = mark(asked(folder, "verdict"), "x")
+    assert (found.correct, found.answer, found.why) == (True, "�", "because")
+
+
+def test_a_class_is_made_once_and_keeps_what_it_knows(folder: Path) -> None:
+    assert [mark(asked(folder, "Counting"), "x").correct for _ in range(3)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fails", r"raised KeyError: 'x' in line \d+ of .*mine\.py"),
+        ("ends", "ended its process"),
+        ("text", r"raised TypeError: gave 'right', which is no bool, float or Verdict"),
+    ],
+)
+def test_a_marker_that_fails_gives_no_verdict(name: str, said: str, folder: Path) -> None:
+    with pytest.raises(ExamError, match=said):
+        mark(asked(folder, name), "x")
+
+
+def test_a_marker_that_hangs_is_ended_and_the_next_answer_is_marked(folder: Path) -> None:
+    slow = "import time\ndef slow(q, r):\n    time.sleep(600 if r == 'x' else 0)\n    return True\n"
+    (folder / "mine.py").write_text(slow)
+    marker = OwnMarker(f"python:{folder / 'mine.py'}:slow", most_s=1)
+    with pytest.raises(ExamError, match="took longer than 1 s"):
+        marker.ask(asked(folder, "slow"), "x")
+    assert marker.ask(asked(folder, "slow"), "y") == {"right": True}
+    marker.close()
+
+
+def test_questions_on_which_it_fails_are_not_counted_and_said_once(folder: Path) -> None:
+    said: list[str] = []
+    left = NotCounted(said.append)
+    answers = [
+        (asked(folder, "fails_now_and_then", id=f"q{at}"), text)
+        for at, text in enumerate(["xx", "x", "x", "xxx"])
+    ]
+    marked = [question.id for question, _, _ in mark_all(answers, str, left)]
+    assert marked == ["q0", "q3"]
+    assert [line.partition(":")[0] for line in said] == [
+        "q1 is not counted",
+        "q2 is not counted",
+    ]
+    with pytest.raises(ExamError, match=r"^q1: the marker .* raised ZeroDivisionError"):
+        list(mark_all(answers, str))
+
+
+def test_a_marker_that_fails_on_every_answer_stops_with_one_sentence(folder: Path) -> None:
+    answers = [(asked(folder, "fails", id=f"q{at}"), "x") for at in range(9)]
+    with pytest.raises(ConfigError, match=r"KeyError.*each of the first 5 answers: mend it"):
+        list(mark_all(answers, str, NotCounted(lambda text: None)))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mine.py:none", "there is no none in"),
+        ("none.py:yes", "there is no file"),
+    ],
+)
+def test_a_marker_that_is_not_there_is_refused_before_anything_runs(
+    name: str, said: str, folder: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config(toml(folder, f"python:{name}"))
+
+
+def test_a_name_that_cannot_be_called_is_no_marker(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be called; name a function"):
+        mark(asked(folder, "NUMBER"), "x")
+
+
+# In an exam.
+
+
+def people(seed: str) -> list[str]:
+    """Names that no other question has."""
+    digest = hashlib.sha256(seed.encode()).hexdigest()
+    return [digest[at : at + 8].translate(str.maketrans(LETTERS)) for at in range(0, 40, 8)]
+
+
+LETTERS = dict(zip("0123456789", "ghijklmnop", strict=True))
+
+
+def rows(folder: Path, **more: object) -> None:
+    for name in ("practice", "dev", "test"):
+        lines = [
+            {
+                "prompt": f"Greet {' and '.join(people(f'{name}{at}'))}.",
+                "target": f"hello {name} {at}",
+                "solution": f"It is hello {name} {at}",
+                "kind": "even" if at % 2 else "odd",
+                **more,
+            }
+            for at in range(10)
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{name}.jsonl").write_text(text)
+
+
+def toml(folder: Path, answer: str = "python:mine.py:yes", more: str = "") -> Path:
+    path = folder / "my.toml"
+    path.write_text(
+        f'name = "t"\nstrategy = "sft"\n[exam]\nname = "mine"\npractice = "practice.jsonl"\n'
+        f'dev = "dev.jsonl"\ntest = "test.jsonl"\nanswer = "{answer}"\n{more}\n'
+        '[stop]\nrounds = 1\ngate = "any"\n'
+    )
+    return path
+
+
+def test_every_row_is_marked_by_it_and_needs_no_target(folder: Path) -> None:
+    rows(folder, target=None, solution=None)
+    questions = load_exams(load_config(toml(folder)).exam).practice
+    assert {question.target for question in questions} == {NO_TARGET}
+    assert questions[0].answer == OwnAnswer(marker=f"python:{folder / 'mine.py'}:yes")
+
+
+@pytest.mark.parametrize(
+    "answer", ["python:mine.py:yes", {"type": "own", "marker": "python:/tmp/other.py:yes"}]
+)
+def test_a_row_cannot_name_code(answer: object, folder: Path) -> None:
+    rows(folder, id="q", answer=answer)
+    with pytest.raises(ErrataError, match="only a configuration may do"):
+        load_exams(load_config(toml(folder)).exam)
+
+
+def test_a_threshold_without_a_marker_of_ones_own_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="threshold is of the scores"):
+        load_config(toml(folder, "text", "threshold = 0.5"))
+
+
+def test_an_example_is_verified_by_the_same_marker(folder: Path) -> None:
+    answer = asked(folder, "yes").answer
+    draft = Draft(diagnosis_id="d", prompt="p", completion="hello", target="hello", answer=answer)
+    assert wrong(draft) is None
+    assert wrong(draft.model_copy(update={"target": "x"})) == "completion is marked wrong"
+    failing = draft.model_copy(update={"answer": asked(folder, "fails").answer})
+    assert wrong(failing) == "completion has no verdict"
+
+
+def ran(folder: Path) -> tuple[Report, RunFolder, RunConfig]:
+    rows(folder)
+    config = load_config(toml(folder))
+    tables = table_agents(load_exams(config.exam).practice, [["odd", "even"]], ["odd"])
+    report = run(config, folder / "runs", **tables)
+    return report, RunFolder(folder / "runs" / "t"), config
+
+
+def audited(folder: RunFolder, with_code: bool = True) -> Audit:
+    return audit(folder, NoWatcher(), with_code=with_code)
+
+
+@pytest.mark.loop
+def test_a_run_learns_by_it_and_its_audit_marks_again_with_it(folder: Path) -> None:
+    report, here, _ = ran(folder)
+    assert (report.test.base.accuracy, report.test.final.accuracy) == (0.5, 1.0)
+    found = audited(here)
+    assert (found.findings, found.notes) == ((), ())
+    seen = audited(here, with_code=False)
+    assert seen.checked["verdicts"] == 0
+    assert any("marker of your own" in note and "--with-code" in note for note in seen.notes)
+
+    (folder / "mine.py").write_text(MINE.replace("question.target in response", "False"))
+    changed = audited(here)
+    assert any("mine.py has changed" in note for note in changed.notes)
+    assert {finding.check for finding in changed.findings} == {"verdicts"}
+    (folder / "mine.py").unlink()
+    assert any("mine.py is gone" in note for note in audited(here).notes)
+
+
+@pytest.mark.loop
+def test_a_run_is_not_resumed_with_another_marker(folder: Path) -> None:
+    _, here, _ = ran(folder)
+    for name in ("report.json", "seal.json", "report.md"):
+        (here.path / name).unlink()
+    (folder / "mine.py").write_text(MINE + "\n")
+    with pytest.raises(RunError, match=r"began with .*mine\.py, which has changed"):
+        resume(here)
