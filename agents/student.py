@@ -31,11 +31,10 @@ class Revisited(Question):
     request: str
     """What it is asked thereupon."""
 
-    def conversation(self, system: str | None) -> Conversation:
-        """Question, answer and request, after the system prompt where there is one."""
-        told = () if system is None else (("system", system),)
-        asked = (("user", self.prompt), ("assistant", self.said), ("user", self.request))
-        return (*told, *asked)
+    def conversation(self, system: str | None = None) -> Conversation:
+        """Question, answer and request."""
+        asked = super().conversation(system)
+        return (*asked, ("assistant", self.said), ("user", self.request))
 
 
 class Student(Protocol):
@@ -53,7 +52,8 @@ class Student(Protocol):
 
         Args:
             questions: The whole exam: what is already answered may still shape the batches.
-                One that is `Revisited` is asked as a conversation.
+                One that is `Revisited`, or has messages `before` its prompt, is asked as its
+                `conversation`.
             answered: Ids of the questions of which every response is there. One that lacks some
                 is asked for all of them again; whoever asks passes over those that it has.
 
@@ -72,7 +72,8 @@ def prompts_of(
 ) -> tuple[tuple[str, str | Conversation], ...]:
     """(id, prompt) of each question, as the children of `errata.training` take them."""
     return tuple(
-        (q.id, q.conversation(system) if isinstance(q, Revisited) else q.prompt) for q in questions
+        (q.id, q.conversation(system) if q.before or isinstance(q, Revisited) else q.prompt)
+        for q in questions
     )
 
 
@@ -147,7 +148,8 @@ class StudentSettings(Record):
     adapter: str | None = None
     """LoRA adapter to begin with."""
     system: str | None = None
-    """System prompt, when asked and in training; the model's own default when not said."""
+    """System prompt, when asked and in training; the model's own default when not said. A question
+    of several messages that begins with a system message has that one in its place."""
     max_new_tokens: int = Field(default=128, ge=1)
     """Longest answer; a longer one is cut off and marked as it is."""
     batch_size: int = Field(default=64, ge=1)

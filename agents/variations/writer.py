@@ -178,7 +178,8 @@ def again(
         return [Unusable(source_id=source_id, reason=str(reason))]
     drafts: dict[str, Draft | Unusable] = {}
     for draw in range(6 * count):
-        story = renamed(question, rng) if rename else question
+        # Other names would not fit those that earlier messages may call.
+        story = renamed(question, rng) if rename and not question.before else question
         new = (template if story is question else read_template(story)).draw(rng, small_steps)
         if new is None:
             break
