@@ -52,12 +52,15 @@ from errata.agents.student import Revisited, StudentSettings, prompts_of
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.trainer import TrainingJob
 from errata.agents.variations import VariationsWriter
+from errata.agents.variations.ladders import ladders
+from errata.agents.variations.solver import VariationsSolver
 from errata.agents.verifier import Problem
 from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.graph.commands.audit import audit
 from errata.graph.commands.exam import OpenedExam, evaluate, open_exams
 from errata.graph.commands.machine import Machine, look
 from errata.graph.commands.mark import mark_responses
+from errata.graph.comparing.flips import content
 from errata.graph.config import load_config, parse_config
 from errata.graph.manifest import hash_of_set
 from errata.graph.page.data import QuestionTexts, gather
@@ -488,6 +491,37 @@ def test_a_solver_sees_the_messages_before_a_drafts_question_once() -> None:
     assert user.count("5 cups at 8?") == 1
     assert "The same messages stand before it" in user
     assert user.index("And a plate for 7?") < user.index("And a bowl for 9?")
+
+
+def test_a_solver_without_an_llm_takes_no_conversation_for_another() -> None:
+    prompt, solution = "4 pens cost 13 euros each. What do they cost?", "4 * 13 = 52\n#### 52"
+    bound = asked("A pen costs 13 euros.", "Yes.", prompt, solution, target=52)
+    free = asked("Hello!", "Hello.", prompt, solution, target=52)
+    new = prompt.replace("4 pens", "6 pens")
+    problems = [Problem(question, "d", new, question.answer, 0) for question in (bound, free)]
+    assert [said for _, said in VariationsSolver().solve(problems)] == [None, "#### 78"]
+
+
+def test_harder_questions_are_asked_after_the_same_messages() -> None:
+    question = asked(
+        "Hello!",
+        "Hello.",
+        "Ann has 24 pens and buys 13 more pens. How many pens does she have?",
+        "24 + 13 = 37\n#### 37",
+        system=TILL,
+        target=37,
+    )
+    found = ladders([question], 2, 0, lambda draft: None if draft.before else "bare")
+    harder = [one for ladder in found for rung in ladder.rungs for one in rung.questions]
+    assert harder
+    assert {one.before for one in harder} == {question.before}
+
+
+def test_two_runs_are_compared_on_questions_with_the_same_messages_before_them() -> None:
+    one, other = asked("a", "b", "c"), asked("a", "d", "c")
+    assert content(one) == content(one.model_copy(update={"id": "other"}))
+    assert content(one) != content(other)
+    assert content(one) != content(asked("c"))
 
 
 # A run.
