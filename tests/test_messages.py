@@ -368,9 +368,9 @@ def test_drafts_for_one_conversation_are_told_apart_by_their_last_message() -> N
         assert checker.refuse(draft(long, f"How many {text}?", target)) is None, text
     again = draft(long, "How many ships reach a port by night?", "5")
     assert checker.refuse(again) == "written before"
-    assert checker.refuse(draft(asked("x"), again.prompt, "5")) is None
     near = draft(long, "How many ships reach a port by night, say?", "5")
     assert "nearly the same" in (checker.refuse(near) or "")
+    assert checker.refuse(draft(asked("x"), again.prompt, "5")) is None
 
 
 def test_a_twisted_question_keeps_what_stands_before_it() -> None:
@@ -472,14 +472,14 @@ def test_variations_write_where_the_last_message_holds_the_story() -> None:
 
 
 def test_other_names_are_not_given_to_people_whom_earlier_messages_name() -> None:
-    solution = "14 * 3 = 42\n#### 42"
-    texts = ("I speak for Natalia.", "Fine.", "Natalia buys 14 pens for 3 euros each. How much?")
-    question = asked(*texts, solution, target=42)
+    solution = "14 + 5 = 19\n#### 19"
+    last = "Tom has 14 apples. He buys 5 more apples. How many apples does Tom have?"
+    question = asked("I speak for Tom.", "Fine.", last, solution, target=19)
     writer = VariationsWriter(rename=True)
     [(_, drafts)] = writer.draft([Ask(Picked(id="l", question=question), 4, 0)])
     written = [one.prompt for one in drafts if isinstance(one, Draft)]
     assert written
-    assert all("Natalia" in prompt for prompt in written)
+    assert all("Tom" in prompt for prompt in written)
 
 
 def test_a_solver_sees_the_messages_before_a_drafts_question_once() -> None:
@@ -614,13 +614,16 @@ def test_the_audit_follows_the_messages_of_each_example_and_row(
 ) -> None:
     folder, _ = finished
     assert audit(folder, NoWatcher()).findings == ()
-    for name, of in (("examples", Example), ("training", Row)):
+    for name, of, wrong in (
+        ("examples", Example, "come from no diagnosis or picked question of the round"),
+        ("training", Row, "are not the example that they name"),
+    ):
         copy = RunFolder(Path(shutil.copytree(folder.path, tmp_path / name / "cards")))
         path = copy.round(1) / f"{name}.jsonl"
         [first, *others] = read_records(path, of)
         write_records(path, [first.model_copy(update={"before": first.before[:1]}), *others])
-        said = [(f.check, f.wrong) for f in audit(copy, NoWatcher()).findings]
-        assert any(check == "lineage" for check, _ in said), (name, said)
+        found = [one.wrong for one in audit(copy, NoWatcher()).findings if one.check == "lineage"]
+        assert any(wrong in said for said in found), found
 
 
 @pytest.mark.loop
