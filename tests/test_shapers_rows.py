@@ -240,7 +240,8 @@ def test_the_same_words_after_other_messages_repeat_no_question() -> None:
     )
     talk = (("user", "Tell me of Ann."), ("assistant", "She writes."))
     rows[3] = rows[3].model_copy(update={"before": talk})
-    assert {kept(rows, 1, seed)[3] for seed in range(9)} - {"e-0", "e-3"}
+    orders = [kept(rows, 1, seed) for seed in range(20)]
+    assert any(order.index("e-0") < order.index("e-3") < 3 for order in orders)
 
 
 def test_the_share_is_of_all_rows_and_the_seed_chooses_among_equals() -> None:
