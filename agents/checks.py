@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable
 
 from errata.agents.errors import ExamError
 from errata.agents.exams import HeldOut, plain
-from errata.agents.exams.held_out import NearTexts
+from errata.agents.exams.held_out import NearQuestions
 from errata.agents.exams.layouts import stem
+from errata.agents.exams.reworded import Setting, setting
 from errata.agents.foreign_text import foreign
 from errata.agents.marking import mark
 from errata.agents.marking.equations import holds, read_equations, unmark, value
@@ -54,16 +55,17 @@ class Checker:
         """
         self.held_out = held_out
         self.special = special
-        self.written: set[str] = set()
-        self.examples = NearTexts()
+        self.written: set[tuple[Setting, str]] = set()
+        self.examples = NearQuestions()
         self.accepted = 0
         questions = []
         for asked in written:
-            self.written.add(plain(stem(asked)))
+            before, text = setting(asked), plain(stem(asked))
+            self.written.add((before, text))
             if isinstance(asked, Question):
                 questions.append(asked)
             else:
-                self.examples.add(plain(stem(asked)), asked.id)
+                self.examples.add(text, asked.id, before)
         self.longest_prompt = limit(question.prompt for question in questions)
         self.longest_completion = limit(q.solution or q.prompt for q in questions)
 
@@ -78,18 +80,18 @@ class Checker:
         text = f"{draft.prompt}\n\n{draft.completion}\n\n{draft.target}"
         if (found := not_plain(text, self.special)) is not None:
             return found
-        asked = plain(stem(draft))
-        if asked in self.written:
+        before, asked = setting(draft), plain(stem(draft))
+        if (before, asked) in self.written:
             return "written before"
-        if self.examples.nearest(asked) is not None:
+        if self.examples.nearest(asked, before) is not None:
             return "nearly the same as an earlier example"
         if (held_out := self.held_out.resemblance(draft)) is not None:
             return held_out.how
         reason = wrong(draft)
         if reason is None:
-            self.written.add(asked)
+            self.written.add((before, asked))
             self.accepted += 1
-            self.examples.add(asked, str(self.accepted))
+            self.examples.add(asked, str(self.accepted), before)
         return reason
 
 
@@ -140,11 +142,22 @@ def limit(texts: Iterable[str]) -> int:
     return max(SHORTEST_LIMIT, LENGTH * longest) if longest else sys.maxsize
 
 
+def question_of(draft: Draft) -> Question:
+    """What it asks, for the marker."""
+    return Question(
+        id="draft",
+        before=draft.before,
+        prompt=draft.prompt,
+        target=draft.target,
+        answer=draft.answer,
+    )
+
+
 def wrong(draft: Draft) -> str | None:
     """Why the completion does not answer the prompt, as far as a marker can tell."""
     if not draft.target:
         return "no target"
-    question = Question(id="draft", prompt=draft.prompt, target=draft.target, answer=draft.answer)
+    question = question_of(draft)
     match draft.answer:
         case NumberAnswer():
             if read_number(draft.target) is None:

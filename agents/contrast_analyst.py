@@ -6,6 +6,7 @@ Learning from Error by Contrast, section 3 of LLMs-as-Instructors (arXiv 2407.00
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from errata.agents.records import Attempt, Mistake, Question, Solved
@@ -30,11 +31,13 @@ def contrast_mistakes(
     """The mistakes, each with its `k` nearest correctly answered questions, nearest first."""
     if not mistakes or not solved:
         return list(mistakes)
-    right = embed(embeddings, [question.prompt for question, _ in solved])  # (solved, size)
+    asked = [*(question for question, _ in solved), *(mistake.question for mistake in mistakes)]
+    texts = iter(told_apart(asked))
+    right = embed(embeddings, [*islice(texts, len(solved))])  # (solved, size)
     contrasted = []
     for first in range(0, len(mistakes), BLOCK):
         block = mistakes[first : first + BLOCK]
-        wrong = embed(embeddings, [mistake.question.prompt for mistake in block])
+        wrong = embed(embeddings, [*islice(texts, len(block))])
         likeness, nearest = neighbours(wrong, right, min(k, len(solved)))
         for mistake, row, columns in zip(block, likeness.tolist(), nearest.tolist(), strict=True):
             contrast = tuple(
@@ -47,6 +50,18 @@ def contrast_mistakes(
             )
             contrasted.append(mistake.model_copy(update={"contrast": contrast}))
     return contrasted
+
+
+def told_apart(questions: Sequence[Question]) -> list[str]:
+    """The text of each, without the messages that stand before all of them: likeness in what is
+    always the same tells no two questions apart."""
+    usual = set(questions[0].before) if questions else set()
+    for question in questions:
+        usual &= set(question.before)
+    return [
+        "\n\n".join([*(turn[1] for turn in q.before if turn not in usual), q.prompt])
+        for q in questions
+    ]
 
 
 def neighbours(

@@ -23,6 +23,8 @@ from errata.agents.records import (
 from errata.agents.verifier import DISAGREE, Verifier
 
 LARGEST_ASK = 8  # drafts asked for at once: an LLM's reply stays short enough to be whole
+OTHER_MESSAGES = "other messages before its question than the exam's"
+"""Why a draft is refused: an example changes the last message of a conversation alone."""
 TRIES = 4  # turns without a single accepted draft before a cause is given up
 
 
@@ -77,6 +79,9 @@ class Writer(Protocol):
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """For each ask at most `count` new examples, not yet checked; in any order.
+
+        A draft is a new last message of its question's conversation: the messages `before` stay
+        as they are, and it need not repeat them.
 
         Args:
             asks: Each of another lesson; in a run whose way is blind to errors each is `Picked`,
@@ -196,7 +201,10 @@ def check_drafts(
             if isinstance(result, Unusable):
                 yield result
                 continue
-            reason = checker.refuse(result)
+            before = ask.lesson.question.before
+            changed = result.before not in ((), before)
+            result = result.model_copy(update={"before": before})
+            reason = OTHER_MESSAGES if changed else checker.refuse(result)
             if reason is not None:
                 yield Refusal(reason=reason, draft=result)
                 continue
@@ -206,6 +214,7 @@ def check_drafts(
                 diagnosis_id=ask.lesson.id,
                 question_id=ask.lesson.question.id,
                 cause=ask.lesson.cause,
+                before=result.before,
                 prompt=result.prompt,
                 completion=result.completion,
                 target=result.target,

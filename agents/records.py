@@ -8,13 +8,14 @@ run folder; `errata.graph.run_folder` reads and writes them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from errata.agents.plain_text import well_formed
 from errata.training.jobs import GREEDY as GREEDY
-from errata.training.jobs import LoraSettings
+from errata.training.jobs import Conversation, LoraSettings, asked_as
 from errata.training.jobs import ModelRef as ModelRef
 from errata.training.jobs import Precision as Precision
 from errata.training.jobs import Record as Record
@@ -23,6 +24,31 @@ from errata.training.own_code import PATTERN
 
 Text = Annotated[str, AfterValidator(well_formed)]
 """What a model or a program said: no file could hold halves of surrogate pairs."""
+
+
+Role = Literal["system", "user", "assistant"]
+
+
+def in_turn(turns: tuple[tuple[Role, str], ...]) -> tuple[tuple[Role, str], ...]:
+    """Raises: ValueError: No question of the user's can follow on these messages."""
+    spoken = [role for role, _ in turns]
+    if spoken[:1] == ["system"]:
+        del spoken[0]
+    roles = cycle(("user", "assistant"))
+    if len(spoken) % 2 or any(role != next(roles) for role in spoken):
+        raise ValueError(
+            "the messages before a prompt are the system's, or none of it, and then the user's and "
+            "the assistant's in turn, the assistant's last"
+        )
+    return turns
+
+
+Turns = Annotated[
+    tuple[tuple[Role, Text], ...],
+    AfterValidator(in_turn),
+    Field(exclude_if=lambda turns: not turns),  # without any, a file's bytes and hashes are as ever
+]
+"""(role, text) of the messages before a prompt, oldest first."""
 
 
 class NumberAnswer(Record):
@@ -139,6 +165,8 @@ class Question(Record):
     """One exam question."""
 
     id: str = Field(min_length=1)
+    before: Turns = ()
+    """The messages before `prompt`, which is the user's last one."""
     prompt: str = Field(min_length=1)
     target: str = Field(min_length=1)
     """The right answer, as the exam's marker reads it; of code, the function's name; of JSON, the
@@ -152,6 +180,14 @@ class Question(Record):
     """Name of the exam that it belongs to, where a run has several."""
     group: str | None = Field(default=None, min_length=1)
     """What it shares with its variants: together they count as one question in a comparison."""
+
+    def conversation(self, system: str | None = None) -> Conversation:
+        """All that the student is asked; `system` stands first, unless it brings its own."""
+        asked = asked_as(self.prompt, self.before, system)
+        if not isinstance(asked, str):
+            return asked
+        told = () if system is None else (("system", system),)
+        return (*told, ("user", asked))
 
 
 class Response(Record):
@@ -260,6 +296,8 @@ class Draft(Record):
     diagnosis_id: str
     """Id of the diagnosis that it was written from; of the `Picked` question, where the way is
     blind to errors."""
+    before: Turns = ()
+    """The messages before `prompt`: those of the question that it was written for."""
     prompt: str
     completion: str
     target: str
@@ -285,6 +323,8 @@ class Example(Record):
     question_id: str
     """Of the practice question that it goes back to."""
     cause: str
+    before: Turns = ()
+    """The messages before `prompt`: those of the practice question."""
     prompt: str
     completion: str
     target: str
@@ -305,6 +345,8 @@ class Row(Record):
     """Of the practice question that it goes back to."""
     made_by: str = "example"
     """`example`: the example as it is; else the name of the shaper that made it."""
+    before: Turns = ()
+    """The messages before `prompt`: those of the practice question."""
     prompt: str
     completion: str
     """What is learnt, after `given`; given, completion and end are marked right where `ends`."""
@@ -315,7 +357,8 @@ class Row(Record):
     ends: bool = True
     """False: a step of an answer, without its end mark."""
     system: str | None = None
-    """System prompt of this row alone, in place of the student's own."""
+    """System prompt of this row alone, in place of the student's own and of a system message in
+    `before`."""
     target: str
     answer: Answer = NumberAnswer()
 
@@ -323,8 +366,21 @@ class Row(Record):
     def question(self) -> Question:
         """What it asks, for the marker."""
         return Question(
-            id=self.example_id, prompt=self.prompt, target=self.target, answer=self.answer
+            id=self.example_id,
+            before=self.before,
+            prompt=self.prompt,
+            target=self.target,
+            answer=self.answer,
         )
+
+
+def whole_text(asked: Question | Draft | Example | Row) -> str:
+    """All that the student reads: the messages before the prompt, each after its role, and the
+    prompt; the prompt alone where nothing stands before it."""
+    if not asked.before:
+        return asked.prompt
+    turns = (*asked.before, ("user", asked.prompt))
+    return "\n\n".join(f"{role}: {text}" for role, text in turns)
 
 
 class Refusal(Record):

@@ -31,11 +31,10 @@ class Revisited(Question):
     request: str
     """What it is asked thereupon."""
 
-    def conversation(self, system: str | None) -> Conversation:
-        """Question, answer and request, after the system prompt where there is one."""
-        told = () if system is None else (("system", system),)
-        asked = (("user", self.prompt), ("assistant", self.said), ("user", self.request))
-        return (*told, *asked)
+    def conversation(self, system: str | None = None) -> Conversation:
+        """Question, answer and request."""
+        asked = super().conversation(system)
+        return (*asked, ("assistant", self.said), ("user", self.request))
 
 
 class Prompted(Question):
@@ -43,10 +42,9 @@ class Prompted(Question):
 
     system: str
 
-    @property
-    def conversation(self) -> Conversation:
-        """The system prompt, then the question."""
-        return (("system", self.system), ("user", self.prompt))
+    def conversation(self, system: str | None = None) -> Conversation:
+        """The question after its system prompt, unless its messages bring one of their own."""
+        return super().conversation(self.system)
 
 
 class Student(Protocol):
@@ -64,8 +62,8 @@ class Student(Protocol):
 
         Args:
             questions: The whole exam: what is already answered may still shape the batches.
-                One that is `Revisited` is asked as a conversation, one that is `Prompted` under
-                its own system prompt.
+                One that is `Revisited` or `Prompted`, or has messages `before` its prompt, is asked
+                as its `conversation`.
             answered: Ids of the questions of which every response is there. One that lacks some
                 is asked for all of them again; whoever asks passes over those that it has.
 
@@ -108,9 +106,8 @@ def prompts_of(
     """(id, prompt) of each question, as the children of `errata.training` take them."""
 
     def asked(question: Question) -> str | Conversation:
-        if isinstance(question, Revisited):
-            return question.conversation(system)
-        return question.conversation if isinstance(question, Prompted) else question.prompt
+        whole = question.before or isinstance(question, Revisited | Prompted)
+        return question.conversation(system) if whole else question.prompt
 
     return tuple((question.id, asked(question)) for question in questions)
 
@@ -186,7 +183,8 @@ class StudentSettings(Record):
     adapter: str | None = None
     """LoRA adapter to begin with."""
     system: str | None = None
-    """System prompt, when asked and in training; the model's own default when not said."""
+    """System prompt, when asked and in training; the model's own default when not said. A question
+    of several messages that begins with a system message has that one in its place."""
     max_new_tokens: int = Field(default=128, ge=1)
     """Longest answer; a longer one is cut off and marked as it is."""
     batch_size: int = Field(default=64, ge=1)

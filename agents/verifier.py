@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from errata.agents.checks import question_of
 from errata.agents.errors import ErrataError
 from errata.agents.marking import mark
 from errata.agents.plain_text import one_line
@@ -21,7 +22,8 @@ class Problem:
     """What a solver sees of a draft: its question, and neither its completion nor its answer."""
 
     source: Question
-    """The practice question that the draft was written for."""
+    """The practice question that the draft was written for; the messages before it stand before
+    the draft's question, too."""
     diagnosis_id: str
     prompt: str
     answer: Answer
@@ -88,9 +90,7 @@ class Verified:
             self.abstained += 1
             return
         self.answered += 1
-        draft = self.draft
-        asked = Question(id="draft", prompt=draft.prompt, target=draft.target, answer=draft.answer)
-        verdict = mark(asked, response)
+        verdict = mark(question_of(self.draft), response)
         if verdict.correct:
             self.agreeing += 1
         else:

@@ -38,11 +38,13 @@ class AddingStudent:
     ) -> Iterator[Response]:
         """`model` says which weights answer; there are none here, and nothing is left to chance.
 
-        A student that is never asked several times can do without `sampling`.
+        A student that is never asked several times can do without `sampling`. One that reads
+        `question.prompt` alone would miss what was said before it, where an exam has conversations.
         """
         for question in questions:
             if question.id not in answered:
-                numbers = re.findall(r"[0-9]+", question.prompt)
+                asked = [text for role, text in question.conversation() if role == "user"]
+                numbers = re.findall(r"[0-9]+", " ".join(asked))
                 text = f"{' + '.join(numbers)} = {sum(map(int, numbers))}"
                 for sample in range(sampling.answers):
                     yield Response(

@@ -8,7 +8,7 @@ from statistics import fmean
 from errata.agents.calibration import read_labelled
 from errata.agents.chat_models import LlmSettings
 from errata.agents.chat_models.ledger import Prices, Usage, estimate
-from errata.agents.contrast_analyst import BLOCK
+from errata.agents.contrast_analyst import BLOCK, told_apart
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed, Lesson
 from errata.agents.embeddings import StoredEmbeddings
 from errata.agents.exams.several import RunExams
@@ -62,7 +62,7 @@ def estimate_run(
     quota = sum(quotas.values())
     rows: list[EstimateRow] = []
     if "contrast" in way.steps and isinstance(agents.embeddings, StoredEmbeddings):
-        tokens = sum(estimate(question.prompt) for question in practice)  # each text once
+        tokens = sum(map(estimate, told_apart(practice)))  # each text once
         rows.append(
             EstimateRow(
                 agent=CONTRAST,

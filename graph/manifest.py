@@ -248,6 +248,6 @@ def text_of(name: PurePath) -> str:
 
 def hash_of_set(questions: Iterable[Question]) -> str:
     """SHA-256 of what is asked and of the right answers: the same in any order, under any ids."""
-    asked = (q.model_dump_json(include={"prompt", "target", "answer"}) for q in questions)
+    asked = (q.model_dump_json(include={"before", "prompt", "target", "answer"}) for q in questions)
     each = sorted(hashlib.sha256(text.encode()).hexdigest() for text in asked)
     return hashlib.sha256("\n".join(each).encode()).hexdigest()

@@ -18,7 +18,6 @@ from errata.agents.errors import BudgetSpent, ErrataError, ExamError
 from errata.agents.examiner import NotCounted
 from errata.agents.examiner import examine as examine_student
 from errata.agents.exams.held_out import TOO_NEAR
-from errata.agents.exams.layouts import stem
 from errata.agents.jsonl import Journal, read_record, read_records, write_record, write_records
 from errata.agents.plain_text import one_line
 from errata.agents.planner import Plan, plan
@@ -132,7 +131,7 @@ def collect(state: State, context: Context) -> State:
     if found.solutions is None:
         return {"round": index, "examples": 0}
     held_out = held_out_in(context.folder)
-    near = {s.question_id for s in found.solutions if held_out.nearest(stem(s)) is not None}
+    near = {s.question_id for s in found.solutions if held_out.nearest(s) is not None}
     solutions = [s for s in found.solutions if s.question_id not in near]
     left_out = [
         *found.left_out,

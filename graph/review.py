@@ -247,6 +247,7 @@ def is_solution(example: Example) -> bool:
 def draft_of(example: Example) -> Draft:
     return Draft(
         diagnosis_id=example.diagnosis_id or example.id,
+        before=example.before,
         prompt=example.prompt,
         completion=example.completion,
         target=example.target,

@@ -38,6 +38,7 @@ def row_of(example: Example, id: str) -> Row:
         id=id,
         example_id=example.id,
         question_id=example.question_id,
+        before=example.before,
         prompt=example.prompt,
         completion=example.completion,
         target=example.target,
@@ -54,6 +55,7 @@ def question_of(example: Example, practice: Mapping[str, Question]) -> Question:
     source = practice.get(example.question_id)
     return Question(
         id=example.id,
+        before=example.before,
         prompt=example.prompt,
         target=example.target,
         solution=example.completion,

@@ -232,6 +232,18 @@ def test_what_nearly_repeats_another_question_comes_last() -> None:
         assert order[6] in ("e-0", "e-6")
 
 
+def test_the_same_words_after_other_messages_repeat_no_question() -> None:
+    asked = "Ann has {} pens and gets 7 more of them from Ben on Monday. How many has she now?"
+    rows = rows_of(
+        *((asked.format(n), f"{n} + 7 = {n + 7}\n#### {n + 7}", f"{n + 7}") for n in (20, 21, 22)),
+        (asked.format(20), "20 + 7 = 27\n#### 27", "27"),
+    )
+    talk = (("user", "Tell me of Ann."), ("assistant", "She writes."))
+    rows[3] = rows[3].model_copy(update={"before": talk})
+    orders = [kept(rows, 1, seed) for seed in range(20)]
+    assert any(order.index("e-0") < order.index("e-3") < 3 for order in orders)
+
+
 def test_the_share_is_of_all_rows_and_the_seed_chooses_among_equals() -> None:
     rows = rows_of(*ADDS)
     assert len(kept(rows, 0.5)) == 15

@@ -30,7 +30,7 @@ def prompt_ids(
 
 def example_ids(
     tokenizer: PreTrainedTokenizerBase,
-    prompt: str,
+    prompt: str | Conversation,
     completion: str,
     system: str | None = None,
     given: str = "",

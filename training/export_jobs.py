@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from errata.training.jobs import ModelRef, Record
+from errata.training.jobs import Conversation, ModelRef, Record
 
 Target = Literal["merged", "adapter", "ollama", "hub-folder"]
 """What becomes of a run's model."""
@@ -48,8 +48,8 @@ class PlainJob(Record):
     base: str | None = None
     """Of an adapter: the model that it is put on."""
     system: str | None = None
-    prompts: tuple[tuple[str, str], ...]
-    """(id, question)"""
+    prompts: tuple[tuple[str, str | Conversation], ...]
+    """(id, question); one of several messages holds its own system prompt."""
     max_new_tokens: int
     batch: int
     """Questions asked at once."""

@@ -47,6 +47,21 @@ Conversation = tuple[tuple[str, str], ...]
 """(role, text), oldest first; the roles are system, user and assistant."""
 
 
+def asked_as(
+    prompt: str, before: Conversation = (), system: str | None = None
+) -> str | Conversation:
+    """What a model is asked: the prompt alone, or, where messages stand before it, all of them.
+
+    Args:
+        system: Stands first where `before` does not begin with a system message of its own.
+    """
+    if not before:
+        return prompt
+    own = before[0][0] == "system"
+    told = () if own or system is None else (("system", system),)
+    return (*told, *before, ("user", prompt))
+
+
 class ModelRef(Record):
     """The weights that answer: a base model, with or without a LoRA adapter."""
 
@@ -303,6 +318,8 @@ class TrainingRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    before: Conversation = ()
+    """The messages before `prompt`."""
     prompt: str
     completion: str
     """What is learnt, after `given`."""
@@ -313,7 +330,14 @@ class TrainingRow(BaseModel):
     ends: bool = True
     """Whether the answer ends there, and its end mark is learnt as well."""
     system: str | None = None
-    """System prompt of this row alone, in place of the job's."""
+    """System prompt of this row alone, in place of the job's and of its own system message."""
+
+    def asked(self, system: str | None) -> str | Conversation:
+        """What the model reads before the answer; `system` is the job's."""
+        if self.system is None:
+            return asked_as(self.prompt, self.before, system)
+        turns = tuple(turn for turn in self.before if turn[0] != "system")
+        return asked_as(self.prompt, turns, self.system)
 
 
 class Step(Record):

@@ -20,6 +20,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from errata.training.export_jobs import PlainEngine, PlainJob, PlainReply
+from errata.training.jobs import Conversation
 from errata.training.models import weights_of
 from errata.training.wire import ChildWire
 
@@ -56,12 +57,12 @@ def load(job: PlainJob) -> Any:
 
 def answers(job: PlainJob, tokenizer: Any, model: Any) -> Iterator[PlainReply]:
     """Long questions first, so that those asked at once are about equally long."""
-    prompts = sorted(job.prompts, key=lambda prompt: -len(prompt[1]))
-    system = [] if job.system is None else [{"role": "system", "content": job.system}]
-    for first in range(0, len(prompts), job.batch):
-        batch = prompts[first : first + job.batch]
+    asked = [(id, messages(question, job.system)) for id, question in job.prompts]
+    asked.sort(key=lambda one: -sum(len(message["content"]) for message in one[1]))
+    for first in range(0, len(asked), job.batch):
+        batch = asked[first : first + job.batch]
         inputs = tokenizer.apply_chat_template(
-            [[*system, {"role": "user", "content": question}] for _, question in batch],
+            [question for _, question in batch],
             add_generation_prompt=True,
             padding=True,
             return_dict=True,
@@ -73,3 +74,11 @@ def answers(job: PlainJob, tokenizer: Any, model: Any) -> Iterator[PlainReply]:
         texts = cast(list[str], tokenizer.batch_decode(said, skip_special_tokens=True))
         for (id, _), text in zip(batch, texts, strict=True):
             yield PlainReply(id=id, text=text.strip())
+
+
+def messages(question: str | Conversation, system: str | None) -> list[dict[str, str]]:
+    """The question as chat templates take it."""
+    if isinstance(question, str):
+        told = () if system is None else (("system", system),)
+        question = (*told, ("user", question))
+    return [{"role": role, "content": text} for role, text in question]

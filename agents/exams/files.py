@@ -12,6 +12,7 @@ from pydantic import AliasChoices, Field, Tag, ValidationError, model_validator
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.code_tests import check_code, only_function
+from errata.agents.exams.conversations import read_conversation
 from errata.agents.exams.corrections import Corrected, correct
 from errata.agents.exams.forms import (
     AnswerForm,
@@ -41,6 +42,7 @@ from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.marking.number import read_number
 from errata.agents.marking.own import check_marker
 from errata.agents.marking.regex import compiled
+from errata.agents.marking.text import mark_text
 from errata.agents.records import (
     NO_TARGET,
     CodeAnswer,
@@ -51,6 +53,7 @@ from errata.agents.records import (
     Question,
     Record,
     TextAnswer,
+    Turns,
 )
 from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
 
@@ -319,7 +322,10 @@ class OwnFields(Record):
 
     id: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
     """Its file and line when not said."""
-    prompt: str = Field(min_length=1)
+    prompt: str | None = Field(default=None, min_length=1)
+    messages: list[Any] | None = None
+    """In place of the prompt, or before it: `{"role": "user", "content": "…"}` and so on. Where the
+    last is the assistant's it is the worked solution."""
     target: Any = None
     """The right number, label or text; of JSON the value itself; code needs none."""
     solution: str | None = None
@@ -358,14 +364,77 @@ def own_question(
         given = OwnFields.model_validate(dict(fields))
     except ValidationError as error:
         raise ExamError(
-            f"{first_problem(error)}; a question has prompt, target and, if you like, id, "
-            "solution, kind, group, answer, options or tests, stub and entry_point"
+            f"{first_problem(error)}; a question has prompt or messages, target and, if you like, "
+            "id, solution, kind, group, answer, options or tests, stub and entry_point"
         ) from None
+    if given.messages is not None:
+        before, given = last_message(given, given.answer or answer)
+        asked = asked_question(given, id, answer, form, marked, as_said=True)
+        return asked.model_copy(update={"before": before})
+    return asked_question(given, id, answer, form, marked)
+
+
+def last_message(given: OwnFields, answer: str | None) -> tuple[Turns, OwnFields]:
+    """The messages before a row's last question, and the row with what they end in as its fields.
+
+    Args:
+        answer: Its type, where something says it.
+
+    Raises:
+        ExamError: The messages are no conversation, or say again what a field says.
+    """
+    found = read_conversation(given.messages, given.prompt)
+    fields: dict[str, Any] = {"prompt": found.prompt, "messages": None}
+    if found.reply is not None:
+        if given.solution is not None:
+            raise ExamError(
+                "the field 'solution' and the assistant's last message both give the worked "
+                "solution; take one out"
+            )
+        fields["solution"] = found.reply
+        if given.target is None and answer == "text":
+            fields["target"] = target_in(found.reply)
+        elif given.target is None and answer in ("label", "json"):
+            fields["target"] = found.reply.strip()
+    return found.before, given.model_copy(update=fields)
+
+
+def target_in(reply: str) -> str:
+    """The right answer that an assistant's message gives, in words.
+
+    Raises:
+        ExamError: It does not say which of its lines that is.
+    """
+    said = reply.strip()
+    if "\n" in said and "answer is" not in said.lower():
+        raise ExamError(
+            "the assistant's last message has several lines, and none says `the answer is`: give "
+            "the right answer as target"
+        )
+    return mark_text(said, said).answer or said
+
+
+def asked_question(
+    given: OwnFields,
+    id: str,
+    answer: str | None,
+    form: AnswerForm,
+    marked: Marked | None,
+    as_said: bool = False,
+) -> Question:
+    """
+    Args:
+        as_said: Nothing is added to the prompt that says how to answer: only what must be shown,
+            as options or a stub.
+    """
+    if given.prompt is None:
+        raise ExamError("the fields 'prompt' and 'messages' are missing; give one of them")
     kind = given.answer or answer or type_of(given)
     judged = given.answer == "judge" and isinstance(marked, JudgedAnswer)
     if marked is not None and (given.answer is None or judged):
         target = given.solution or NO_TARGET if given.target is None else target_of(given)
         return Question(prompt=given.prompt, target=target, answer=marked, **known(given, id))
+    said = {"prompt": given.prompt} if as_said else {}
     match kind:
         case "judge":
             raise ExamError('answer = "judge" needs a judge: describe it under [exam.judge]')
@@ -375,7 +444,7 @@ def own_question(
             return own_code(given, given.id or id)
         case "text":
             # a prompt that says so itself is left alone
-            says_so = "answer is" in given.prompt.lower()
+            says_so = as_said or "answer is" in given.prompt.lower()
             return Question(
                 prompt=given.prompt if says_so else text_prompt(given.prompt),
                 target=target_of(given),
@@ -385,21 +454,22 @@ def own_question(
         case "math":
             if not is_math_target(target_of(given)):
                 raise ExamError("the target is empty or too long for a formula; give the answer")
+            says_so = as_said or "\\boxed" in given.prompt
             return Question(
-                prompt=given.prompt if "\\boxed" in given.prompt else math_prompt(given.prompt),
+                prompt=given.prompt if says_so else math_prompt(given.prompt),
                 target=target_of(given),
                 answer=MathAnswer(),
                 **known(given, id),
             )
         case "label":
             made = label_question(given.prompt, there(given), form)
-            return Question(**made, **known(given, id))
+            return Question(**made | said, **known(given, id))
         case "json":
             made = json_question(given.prompt, there(given), form)
-            return Question(**made, **known(given, id))
+            return Question(**made | said, **known(given, id))
         case "regex":
             made = regex_question(given.prompt, target_of(given), form)
-            return Question(**made, **known(given, id))
+            return Question(**made | said, **known(given, id))
         case _:
             return Question(
                 prompt=given.prompt, target=number_target(target_of(given)), **known(given, id)
@@ -432,7 +502,7 @@ def own_choice(given: OwnFields, id: str) -> Question:
         options = labelled(options, "options")
     return choice_question(
         id,
-        given.prompt,
+        given.prompt or "",
         options,
         target_of(given),
         given.kind,

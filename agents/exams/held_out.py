@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from errata.agents.errors import ExamError
 from errata.agents.exams.layouts import stem
-from errata.agents.exams.reworded import Reworded, asked_words
+from errata.agents.exams.reworded import NOTHING, Reworded, Setting, asked_words, setting
 from errata.agents.exams.words import masked, plain
 from errata.agents.records import Draft, Example, Question
 
@@ -36,28 +37,35 @@ class HeldOut:
     def __init__(self, questions: Iterable[Question], practice: Iterable[Question] = ()) -> None:
         """`practice`: what it says too, whatever its numbers, is the exam's way to ask."""
         held, practice = list(questions), list(practice)
-        self.near = NearTexts()
+        self.near = NearQuestions()
         self.runs: dict[str, str] = {}
         """Thirteen words in a row → id of the held-out question that has them."""
         masks: dict[str, list[str]] = {}
         for question in held:
-            self.near.add(plain(stem(question)), question.id)
-            for run in runs(plain(asked_words(question))):
+            self.near.add(plain(stem(question)), question.id, setting(question))
+        for question, text in said_in(held):
+            for run in runs(text):
                 if self.runs.setdefault(run, question.id) == question.id:
                     masks.setdefault(masked(run), []).append(run)
-        for question in practice:
-            for run in runs(masked(plain(asked_words(question)))):
+        for _, text in said_in(practice):
+            for run in runs(masked(text)):
                 for usual in masks.pop(run, ()):
                     self.runs.pop(usual, None)
         self.reworded = Reworded(held, practice)
 
-    def nearest(self, text: str) -> str | None:
-        """Id of a held-out question that `text`, a question's stem, equals or nearly equals.
+    def nearest(self, asked: str | Question | Draft | Example) -> str | None:
+        """Id of a held-out question that `asked` equals or nearly equals.
 
-        Nearly equal: the same numbers, and at least half of all word triples in common. The
-        same story with other numbers is another question: it needs another answer.
+        Nearly equal: the same numbers, and at least half of all word triples in common; so too
+        what stands before the last message. The same story with other numbers is another
+        question: it needs another answer.
+
+        Args:
+            asked: A question, or the stem of one that nothing stands before.
         """
-        return self.near.nearest(plain(text))
+        if isinstance(asked, str):
+            return self.near.nearest(plain(asked))
+        return self.near.nearest(plain(stem(asked)), setting(asked))
 
     def shared_words(self, text: str) -> Resemblance | None:
         """A held-out question that has thirteen words in a row in common with `text`."""
@@ -72,7 +80,7 @@ class HeldOut:
         It equals or nearly equals it; it shares thirteen words in a row with it, its completion
         included; or it asks the same in other words.
         """
-        if (near := self.nearest(stem(asked))) is not None:
+        if (near := self.nearest(asked)) is not None:
             return Resemblance(near, TOO_NEAR)
         texts = [asked_words(asked)]
         if not isinstance(asked, Question):
@@ -80,7 +88,8 @@ class HeldOut:
         for text in texts:
             if (shared := self.shared_words(text)) is not None:
                 return shared
-        if (same := self.reworded.nearest(asked)) is not None:
+        alike = self.near.settings_near(setting(asked))
+        if (same := self.reworded.nearest(asked, alike)) is not None:
             return Resemblance(same, OTHER_WORDS)
         return None
 
@@ -109,6 +118,10 @@ class NearTexts:
         """Id of a text with the same numbers and at least half of all word triples."""
         if text in self.texts:
             return self.texts[text]
+        return next(self.all_near(text), None)
+
+    def all_near(self, text: str) -> Iterator[str]:
+        """Ids of those with the same numbers and at least half of all word triples, as added."""
         own = shingles(text)
         having = self.having.get(numbers(text), {})
         # Who has half of these triples has one of any larger half: the rarest find the fewest.
@@ -116,8 +129,44 @@ class NearTexts:
         for at in sorted({at for places in found[: len(own) // 2 + 1] for at in places}):
             id, other = self.shingles[at]
             if len(own & other) >= 0.5 * len(own | other):
-                return id
-        return None
+                yield id
+
+
+class NearQuestions:
+    """Last messages as `plain` gives them, each after its setting: two are near where the messages
+    are, and what stands before them."""
+
+    def __init__(self) -> None:
+        self.after: dict[Setting, NearTexts] = {}
+        self.settings = NearTexts(), NearTexts()
+        """System messages, and the other messages before a prompt."""
+        self.found: dict[Setting, tuple[Setting, ...]] = {}
+        """Setting → those near to it; emptied when there is a new one."""
+
+    def add(self, text: str, id: str, before: Setting = NOTHING) -> None:
+        if before not in self.after:
+            self.after[before] = NearTexts()
+            self.found = {}
+            for known, part in zip(self.settings, before, strict=True):
+                if part not in known.texts:
+                    known.add(part, part)
+        self.after[before].add(text, id)
+
+    def nearest(self, text: str, before: Setting = NOTHING) -> str | None:
+        """Id of the first that is near."""
+        found = (self.after[near].nearest(text) for near in self.settings_near(before))
+        return next((id for id in found if id is not None), None)
+
+    def settings_near(self, before: Setting) -> tuple[Setting, ...]:
+        """The known settings that equal `before`, or nearly equal it; the equal one first."""
+        if before not in self.found:
+            systems, others = (
+                list(dict.fromkeys([part, *known.all_near(part)]))
+                for known, part in zip(self.settings, before, strict=True)
+            )
+            pairs = ((system, other) for system in systems for other in others)
+            self.found[before] = tuple(pair for pair in pairs if pair in self.after)
+        return self.found[before]
 
 
 def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:
@@ -133,12 +182,53 @@ def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:
                         f"{other} and {name} share {what} ({twin} and {question.id}): take it "
                         "out of one of them, or what is measured is memory"
                     )
+    for question in sets.get("practice", ()):
+        for text in answered_in(question):
+            other, twin = home.get(text, ("practice", ""))
+            if other != "practice":
+                raise ExamError(
+                    f"an earlier message of {question.id} in practice is the question {twin} of "
+                    f"{other}, and its answer follows there: put both on one side, or what is "
+                    "measured is memory"
+                )
 
 
 def same_as(question: Question) -> list[str]:
     """Two questions that have one of these in common must not be on two sides."""
-    own = [f"text {plain(question.prompt)}"]
+    own = [f"text {whole(question)}"]
     return [*own, f"group {question.group}"] if question.group else own
+
+
+def answered_in(question: Question) -> Iterator[str]:
+    """What `same_as` says of each question that an earlier message answers."""
+    said: list[str] = []
+    for role, text in question.before:
+        said.append(plain_message(text))
+        if role == "user":
+            yield "text " + "\n".join(said)
+
+
+def whole(question: Question) -> str:
+    """All its messages as `plain` gives them."""
+    before = (plain_message(text) for _, text in question.before)
+    return "\n".join([*before, plain(question.prompt)])
+
+
+@lru_cache(maxsize=100)
+def plain_message(text: str) -> str:
+    """Many questions may begin with the same messages, and long ones."""
+    return plain(text)
+
+
+def said_in(questions: Iterable[Question]) -> Iterator[tuple[Question, str]]:
+    """Each text of the questions, as `plain` gives it; a message that many begin with only once."""
+    seen: set[str] = set()
+    for question in questions:
+        yield question, plain(asked_words(question))
+        for _, text in question.before:
+            if text not in seen:
+                seen.add(text)
+                yield question, plain_message(text)
 
 
 def numbers(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ The thresholds come from measurement: see docs/verification.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from errata.agents.exams.layouts import stem
@@ -23,6 +23,7 @@ from errata.agents.records import (
     OwnAnswer,
     Question,
     RegexAnswer,
+    Row,
     TextAnswer,
 )
 
@@ -48,10 +49,17 @@ COMMON = frozenset(
 """Words that nearly every question has."""
 
 
+Setting = tuple[str, str]
+"""What stands before the last message: the system message, and all others, as `plain` gives them;
+empty texts where there are none."""
+NOTHING: Setting = ("", "")
+
+
 @dataclass(frozen=True)
 class Traits:
     """What stays of a question when it is asked in other words."""
 
+    setting: Setting
     answer: str
     """Of code nothing: a function can be renamed."""
     marks: frozenset[str]
@@ -78,16 +86,22 @@ class Reworded:
             if traits.usual:
                 self.practice.setdefault(traits.answer, []).append(traits)
 
-    def nearest(self, asked: Question | Draft | Example) -> str | None:
+    def nearest(
+        self, asked: Question | Draft | Example, settings: Collection[Setting] = (NOTHING,)
+    ) -> str | None:
         """Id of a held-out question that `asked` asks in other words.
 
         The answer is the same, and the marks and the words are nearly enough. Where marks tell
         little, no practice question may be as near to the held-out one: then it is the exam's way
         to ask that they share.
+
+        Args:
+            settings: Those that are near to its own. After any other, a held-out question is
+                another one, whatever its last message says.
         """
         own = traits_of(asked)
         for id, held in self.by_answer.get(own.answer, ()):
-            near = likeness(own, held)
+            near = held.setting in settings and likeness(own, held)
             if near and not (
                 held.usual
                 and any(
@@ -137,7 +151,17 @@ def traits_of(asked: Question | Draft | Example) -> Traits:
     words = frozenset(
         word[:CUT] for word in text.split() if word[0].isalpha() and word[:CUT] not in COMMON
     )
-    return Traits(answer, marks, numbers, words, usual)
+    return Traits(setting(asked), answer, marks, numbers, words, usual)
+
+
+def setting(asked: Question | Draft | Example | Row) -> Setting:
+    if not asked.before:
+        return NOTHING
+    told: list[str] = []
+    others: list[str] = []
+    for role, text in asked.before:
+        (told if role == "system" else others).append(plain(text))
+    return "\n".join(told), "\n".join(others)
 
 
 def asked_words(asked: Question | Draft | Example) -> str:

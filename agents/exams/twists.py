@@ -180,7 +180,7 @@ def relabelled(question: Question, rng: random.Random) -> Question:
         question.kind,
         group=question.group,
     )
-    return moved.model_copy(update={"exam": question.exam})
+    return moved.model_copy(update={"exam": question.exam, "before": question.before})
 
 
 def can_be_relabelled(question: Question) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed
 from errata.agents.llm.chat import TypedChat
+from errata.agents.llm.conversation import quoted
 from errata.agents.llm.instructor import worked_solution
 from errata.agents.llm.replies import REPLIES, form_of
 from errata.agents.prompts import Prompt, fence
@@ -84,7 +85,7 @@ class LlmWriter:
         return self.prompt.render(
             "missed",
             number=str(number),
-            question=fence(lesson.question.prompt),
+            question=quoted(lesson.question),
             solution=worked_solution(lesson.question),
             target=fence(lesson.question.target),
             cause=fence(lesson.diagnosis.cause),
@@ -110,7 +111,7 @@ class LlmRewriter(LlmWriter):
         return self.prompt.render(
             "question",
             number=str(number),
-            question=fence(question.prompt),
+            question=quoted(question),
             solution=worked_solution(question),
             target=fence(question.target),
             count=str(ask.count),

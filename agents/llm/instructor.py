@@ -8,6 +8,7 @@ from pathlib import Path
 
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.llm.chat import TypedChat
+from errata.agents.llm.conversation import quoted
 from errata.agents.llm.replies import DiagnosisReply
 from errata.agents.prompts import Prompt, fence
 from errata.agents.records import Diagnosis, Mistake, Question, Unusable
@@ -57,7 +58,7 @@ class LlmInstructor:
         parts = [
             self.prompt.render(
                 "mistake",
-                question=fence(mistake.question.prompt),
+                question=quoted(mistake.question),
                 solution=worked_solution(mistake.question),
                 target=fence(mistake.question.target),
                 response=fence(attempt.response),
@@ -77,7 +78,7 @@ def contrast_part(prompt: Prompt, mistake: Mistake) -> list[str]:
         prompt.render(
             "solved",
             number=str(number),
-            question=fence(near.question.prompt),
+            question=quoted(near.question, shown=mistake.question),
             response=fence(near.attempt.response),
         )
         for number, near in enumerate(mistake.contrast, start=1)

@@ -17,6 +17,7 @@ from pydantic import AfterValidator
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.llm.chat import TypedChat
+from errata.agents.llm.conversation import quoted
 from errata.agents.llm.instructor import LlmInstructor, contrast_part
 from errata.agents.llm.replies import (
     ChoiceReply,
@@ -102,7 +103,7 @@ class PaperInstructor(LlmInstructor):
         parts = [
             self.prompt.render(
                 "mistake",
-                question=fence(mistake.question.prompt),
+                question=quoted(mistake.question),
                 response=fence(mistake.attempt.response),
             )
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.llm.chat import TypedChat
+from errata.agents.llm.conversation import quoted, quoted_after
 from errata.agents.llm.replies import Filled, LlmReply, form_of
 from errata.agents.prompts import Prompt, fence
 from errata.agents.records import Unusable
@@ -50,9 +51,9 @@ class LlmSolver:
         form = form_of(self.prompt, problem.answer)
         task = self.prompt.render(
             "task",
-            known=fence(known.prompt),
+            known=quoted(known),
             target=fence(known.target),
-            question=fence(problem.prompt),
+            question=quoted_after(known.before, problem.prompt, shown=known.before),
             number=str(problem.number + 1),
         )
         return (("system", self.prompt.render("system", form=form)), ("user", task))

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from errata.agents.exams import plain
-from errata.agents.exams.held_out import NearTexts
+from errata.agents.exams.held_out import NearQuestions
+from errata.agents.exams.reworded import setting
 from errata.agents.marking.equations import NUMBER, unmark
 from errata.agents.records import Row, Unusable
 from errata.agents.shapers.shaper import Rehearsed, Shaper
@@ -34,11 +35,11 @@ class Diverse(Shaper):
         mixed = random.Random(seed).sample(rows, len(rows))
         first: list[Row] = []
         last: list[Row] = []
-        seen = NearTexts()
+        seen = NearQuestions()
         for row in mixed:
-            asked = plain(row.prompt)
-            (first if seen.nearest(asked) is None else last).append(row)
-            seen.add(asked, row.id)
+            asked, before = plain(row.prompt), setting(row)
+            (first if seen.nearest(asked, before) is None else last).append(row)
+            seen.add(asked, row.id, before)
         ordered = [*covering(first, rehearsed), *covering(last, rehearsed)]
         kept = round(self.keep * len(rows))
         reason = "other rows show the same kinds"

@@ -111,6 +111,7 @@ def rung(
             continue
         draft = Draft(
             diagnosis_id=template.question.id,
+            before=template.question.before,
             prompt=new.prompt,
             completion=new.completion,
             target=new.target,
@@ -119,6 +120,7 @@ def rung(
             questions.append(
                 Question(
                     id=f"probe-{name.replace(' ', '-')}-{len(questions) + 1:02}",
+                    before=template.question.before,
                     prompt=new.prompt,
                     target=new.target,
                     solution=new.completion,

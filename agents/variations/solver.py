@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from errata.agents.marking.equations import read_equations, show_value, value
-from errata.agents.records import NumberAnswer
+from errata.agents.records import NumberAnswer, Turns
 from errata.agents.variations.renaming import names_between, with_names
 from errata.agents.variations.templates import Template, template_of
 from errata.agents.variations.writer import BETWEEN_DRILLS, DRILL_WORDINGS
@@ -20,8 +20,9 @@ class VariationsSolver:
     """
 
     def __init__(self) -> None:
-        self.templates: dict[str, Template | None] = {}
-        """By the missed question's text under its present names; None where it cannot be varied."""
+        self.templates: dict[tuple[Turns, str], Template | None] = {}
+        """By the missed question's text under its present names, and the messages before it; None
+        where it cannot be varied."""
 
     def solve(self, problems: Sequence[Problem]) -> Iterator[tuple[Problem, str | None]]:
         """See `Solver.solve`."""
@@ -36,9 +37,10 @@ class VariationsSolver:
         if names is None:
             return None
         question = with_names(problem.source, names)
-        if question.prompt not in self.templates:
-            self.templates[question.prompt] = template_of(question)
-        template = self.templates[question.prompt]
+        asked = (question.before, question.prompt)
+        if asked not in self.templates:
+            self.templates[asked] = template_of(question)
+        template = self.templates[asked]
         return None if template is None else template.target_of(problem.prompt)
 
 

@@ -352,6 +352,8 @@ def read_template(question: Question) -> Template:
         raise TemplateError(f"the question has over {MOST_NUMBERS} different numbers")
     operands = [[*numbers_of(equation.left)] for equation in equations]
     used = {number.value for numbers in operands for number in numbers}
+    if used & _told_before(question):
+        raise TemplateError("the solution has a number that stands in an earlier message, too")
     unused = {value for value in values if value not in used}
     compares = COMPARES.search(question.prompt) is not None
     # A constant may stand for what an idle number decides: one break of those `every 10 minutes`.
@@ -427,6 +429,15 @@ def read_template(question: Question) -> Template:
         sums=tuple(sums),
         keep_order=bool(unused - {0, 1}) or compares,
     )
+
+
+def _told_before(question: Question) -> set[Value]:
+    """Numbers of the messages before the prompt, which stay as they are."""
+    found: set[Value] = set()
+    for _, text in question.before:
+        mentions = list(find_mentions(text))
+        found |= {mention.value for mention in mentions} | constants_of(text, mentions)
+    return found
 
 
 def final_line(question: Question, answer: Value) -> str | None:

@@ -183,7 +183,8 @@ def again(
         return [Unusable(source_id=source_id, reason=str(reason))]
     drafts: dict[str, Draft | Unusable] = {}
     for draw in range(6 * count):
-        story = renamed(question, rng) if rename else question
+        # Other names would not fit those that earlier messages may call.
+        story = renamed(question, rng) if rename and not question.before else question
         retold = template if story is question else template_of(story)
         if retold is None:  # longer names may make it too long
             continue

@@ -65,6 +65,7 @@ def solutions_of(practice: Sequence[Question]) -> tuple[list[Example], list[Unus
                 diagnosis_id=None,
                 question_id=question.id,
                 cause="the exam's own solution",
+                before=question.before,
                 prompt=question.prompt,
                 completion=completion,
                 target=question.target,

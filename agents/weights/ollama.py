@@ -14,6 +14,7 @@ from typing import Any
 
 from errata.agents.errors import StepFailed
 from errata.training.export_jobs import PlainEngine, PlainReply
+from errata.training.jobs import Conversation
 
 LONGEST_S = 600
 """For one answer, the model's loading among them."""
@@ -30,7 +31,7 @@ def ollama_here() -> str | None:
 
 
 def ask_ollama(
-    folder: Path, version: str, prompts: Sequence[tuple[str, str]]
+    folder: Path, version: str, prompts: Sequence[tuple[str, str | Conversation]]
 ) -> Iterator[PlainEngine | PlainReply]:
     """Answers as the folder's Modelfile has them made: first what answers, then the answers.
 
@@ -60,7 +61,8 @@ def ask_ollama(
             dtype=str(details.get("quantization_level", "unknown")),
         )
         for id, question in prompts:
-            messages = [{"role": "user", "content": question}]
+            turns = (("user", question),) if isinstance(question, str) else question
+            messages = [{"role": role, "content": text} for role, text in turns]
             given = {"model": name, "messages": messages, "stream": False}
             said = ask("/api/chat", given, LONGEST_S)
             yield PlainReply(id=id, text=str(said["message"]["content"]).strip())

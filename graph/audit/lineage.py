@@ -22,6 +22,7 @@ from errata.agents.records import (
     Question,
     Review,
     Row,
+    Turns,
     Unusable,
 )
 from errata.agents.trainer import Trained
@@ -48,7 +49,8 @@ def solutions(run: Run, index: int) -> Iterable[Example]:
     """The worked solutions of practice questions, as a round collected them."""
     for row in run.records(run.of_round(index, "solutions"), Example):
         question = run.practice.get(row.question_id)
-        if question is not None and (row.prompt, row.completion, row.target) == (
+        if question is not None and (row.before, row.prompt, row.completion, row.target) == (
+            question.before,
             question.prompt,
             completion_of(question),
             question.target,
@@ -178,7 +180,7 @@ def lineage_of_examples(
     path = run.of_round(index, "examples")
     examples = run.records(path, Example)
     brought = {
-        result.model_dump_json()
+        result.model_dump_json(exclude={"before"})
         for ask in run.records(run.of_round(index, "asks"), Asked)
         for result in ask.results
         if isinstance(result, Draft)
@@ -190,13 +192,14 @@ def lineage_of_examples(
         if (
             lesson is None
             or (question_of(lesson), lesson.cause) != (example.question_id, example.cause)
+            or example.before != before_of(run, example)
             or example.id in seen
         ):
             bad.append(example.id)
         seen.add(example.id)
         fields = {name: getattr(example, name) for name in Draft.model_fields}
         fields["diagnosis_id"] = example.diagnosis_id or ""
-        if Draft(**fields).model_dump_json() not in brought:
+        if Draft(**fields).model_dump_json(exclude={"before"}) not in brought:
             unwritten.append(example.id)
     means = "it is not known why they are trained on"
     what = "come from no diagnosis or picked question of the round"
@@ -224,7 +227,7 @@ def lineage_of_rows(
         elif row.made_by not in run.config.examples.shape:
             unlike.append(line)
         else:
-            asked = ("question_id", "prompt", "target", "answer")
+            asked = ("question_id", "before", "prompt", "target", "answer")
             unlike += [line] * any(getattr(row, n) != getattr(example, n) for n in asked)
             if run.with_code or not isinstance(row.answer, CodeAnswer | OwnAnswer):
                 with judged_by(run.judges):
@@ -292,6 +295,12 @@ def check_rehearsals(run: Run) -> Iterator[Finding]:
         ]
         what = f"examples have not {asked} answers"
         yield from some("attempts", file, bad, len(made.keys() | trained), what, means)
+
+
+def before_of(run: Run, example: Example) -> Turns:
+    """The messages before the practice question that the example goes back to."""
+    question = run.practice.get(example.question_id)
+    return question.before if question is not None else ()
 
 
 def question_of(lesson: Diagnosis | Picked) -> str:

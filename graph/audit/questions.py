@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from errata.agents.exams import HeldOut, plain
+from errata.agents.exams.held_out import whole
 from errata.agents.exams.layouts import stem
 from errata.agents.records import Draft, Example, Row
 from errata.graph.audit.evidence import PRACTICE, Finding, Run, some
@@ -17,7 +18,7 @@ def check_sets(run: Run) -> Iterator[Finding]:
     for name, questions in run.sets.items():
         run.counts["questions"] += len(questions)
         for question in questions:
-            other, twin = homes.setdefault(plain(question.prompt), (name, question.id))
+            other, twin = homes.setdefault(whole(question), (name, question.id))
             if other != name:
                 shared.setdefault((name, other), []).append(f"{question.id} and {twin}")
     for (name, other), pairs in shared.items():
@@ -35,7 +36,7 @@ def check_sets(run: Run) -> Iterator[Finding]:
         index = HeldOut(q for q in run.sets[name] if q.exam not in twisted)
         for other in [PRACTICE, *held_out[: held_out.index(name)]]:
             questions = [q for q in run.sets.get(other, []) if q.exam not in twisted]
-            twins = [(q.id, index.nearest(stem(q))) for q in questions]
+            twins = [(q.id, index.nearest(q)) for q in questions]
             near = [f"{id} and {twin}" for id, twin in twins if twin is not None]
             if near:
                 run.notes.append(
@@ -47,7 +48,7 @@ def check_sets(run: Run) -> Iterator[Finding]:
 def check_held_out(run: Run) -> Iterator[Finding]:
     """No example and no training row equals or nearly equals a question that is held out."""
     held_out = HeldOut(run.held_out, run.practice.values())
-    practised = {plain(stem(question)) for question in run.practice.values()}
+    practised = {(q.before, plain(stem(q))) for q in run.practice.values()}
     means = "the model saw what it is measured on"
     for index in run.rounds:
         for name in ("examples", "training"):
@@ -60,8 +61,7 @@ def check_held_out(run: Run) -> Iterator[Finding]:
             near = []
             for number, row in enumerate(rows, 1):
                 run.watcher.progress(title, number, len(rows))
-                asked = stem(row)
-                if name == "training" and plain(asked) in practised:
+                if name == "training" and (row.before, plain(stem(row))) in practised:
                     continue  # a practice question as it stands: `check_sets` says what it is near
                 if (twin := held_out.resemblance(row)) is not None:
                     id = read[number - 1].id if read else examples[number - 1].id
@@ -75,6 +75,7 @@ def as_read(row: Row) -> Draft:
     texts = (row.given + row.completion, row.rejected, row.system)
     return Draft(
         diagnosis_id="",
+        before=row.before,
         prompt=row.prompt,
         completion="\n\n".join(text for text in texts if text),
         target=row.target,

@@ -19,6 +19,7 @@ from errata.agents.errors import ErrataError, ExportError, RunError, StepFailed
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.jsonl import naming, read_record, read_records, write_record, write_text
 from errata.agents.records import Attempt, ModelRef, Question
+from errata.agents.student import prompts_of
 from errata.agents.weights.exporter import ask_plainly, write_export
 from errata.agents.weights.ollama import ask_ollama, ollama_here
 from errata.graph.agents import judges_at_hand
@@ -291,7 +292,7 @@ def certify(
 def answers_of(
     folder: Path, to: Target, chosen: Chosen, ollama: str | None, logs: Path
 ) -> Iterator[PlainEngine | PlainReply]:
-    prompts = tuple((question.id, question.prompt) for question in chosen.questions)
+    prompts = prompts_of(chosen.questions, chosen.config.student.system)
     if ollama is not None:
         return ask_ollama(folder, ollama, prompts)
     student = chosen.config.student
@@ -351,4 +352,5 @@ def known(chosen: Chosen, to: Target, certificate: Certificate) -> Known:
         manifest=chosen.run.manifest.read().lines,
         training=training,
         certificate=certificate,
+        conversations=any(question.before for question in chosen.questions),
     )

@@ -44,6 +44,7 @@ TIGHT = 0.9
 """Share of the free memory above which it is said that it may not suffice."""
 CHARACTERS = 3  # of a token, at the least: English has four
 TEMPLATE = 40  # tokens that a chat template brings
+BETWEEN = 8  # of them for each further message
 GPU_QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader")
 
 
@@ -241,8 +242,7 @@ def memory_of(config: RunConfig, exams: RunExams, machine: Machine) -> Memory:
     student, training = config.student, config.training
     auto: Precision = "bfloat16" if machine.bfloat16 else "float32"
     questions = [*exams.practice, *exams.dev]
-    system = tokens_of(student.system or "")
-    longest = max(tokens_of(question.prompt) for question in questions) + system
+    longest = max(asked_tokens(question, student.system) for question in questions)
     answers = [tokens_of(question.solution or question.target) for question in exams.practice]
     answer = min(max(max(answers), student.max_new_tokens // 2), training.max_tokens)
     takes = training.adapter in ("pissa", "corda")  # their base is in float32
@@ -265,6 +265,12 @@ def memory_of(config: RunConfig, exams: RunExams, machine: Machine) -> Memory:
     base: Precision = "float32" if takes else precision
     trained = estimate(shape, precision=precision, base_precision=base, **given)
     return memory.model_copy(update={"training": trained.training})
+
+
+def asked_tokens(question: Question, system: str | None) -> int:
+    """Of all that the student is asked, but for the `TEMPLATE` of one message."""
+    asked = question.conversation(system)
+    return sum(tokens_of(text) for _, text in asked) + BETWEEN * len(question.before)
 
 
 def tokens_of(text: str) -> int:
@@ -423,6 +429,7 @@ def row_of(question: Question) -> Row:
         id=question.id,
         example_id=question.id,
         question_id=question.id,
+        before=question.before,
         prompt=question.prompt,
         completion=question.solution or question.target,
         target=question.target,
@@ -458,7 +465,10 @@ def run_seconds(
     each = len(exams.dev) + len(exams.practice)
     asked = (1 + rounds) * each + rounds * len(exams.guard)
     asked += 2 * (len(exams.test) + len(exams.out_of_domain))
-    sizes = [tokens_of(q.prompt) + tokens_of(q.solution or q.target) for q in exams.practice]
+    sizes = [
+        asked_tokens(q, config.student.system) + tokens_of(q.solution or q.target)
+        for q in exams.practice
+    ]
     row = sum(sizes) / len(sizes) + TEMPLATE
     tokens = config.training.tokens
     if tokens is None:

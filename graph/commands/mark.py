@@ -12,11 +12,12 @@ from typing import Any
 from errata.agents.errors import ExamError
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.exams import plain
+from errata.agents.exams.conversations import read_conversation
 from errata.agents.exams.files import row_question
 from errata.agents.exams.layouts import LAYOUTS, stem, wording
 from errata.agents.exams.rows import Unreadable, line_items
 from errata.agents.jsonl import Journal
-from errata.agents.records import Question, Record
+from errata.agents.records import Question, Record, Turns
 from errata.agents.scores import pass_at_k, wilson
 from errata.graph.commands.exam import OpenedExam
 from errata.graph.watcher import Watcher
@@ -217,12 +218,21 @@ class Finder:
             return self.dealt([self.by_id[given]])
         if given in self.left_out:
             return None
-        text = wording(fields)
+        text, before = wording(fields), None
+        if isinstance(fields.get("messages"), list):
+            try:
+                said = read_conversation(fields["messages"], text or None)
+            except ExamError as error:
+                raise ExamError(f"{where}: {error}") from None
+            text, before = said.prompt or "", said.before
         for way in WAYS:
             questions, left_out = self.index(way)
             key = way(text)
-            if key and key in questions:
-                return self.dealt(self.alike(questions[key], fields, where))
+            found = questions.get(key, []) if key else []
+            if before is not None:
+                found = [q for q in found if said_alike(q.before, before, way)]
+            if found:
+                return self.dealt(self.alike(found, fields, where))
             if key and key in left_out:
                 return None
         near = difflib.get_close_matches((given or "")[:100], self.by_id, n=1)
@@ -249,6 +259,12 @@ class Finder:
         Raises:
             ExamError: They are answered differently.
         """
+        if len({question.before for question in found}) > 1:
+            raise ExamError(
+                f"{where}: {self.exam.name} has {len(found)} questions that end in these words, "
+                f"after other messages ({found[0].id}, {found[1].id}): give each response the id "
+                "or the `messages` of its question"
+            )
         if not same_answer(found):
             layout = next((name for name in LAYOUTS if name == self.exam.name), None)
             with suppress(ValueError, RecursionError):  # the line holds no whole question
@@ -270,6 +286,11 @@ class Finder:
         question = min(twins, key=lambda twin: self.made[twin.id])
         self.made[question.id] += 1
         return question
+
+
+def said_alike(one: Turns, other: Turns, way: Callable[[str], str]) -> bool:
+    texts = [[(role, way(text)) for role, text in before] for before in (one, other)]
+    return texts[0] == texts[1]
 
 
 def same_answer(questions: Sequence[Question]) -> bool:

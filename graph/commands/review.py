@@ -71,7 +71,13 @@ class Walk:
         """The final answer that the marker reads in an edited completion; None where there is
         none, or where it is the target."""
         example = self.as_it_stands(id)
-        asked = Question(id=id, prompt=prompt, target=example.target, answer=example.answer)
+        asked = Question(
+            id=id,
+            before=example.before,
+            prompt=prompt,
+            target=example.target,
+            answer=example.answer,
+        )
         try:
             verdict = mark(asked, completion)
         except ValueError:

@@ -30,7 +30,7 @@ from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import read_record, write_record, write_records
 from errata.agents.marking.judged import judged_by
-from errata.agents.records import ModelRef, Question, Record
+from errata.agents.records import ModelRef, Question, Record, whole_text
 from errata.agents.student import Student, Under
 from errata.agents.trainer import Trainer
 from errata.agents.ways import WAYS
@@ -302,7 +302,7 @@ def check_same_configuration(folder: RunFolder, config: RunConfig) -> None:
 def tokens_like(config: RunConfig, practice: Sequence[Question]) -> int:
     """About as many tokens a round as `examples.per_round` examples of the exam's own length,
     `training.epochs` times: for a configuration that does not say."""
-    length = fmean(estimate(question.prompt + (question.solution or "")) for question in practice)
+    length = fmean(estimate(whole_text(q) + (q.solution or "")) for q in practice)
     return max(1, round((config.training.epochs or 1) * config.examples.per_round * length))
 
 

@@ -21,7 +21,7 @@ from errata.agents.promotion import (
     findings,
     visible_gain,
 )
-from errata.agents.records import Attempt, Question, Record
+from errata.agents.records import Attempt, Question, Record, whole_text
 from errata.agents.scores import cluster, clusters, groups_of
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
@@ -264,13 +264,13 @@ def same_questions(
 
 def content(question: Question) -> str:
     """SHA-256 of what is asked and how it is marked."""
-    asked = question.model_dump_json(include={"prompt", "target", "answer"})
+    asked = question.model_dump_json(include={"before", "prompt", "target", "answer"})
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def flip_of(ours: Question, theirs: Question, first: Attempt, second: Attempt, show: bool) -> Flip:
     texts = {
-        "prompt": ours.prompt,
+        "prompt": whole_text(ours),
         "target": ours.target,
         "first": first.response,
         "second": second.response,

@@ -40,6 +40,8 @@ class Known:
     training: FinishedTraining | None
     """Of the adapter; None where it is not on record."""
     certificate: Certificate
+    conversations: bool = False
+    """Whether messages stand before the questions that it was examined on."""
 
     @property
     def chosen(self) -> bool:
@@ -339,7 +341,9 @@ def limits(known: Known) -> str:
             f"{asked}, so what it has forgotten elsewhere is not known.",
             "- Decisions about people, or advice in law, medicine or money: it was examined for "
             "right answers, not for harm, bias or truthfulness.",
-            "- Conversations: it was trained and examined on single questions.",
+            "- Conversations longer than those that it was examined on."
+            if known.conversations
+            else "- Conversations: it was trained and examined on single questions.",
             "- Answers with chance (a temperature above 0), or longer ones than above.",
             "",
         ]

@@ -259,6 +259,8 @@ class Life(Record):
 
 
 class QuestionTexts(Record):
+    before: tuple[tuple[str, str], ...]
+    """(role, text) of the messages before the prompt."""
     prompt: str
     target: str
     solution: str | None
@@ -652,6 +654,7 @@ class Joined:
     def question_texts(self, question: Question, sat: Sat) -> QuestionTexts:
         options = question.answer.options if isinstance(question.answer, ChoiceAnswer) else {}
         return QuestionTexts(
+            before=question.before,
             prompt=question.prompt,
             target=question.target,
             solution=question.solution,

@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from errata.agents.plain_text import visible
-from errata.agents.records import Accuracy
+from errata.agents.records import Accuracy, Draft, Example, Question, Row
 
 T = TypeVar("T")
 
@@ -165,3 +165,10 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 round`, `2 rounds`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def asked(of: Question | Draft | Example | Row) -> Lines:
+    """A question as the student reads it: the messages before it by their roles, then itself."""
+    replaced = isinstance(of, Row) and of.system is not None
+    before = [turn for turn in of.before if not (replaced and turn[0] == "system")]
+    return [*before, ("question", of.prompt)]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from errata.agents.records import ReviewEntry, Row
+from errata.agents.records import ReviewEntry, Row, whole_text
 from errata.graph.commands.review import Walk
-from errata.graph.views.printer import Lines, Printer, count
+from errata.graph.views.printer import Lines, Printer, asked, count
 
 KEYS = "a accept · e edit · r reject · n note · b back · q stop here · ? help"
 HELP = (
@@ -78,9 +78,9 @@ def show(walk: Walk, id: str, place: str, out: Printer) -> None:
     out.heading(f"{place}: {id}{f', {entry.verdict}' if entry else ''}")
     lines: Lines = [("cause", example.cause)]
     if source is not None and example.made_from != "solution":
-        lines.append(("from", source.prompt))
+        lines.append(("from", whole_text(source)))
     if entry is not None and entry.verdict == "edited":
-        lines += [("question", example.prompt), ("answer", example.completion)]
+        lines += [*asked(example), ("answer", example.completion)]
     else:
         for row in rows:
             lines += as_trained(row)
@@ -97,7 +97,7 @@ def as_trained(row: Row) -> Lines:
     return [
         ("made by", made_by),
         ("system", row.system or ""),
-        ("question", row.prompt),
+        *asked(row),
         ("begins", row.given),
         ("answer", row.completion),
         ("not", row.rejected or ""),

@@ -29,12 +29,13 @@ from errata.agents.records import (
     Row,
     Solved,
     Unusable,
+    whole_text,
 )
 from errata.agents.scores import accuracy
 from errata.agents.verifier import DISAGREE, Vote
 from errata.graph.run_folder import RunFolder, withheld
 from errata.graph.trace import blanked, events_of, last_training, step_under_way
-from errata.graph.views.printer import Lines, Printer, count, duration, sparkline
+from errata.graph.views.printer import Lines, Printer, asked, count, duration, sparkline
 
 R = TypeVar("R", bound=Record)
 
@@ -222,8 +223,8 @@ def add_analyst(branch: Tree, story: Story, out: Printer, index: int) -> None:
             out.agent("Examiner", f"{count(len(mistakes), 'mistake')} collected, no contrast")
         )
     for mistake in out.some(contrasted or mistakes, 1):
-        near = [(f"{s.similarity:.2f}", s.question.prompt) for s in mistake.contrast]
-        out.leaf(node, mistake.question.id, [("question", mistake.question.prompt), *near])
+        near = [(f"{s.similarity:.2f}", whole_text(s.question)) for s in mistake.contrast]
+        out.leaf(node, mistake.question.id, [*asked(mistake.question), *near])
     out.rest(node, contrasted or mistakes, 1, "mistakes")
 
 
@@ -391,7 +392,7 @@ def question_tree(story: Story, out: Printer, id: str) -> Tree:
         raise RunError(f"the run {story.folder.name} has no practice question {id!r}: {hint}")
     question = story.practice[id]
     lines = [
-        ("question", question.prompt),
+        *asked(question),
         ("solution", question.solution or ""),
         ("target", question.target),
     ]
@@ -439,7 +440,7 @@ def add_mistake(node: Tree, story: Story, out: Printer, index: int, mistake: Mis
             out.leaf(
                 near,
                 f"{solved.question.id}, similarity {solved.similarity:.2f}",
-                [("question", solved.question.prompt), ("student", solved.attempt.response)],
+                [*asked(solved.question), ("student", solved.attempt.response)],
             )
     sources = {mistake.id}
     for result in story.diagnoses(index):
@@ -529,7 +530,7 @@ def add_answer(node: Tree, story: Story, out: Printer, index: int, id: str) -> N
 def seen(mistake: Mistake) -> Lines:
     question = mistake.question
     return [
-        ("question", question.prompt),
+        *asked(question),
         ("solution", question.solution or f"(none; target {question.target})"),
         *answer(mistake.attempt),
     ]
@@ -545,7 +546,7 @@ def answer(attempt: Attempt) -> Lines:
 
 def beside(mistake: Mistake, out: Printer) -> Lines:
     def line(solved: Solved) -> str:
-        return f"{solved.question.prompt}\n{solved.attempt.response}"
+        return f"{whole_text(solved.question)}\n{solved.attempt.response}"
 
     return [("contrast", line(solved)) for solved in out.some(mistake.contrast, 1)]
 
@@ -559,12 +560,12 @@ def said(diagnosis: Diagnosis) -> Lines:
 
 
 def written(example: Example | Draft) -> Lines:
-    return [("question", example.prompt), ("answer", example.completion)]
+    return [*asked(example), ("answer", example.completion)]
 
 
 def learnt(row: Row) -> Lines:
     """A row as the student is trained on it."""
-    lines = [("system", row.system or ""), ("question", row.prompt), ("given", row.given)]
+    lines = [("system", row.system or ""), *asked(row), ("given", row.given)]
     lines += [("answer" if row.ends else "next step", row.completion)]
     return [*lines, ("rejected", row.rejected or "")]
 

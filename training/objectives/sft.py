@@ -68,9 +68,9 @@ def ids_of(
     system: str | None,
 ) -> tuple[list[int], list[int]]:
     """Ids and labels of the example with `said` as its completion: (tokens,) and (tokens,)."""
-    if example.system is not None:
-        system = example.system
-    ids, labels = example_ids(tokenizer, example.prompt, said, system, example.given, example.ends)
+    asked = example.asked(system)
+    system = system if example.system is None else example.system
+    ids, labels = example_ids(tokenizer, asked, said, system, example.given, example.ends)
     if labels[-1] == IGNORED:
         raise Refused(
             f"{named(line, example)} has nothing to learn: it has no text after `given`, and does "

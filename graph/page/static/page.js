@@ -348,7 +348,8 @@ function Life({ page, run, set, at, models }) {
   const others = useTexts(theirs ? theirs.run : run, set.name, theirs ? [theirs.at] : []);
   if (texts.error) return html`<p role="alert" class="alert">${texts.error}</p>`;
   if (!question) return html`<p aria-busy="true" class="quiet">Reading …</p>`;
-  const steps = [{ title: "The question", body: html`<${Text} text=${question.prompt} label="Question" />
+  const steps = [{ title: "The question", body: html`${question.before.map(([role, said]) => html`<h3>${marked(role)}</h3><${Text} text=${said} label=${plain(role)} />`)}
+    ${question.before.length > 0 && html`<h3>user</h3>`}<${Text} text=${question.prompt} label="Question" />
     ${Object.keys(question.options).length > 0 && html`<dl class="options">${Object.entries(question.options).map(([key, text]) => html`<div><dt>${marked(key)}</dt><dd>${marked(text)}</dd></div>`)}</dl>`}
     <h3>Right answer</h3><${Text} text=${question.target} label="Right answer" />
     ${question.solution && html`<h3>Worked solution</h3><${Text} text=${question.solution} label="Worked solution" />`}` }];
