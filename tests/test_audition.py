@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judging import Seen, exam_files, greets, judged_toml, people
+from judging import reply as judged
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -43,6 +45,7 @@ from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.costs import Cost, CostRow
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.audition import print_audition
+from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
 
@@ -644,6 +647,50 @@ def test_another_configuration_or_other_keys_under_the_same_name_are_refused(
     (tmp_path / "mine.audition").mkdir()
     with pytest.raises(RunError, match="is no audition"):
         audition(config(name="mine"), ["variations"], tmp_path, **given)
+
+
+class Hearing(NoWatcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.loop
+def test_answers_that_an_llm_judges_are_judged_once_by_a_calibrated_judge(tmp_path: Path) -> None:
+    exam_files(tmp_path)
+
+    def mind(request: dict[str, Any]) -> Any:
+        if "BEGIN ANSWER" in json.dumps(request["messages"]):
+            return judged(greets(Seen(request)))
+        if "missing_skill" in json.dumps(request["response_format"]):
+            fields = ("explanation", "cause", "missing_skill", "advice")
+            return json.dumps(dict.fromkeys(fields, "no greeting"))
+        starts = {people(f"wave{at}"): ("hello", "bye")[at % 2] for at in range(8)}
+        drafts = [
+            {"prompt": f"Wave to {name}.", "completion": f"{start} {name}", "target": "a wave"}
+            for name, start in starts.items()
+        ]
+        return json.dumps({"examples": drafts})
+
+    given: dict[str, Any] = {"mistakes": 4, "examples": 2, "student": TableStudent(["odd"])}
+    watcher = Hearing()
+    with OpenAIServer(mind) as server:
+        model = f'model = "openai:scripted-judge"\nbase_url = "{server.base_url}"'
+        path = judged_toml(tmp_path, server.base_url, more=f"[audition.instructors.one]\n{model}")
+        path.write_text(path.read_text().replace('"sft"', '"le"'))
+        found = audition(load_config(path), (), tmp_path, watcher=watcher, **given)
+        calls = server.calls
+        assert audition(load_config(path), (), tmp_path, **given) == found
+        assert server.calls == calls
+    [row] = found.rows
+    assert (row.status, row.refused) == ("taught", {"completion is marked wrong": 4})
+    assert (row.passed, row.asked, row.new) == (4, 4, 4)
+    assert row.took.calls == 5  # the judge's are of no instructor
+    assert (tmp_path / "t.audition" / "calibration.json").is_file()
+    assert any("agrees with a person on 100% of 40" in line for line in watcher.said)
+    assert sum("judges and is the instructor" in line for line in watcher.said) == 1
 
 
 def test_records_that_were_changed_are_found(tmp_path: Path) -> None:
