@@ -36,7 +36,7 @@ from errata.graph.context import Context, held_out_in
 from errata.graph.costs import Cost, EstimateRow, cost_of, costs_log, prices_of
 from errata.graph.estimate import estimate_proposals
 from errata.graph.nodes import practised, run_exam
-from errata.graph.run_folder import HELD_OUT, SEALED, RunFolder, StepTime
+from errata.graph.run_folder import CALIBRATION, HELD_OUT, SEALED, RunFolder, StepTime
 from errata.graph.trace import Trace
 
 SHOWN = 12
@@ -168,7 +168,8 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
 
 
 def copy_questions(comparison: RunFolder, to: RunFolder) -> None:
-    for path in (*comparison.path.glob("exam/*.jsonl"), comparison.not_counted.path):
+    records = (comparison.not_counted.path, comparison.corrections, comparison.path / CALIBRATION)
+    for path in (*comparison.path.glob("exam/*.jsonl"), *records):
         if path.exists():
             copy = to.path / path.relative_to(comparison.path)
             copy.parent.mkdir(parents=True, exist_ok=True)
