@@ -696,10 +696,18 @@ def test_answers_that_an_llm_judges_are_judged_once_by_a_calibrated_judge(tmp_pa
 def test_records_that_were_changed_are_found(tmp_path: Path) -> None:
     given: dict[str, Any] = {"mistakes": 4, "student": TableStudent(ALL[:3])}
     audition(config(), ["variations"], tmp_path, **given)
-    path = tmp_path / "c.audition" / "instructors" / "variations" / "round-01" / "rehearsed.jsonl"
-    path.write_text(path.read_text().replace('"correct":false', '"correct":true', 1))
-    with pytest.raises(RunError, match=r"rehearsed\.jsonl was changed"):
-        audition(config(), ["variations"], tmp_path, **given)
+    for name in (
+        "instructors/variations/round-01/rehearsed.jsonl",
+        "instructors/variations/provenance.json",
+        "provenance.json",
+        "round-01/contrasts.jsonl",
+    ):
+        path = tmp_path / "c.audition" / name
+        before = path.read_text()
+        path.write_text(before + " ")
+        with pytest.raises(RunError, match=rf"{path.name} was changed"):
+            audition(config(), ["variations"], tmp_path, **given)
+        path.write_text(before)
 
 
 def test_a_student_without_mistakes_has_nothing_to_be_taught(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from judging import Seen, exam_files, judge_server, judged_toml
 from rich.console import Console
 
-from errata.agents.errors import ConfigError
+from errata.agents.errors import ConfigError, RunError
 from errata.agents.exams import HeldOut
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
@@ -248,6 +249,20 @@ def test_an_arm_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     moved = {(who.replace(str(tmp_path), str(there)), q) for who, q in asked}
     assert moved == set(undisturbed.asked)
     assert asked.total() - len(undisturbed.asked) <= stops
+
+
+@pytest.mark.loop
+@pytest.mark.parametrize(
+    "name", ["prompts.json", "choice.json", "candidates/1/dev.jsonl", "../../provenance.json"]
+)
+def test_what_was_proposed_and_chosen_cannot_be_changed_unnoticed(
+    name: str, finished: Finished, tmp_path: Path
+) -> None:
+    shutil.copytree(finished[1] / "c.compare", tmp_path / "c.compare")
+    path = stage_in(tmp_path).path / name
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(RunError, match=rf"{path.name} was changed"):
+        compare(config(), ["prompt"], 1, tmp_path, student=TableStudent(ALL[:3], under=UNDER))
 
 
 # With an LLM.

@@ -130,6 +130,7 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
     if not stage.path.exists():
         stage.create(lambda scratch: copy_questions(comparison.folder, scratch))
     stage.manifest.verify()
+    stage.manifest.record_finished()  # a kill may have come before it
     if (choice := choice_in(stage)) is not None:
         return choice
     trace = Trace(stage.path / "trace.jsonl")
@@ -161,6 +162,7 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
         promotion=promotion,
     )
     write_record(stage.path / "choice.json", choice)
+    stage.manifest.record_finished()
     told = f"{len(found)} tried on dev, {choice.status}"
     told += f": {promotion.why}" if promotion else f"; {proposed.why}" if proposed.why else ""
     comparison.watcher.say(f"system prompts: {told}")
@@ -220,6 +222,7 @@ def propose(config: RunConfig, stage: RunFolder, trace: Trace, comparison: Conte
     made_by = config.instructor.model
     found = Proposed(made_by=made_by, prompts=tuple(kept), refused=tuple(refused), why=why)
     write_record(path, found)
+    stage.manifest.record_finished()
     note_time("propose", began, stage)
     return found
 
