@@ -723,6 +723,27 @@ def test_the_command_takes_names_and_says_a_wrong_one_in_one_sentence(tmp_path: 
     assert "set strategy to le or lec" in str(told.exception)
 
 
+@pytest.mark.loop
+def test_the_command_prints_json_alone_and_exits_with_2_where_nobody_got_to_the_end(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "m"\nexam = { name = "arithmetic", practice = 36, dev = 18, test = 18 }\n'
+        '[audition.instructors.keyless]\nmodel = "openai:x"\napi_key_env = "ERRATA_NO_SUCH_KEY"\n'
+    )
+    given: dict[str, Any] = {"mistakes": 4, "examples": 1, "student": TableStudent(ALL[:3])}
+    audition(load_config(path), ["keyless", "variations"], tmp_path, **given)
+    told = "--mistakes 4 --examples 1 --json --runs".split()
+    codes = {"keyless": 2, "keyless,variations": 0}
+    for names, code in codes.items():
+        command = ["audition", str(path), "--instructors", names, *told, str(tmp_path)]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == code, done.output
+        found = Audition.model_validate_json(done.stdout)
+        assert ",".join(row.instructor for row in found.rows) == names
+
+
 def test_instructors_with_keys_of_their_own_are_tables_whose_paths_are_the_files(
     tmp_path: Path,
 ) -> None:
