@@ -36,10 +36,11 @@ REMEDIES = {
 
 EXIT_CODES = {
     0: "Done.",
-    1: "A finding: `audit` found something, `compare --fail-if-worse` a loss. With a traceback it "
-    "is a fault of errata's own.",
+    1: "A finding: `audit` found something, `compare --fail-if-worse` a loss, `doctor --strict` "
+    "something serious. With a traceback it is a fault of errata's own.",
     2: "Something that you can mend; one sentence on standard error names it. Of `check`: "
-    "something would stop the run. Of `export`: the export answers otherwise than the run did.",
+    "something would stop the run. Of `judge`: a run would refuse the judge. Of `audition`: no "
+    "instructor got to the end. Of `export`: the export answers otherwise than the run did.",
     3: "`run`, `demo` or `resume`: the run waits for your review.",
     130: "Stopped by Ctrl-C; the sentence says how to go on.",
     143: "Stopped by SIGTERM: the end of a batch job, or of a container.",

@@ -23,18 +23,14 @@ from errata.agents.plain_text import well_formed
 from errata.agents.records import Question, Record
 from errata.training.finished import sha256_of
 
-RECORDS = (
-    "config.json corrected.jsonl estimate.json calibration.json engine.json exam/* "
-    "round-*/*.json* "
-    "round-*/adapter/**/* final/*"
-).split()
-"""What is finished, and recorded, before a run ends; everything else goes on growing until then."""
-
 NEEDED = (
-    "config.json corrected.jsonl estimate.json calibration.json engine.json manifest.jsonl "
-    "seal.json"
+    "config.json corrected.jsonl estimate.json calibration.json engine.json provenance.json "
+    "prompts.json choice.json manifest.jsonl seal.json"
 ).split()
 """Of the files that lie in no folder of the run: a run with others missing can be resumed."""
+
+RECORDS = (*NEEDED, *"exam/* round-*/*.json* round-*/adapter/**/* final/*".split())
+"""What is finished, and recorded, before a run ends; everything else goes on growing until then."""
 
 PICTURES = ("report.svg", "report.png")
 

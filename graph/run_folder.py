@@ -61,7 +61,7 @@ CALIBRATION = "calibration.json"
 HELD_OUT = ("dev", "guard", *SEALED)
 """Sets that nothing may be learnt from."""
 
-FORMAT = 5
+FORMAT = 6
 """Of the files in a run folder; a run of another format is refused by name."""
 
 

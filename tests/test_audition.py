@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judging import Seen, exam_files, greets, judged_toml, people
+from judging import reply as judged
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -43,6 +45,7 @@ from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.costs import Cost, CostRow
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.audition import print_audition
+from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
 
@@ -646,13 +649,65 @@ def test_another_configuration_or_other_keys_under_the_same_name_are_refused(
         audition(config(name="mine"), ["variations"], tmp_path, **given)
 
 
+class Hearing(NoWatcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.loop
+def test_answers_that_an_llm_judges_are_judged_once_by_a_calibrated_judge(tmp_path: Path) -> None:
+    exam_files(tmp_path)
+
+    def mind(request: dict[str, Any]) -> Any:
+        if "BEGIN ANSWER" in json.dumps(request["messages"]):
+            return judged(greets(Seen(request)))
+        if "missing_skill" in json.dumps(request["response_format"]):
+            fields = ("explanation", "cause", "missing_skill", "advice")
+            return json.dumps(dict.fromkeys(fields, "no greeting"))
+        starts = {people(f"wave{at}"): ("hello", "bye")[at % 2] for at in range(8)}
+        drafts = [
+            {"prompt": f"Wave to {name}.", "completion": f"{start} {name}", "target": "a wave"}
+            for name, start in starts.items()
+        ]
+        return json.dumps({"examples": drafts})
+
+    given: dict[str, Any] = {"mistakes": 4, "examples": 2, "student": TableStudent(["odd"])}
+    watcher = Hearing()
+    with OpenAIServer(mind) as server:
+        model = f'model = "openai:scripted-judge"\nbase_url = "{server.base_url}"'
+        path = judged_toml(tmp_path, server.base_url, more=f"[audition.instructors.one]\n{model}")
+        path.write_text(path.read_text().replace('"sft"', '"le"'))
+        found = audition(load_config(path), (), tmp_path, watcher=watcher, **given)
+        calls = server.calls
+        assert audition(load_config(path), (), tmp_path, **given) == found
+        assert server.calls == calls
+    [row] = found.rows
+    assert (row.status, row.refused) == ("taught", {"completion is marked wrong": 4})
+    assert (row.passed, row.asked, row.new) == (4, 4, 4)
+    assert row.took.calls == 5  # the judge's are of no instructor
+    assert (tmp_path / "t.audition" / "calibration.json").is_file()
+    assert any("agrees with a person on 100% of 40" in line for line in watcher.said)
+    assert sum("judges and is the instructor" in line for line in watcher.said) == 1
+
+
 def test_records_that_were_changed_are_found(tmp_path: Path) -> None:
     given: dict[str, Any] = {"mistakes": 4, "student": TableStudent(ALL[:3])}
     audition(config(), ["variations"], tmp_path, **given)
-    path = tmp_path / "c.audition" / "instructors" / "variations" / "round-01" / "rehearsed.jsonl"
-    path.write_text(path.read_text().replace('"correct":false', '"correct":true', 1))
-    with pytest.raises(RunError, match=r"rehearsed\.jsonl was changed"):
-        audition(config(), ["variations"], tmp_path, **given)
+    for name in (
+        "instructors/variations/round-01/rehearsed.jsonl",
+        "instructors/variations/provenance.json",
+        "provenance.json",
+        "round-01/contrasts.jsonl",
+    ):
+        path = tmp_path / "c.audition" / name
+        before = path.read_text()
+        path.write_text(before + " ")
+        with pytest.raises(RunError, match=rf"{path.name} was changed"):
+            audition(config(), ["variations"], tmp_path, **given)
+        path.write_text(before)
 
 
 def test_a_student_without_mistakes_has_nothing_to_be_taught(tmp_path: Path) -> None:
@@ -666,6 +721,27 @@ def test_the_command_takes_names_and_says_a_wrong_one_in_one_sentence(tmp_path: 
     told = CliRunner().invoke(app, ["audition", str(path), "--instructors", "variations"])
     assert isinstance(told.exception, ErrataError)
     assert "set strategy to le or lec" in str(told.exception)
+
+
+@pytest.mark.loop
+def test_the_command_prints_json_alone_and_exits_with_2_where_nobody_got_to_the_end(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "m"\nexam = { name = "arithmetic", practice = 36, dev = 18, test = 18 }\n'
+        '[audition.instructors.keyless]\nmodel = "openai:x"\napi_key_env = "ERRATA_NO_SUCH_KEY"\n'
+    )
+    given: dict[str, Any] = {"mistakes": 4, "examples": 1, "student": TableStudent(ALL[:3])}
+    audition(load_config(path), ["keyless", "variations"], tmp_path, **given)
+    told = "--mistakes 4 --examples 1 --json --runs".split()
+    codes = {"keyless": 2, "keyless,variations": 0}
+    for names, code in codes.items():
+        command = ["audition", str(path), "--instructors", names, *told, str(tmp_path)]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == code, done.output
+        found = Audition.model_validate_json(done.stdout)
+        assert ",".join(row.instructor for row in found.rows) == names
 
 
 def test_instructors_with_keys_of_their_own_are_tables_whose_paths_are_the_files(

@@ -73,12 +73,28 @@ def test_every_command_has_json_or_says_why_not() -> None:
     assert without == set(NO_JSON)
 
 
-@pytest.mark.parametrize("command", [["runs"], ["instructors"], ["cache"]])
-def test_what_a_list_prints_as_json_is_one_object(
+def test_each_exit_code_that_a_commands_help_tells_is_in_the_table() -> None:
+    told = {
+        name: set(map(int, re.findall(r"(?:exit code is|Exit with|exit code) (\d)", text)))
+        for name, command in GROUP.commands.items()
+        for text in [" ".join([command.help or "", *(str(o.__dict__) for o in command.params)])]
+    }
+    assert {name for name, codes in told.items() if codes} >= {"doctor", "judge", "audition"}
+    for name, codes in told.items():
+        for code in codes - {0}:
+            assert re.search(rf"`{name}\b", EXIT_CODES[code]), (name, code)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["runs"], ["instructors"], ["cache"], ["init", "--task", "label"], ["doctor", "c.toml"]],
+)
+def test_what_a_command_prints_as_json_is_one_object(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ERRATA_CACHE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    Path("c.toml").write_text('exam = { name = "arithmetic", practice = 18, dev = 18, test = 18 }')
     done = errata(*command, "--json")
     assert done.exit_code == 0
     assert isinstance(json.loads(done.stdout), dict)
@@ -307,3 +323,10 @@ def test_the_workflow_takes_the_torch_that_errata_takes() -> None:
     [torch] = [requirement for requirement in told if requirement.startswith("torch")]
     [install] = [step["run"] for step in steps() if step.get("name") == "Install"]
     assert f"'{torch}' --index-url https://download.pytorch.org/whl/cpu\n" in install
+
+
+def test_the_page_about_installing_names_each_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    page = (ROOT / "docs" / "install.md").read_text()
+    extras = set(project["optional-dependencies"]) - {"dev"}
+    assert not [extra for extra in extras if f"`{extra}`" not in page]

@@ -475,6 +475,7 @@ def test_a_comparison_is_not_continued_with_versions_that_may_answer_otherwise(
     began = json.loads(path.read_text())
     began["versions"]["peft"] = "0.0.1"
     path.write_text(json.dumps(began))
+    folder_of(tmp_path).manifest.path.unlink()  # which would name the file
     compare(settings, ["le"], 1, tmp_path, **agents(settings))  # nothing is left to be answered
     with pytest.raises(RunError, match=r"began with peft 0\.0\.1"):
         compare(settings, ["le", "lec"], 1, tmp_path, **agents(settings))

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from judging import Seen, exam_files, judge_server, judged_toml
 from rich.console import Console
 
-from errata.agents.errors import ConfigError
+from errata.agents.errors import ConfigError, RunError
 from errata.agents.exams import HeldOut
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.agents.jsonl import read_records
+from errata.agents.jsonl import read_record, read_records
 from errata.agents.records import Attempt, ModelRef, Question, Response
 from errata.agents.student import Prompted, prompts_of
 from errata.agents.system_prompts import HELD_OUT, PRACTICE, PlainPrompts, PromptChecker
 from errata.agents.testing.mistakes import missed
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.testing.tables import TableStudent, TableTrainer
+from errata.graph.commands.audit import audit
 from errata.graph.comparing.compare import compare, outlook
 from errata.graph.comparing.comparison import Comparison
-from errata.graph.config import RunConfig, parse_config
+from errata.graph.config import RunConfig, load_config, parse_config
+from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.compare import print_comparison
+from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
 NUMBER = Question(id="n", prompt="What is 1 + 1?", target="2")
@@ -246,7 +251,49 @@ def test_an_arm_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     assert asked.total() - len(undisturbed.asked) <= stops
 
 
+@pytest.mark.loop
+@pytest.mark.parametrize(
+    "name", ["prompts.json", "choice.json", "candidates/1/dev.jsonl", "../../provenance.json"]
+)
+def test_what_was_proposed_and_chosen_cannot_be_changed_unnoticed(
+    name: str, finished: Finished, tmp_path: Path
+) -> None:
+    shutil.copytree(finished[1] / "c.compare", tmp_path / "c.compare")
+    path = stage_in(tmp_path).path / name
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(RunError, match=rf"{path.name} was changed"):
+        compare(config(), ["prompt"], 1, tmp_path, student=TableStudent(ALL[:3], under=UNDER))
+
+
 # With an LLM.
+
+
+@pytest.mark.loop
+def test_a_training_after_the_prompt_keeps_the_judges_verdicts_and_the_corrections(
+    tmp_path: Path,
+) -> None:
+    exam_files(tmp_path)
+    (tmp_path / "c.jsonl").write_text('{"id": "test-00002", "leave_out": true}\n')
+    with judge_server() as server:
+        path = judged_toml(tmp_path, server.base_url)
+        path.write_text(
+            path.read_text().replace("[exam.judge]", 'corrections = "c.jsonl"\n[exam.judge]')
+        )
+        settings = load_config(path)
+        asked = load_exams(settings.exam).practice
+        texts = PlainPrompts().propose([missed(asked[0])], 1, None, 0)
+        student = TableStudent(["odd"], under={texts[0]: ["odd", "even"]})
+        trainer = TableTrainer({q.id: q.kind or "" for q in asked}, [["odd"]])
+        given: dict[str, Any] = {"student": student, "trainer": trainer}
+        found = compare(settings, ["sft", "prompt+sft"], 1, tmp_path, **given)
+        seen = [Seen(request.body) for request in server.requests]
+    assert found.prompts[0].system == texts[0]
+    assert sum("you" in each.answer for each in seen) == 3 * 40  # one calibration for all
+    for arm in ("sft-1", "prompt-sft-1"):
+        here = RunFolder(tmp_path / "t.compare" / "arms" / arm)
+        assert audit(here, NoWatcher()).findings == ()
+        report = read_record(here.path / "report.json", Report)
+        assert (report.corrected, len(report.judges)) == ({"test": 1}, 1)
 
 
 def replying(*prompts: str) -> Any:

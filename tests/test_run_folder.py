@@ -117,15 +117,20 @@ def test_an_edited_configuration_is_refused(key: str, value: object, folder: Run
     assert "config.json" in refusal(folder)
 
 
-def test_a_run_of_an_older_format_is_refused_by_name(folder: RunFolder) -> None:
+@pytest.mark.parametrize(("version", "format"), [("0.1.0", None), ("0.5.0", 5), ("0.9.0", 9)])
+def test_a_run_of_another_format_is_refused_by_name(
+    version: str, format: int | None, folder: RunFolder
+) -> None:
     path = folder.path / "config.json"
     given = json.loads(path.read_text())
     del given["format"]
-    given["versions"]["errata"] = "0.1.0"
+    given |= {} if format is None else {"format": format}
+    given["config"]["later"] = "a key of another version"
+    given["versions"]["errata"] = version
     path.write_text(json.dumps(given))
     sentence = refusal(folder)
-    assert "errata 0.1.0 made the run" in sentence
-    assert "(format 1), and this version reads format 5" in sentence
+    assert f"errata {version} made the run" in sentence
+    assert f"(format {format or 1}), and this version reads format 6: open it with" in sentence
 
 
 @pytest.mark.parametrize("package", ["errata", "torch", "transformers", "peft", "trl"])

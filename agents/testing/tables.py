@@ -125,7 +125,7 @@ class TableTrainer:
         finished = FinishedTraining(
             job=job,
             examples_sha256=sha256_of(job.examples),
-            tokens=10,
+            tokens=job.settings.tokens or 10,
             epochs=1,
             skipped=0,
             loss=0.5,

@@ -6,6 +6,7 @@
       round-01/              mistakes.jsonl, chosen once; contrasts.jsonl, as they are shown
       instructors/NAME/      what one of them made of them, as a run's round-01, its costs.jsonl,
                              and the student's answers to its examples; train-N/: a training on N
+      calibration.json, judged.jsonl   where an LLM judges: one judge for all
       audition.json
 
 Nothing that is finished is done or paid for again: called again, an audition goes on where it was,
@@ -15,6 +16,7 @@ a question of it.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import time
@@ -38,9 +40,11 @@ from errata.agents.errors import (
     RunError,
     StepFailed,
 )
+from errata.agents.exams.corrections import Corrected, said_of
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.jsonl import Journal, Log, read_record, read_records, write_record, write_records
+from errata.agents.marking.judged import judged_by
 from errata.agents.records import (
     GREEDY,
     Attempt,
@@ -80,6 +84,7 @@ from errata.graph.config import (
 from errata.graph.context import Context, held_out_in
 from errata.graph.costs import Estimate, EstimateRow, cost_of, costs_log, currency_of
 from errata.graph.estimate import estimate_run
+from errata.graph.judging import calibrated, warnings_of
 from errata.graph.nodes import practised, run_exam
 from errata.graph.provenance import (
     Provenance,
@@ -183,11 +188,14 @@ def audition(
     named = named_instructors(config, instructors, mistakes, examples)
     folder = RunFolder(runs / f"{config.name}.audition")
     skipped: list[Skipped] = []
+    corrected: list[Corrected] = []
     exams: RunExams | None = None
     if folder.path.exists():
         check_same_audition(folder, config, mistakes, examples)
     else:
-        exams = load_exams(config.exam, config.out_of_domain, skipped, config.guard)
+        exams = load_exams(
+            config.exam, config.out_of_domain, skipped, config.guard, corrected=corrected
+        )
         config.way.check(exams.practice)
     if student is None:
         check_model(config.student.model_ref)
@@ -196,7 +204,7 @@ def audition(
     if expected := estimate_of(named, folder, given, practice[:mistakes]):
         watcher.estimated(expected, config.budget, currency_in(named))
     if exams is not None:
-        start = (config, exams, mistakes, examples)
+        start = (config, exams, mistakes, examples, corrected)
         folder.create(lambda scratch: write_start(scratch, *start))
     with folder.locked():
         folder.manifest.verify()
@@ -338,8 +346,15 @@ def estimate_of(
 
 
 def write_start(
-    folder: RunFolder, config: RunConfig, exams: RunExams, mistakes: int, examples: int
+    folder: RunFolder,
+    config: RunConfig,
+    exams: RunExams,
+    mistakes: int,
+    examples: int,
+    corrected: Sequence[Corrected],
 ) -> None:
+    if corrected:
+        write_records(folder.corrections, corrected)
     for name, questions in exams.sets().items():
         write_records(folder.exam(name), questions)
     began = Began(provenance=provenance_of(config), mistakes=mistakes, examples=examples)
@@ -370,12 +385,21 @@ def work(
     agents = open_agents(offline(config), folder, trace, None, given, watcher.say)
     context = Context(config, folder, trace, agents, watcher)
     report_skipped(skipped, context)
+    if said := said_of(folder.corrected()):
+        watcher.say(said)
+    judges = agents.llms.judges
     try:
-        sit("practice", context)
-        shown = mistakes_shown(mistakes, context)
-        found = [try_out(one, shown, examples, context) for one in named]
-        if train:
-            found = train_all(found, named, context)
+        calibrated(folder.path, offline(config), judges, watcher)
+        for each in named:
+            warnings = warnings_of(each.config) if each.config is not None else {}
+            for line in itertools.chain(*warnings.values()):
+                watcher.say(f"{each.name}: {line}")
+        with judged_by(judges):  # the same for all, so no instructor pays for them
+            sit("practice", context)
+            shown = mistakes_shown(mistakes, context)
+            found = [try_out(one, shown, examples, context) for one in named]
+            if train:
+                found = train_all(found, named, context)
         learnt = any(one.trained is not None for one in found)
         return build_audition(
             folder.name.removesuffix(".audition"),

@@ -29,7 +29,7 @@ from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
 from errata.agents.jsonl import read_record, write_record, write_records
-from errata.agents.marking.judged import judged_by
+from errata.agents.marking.judged import JUDGED, judged_by
 from errata.agents.records import ModelRef, Question, Record, whole_text
 from errata.agents.student import Student, Under
 from errata.agents.trainer import Trainer
@@ -51,6 +51,7 @@ from errata.graph.comparing.prompting import (
     estimate_prompts,
     has_sat,
     improve_prompt,
+    put,
     sit_sealed,
     stage_at,
 )
@@ -499,6 +500,8 @@ def run_arm(
         student = config.student.model_copy(update={"system": choice.system})
         config = config.model_copy(update={"student": student})
         shared = stage_at(folder, planned.seed)
+        if (folder.path / JUDGED).exists():  # the comparison's judges marked the prompt's answers
+            put(folder.path / JUDGED, shared.path / JUDGED)
         if given.student is not None:
             given = replace(given, student=Under(given.student, choice.system))
     if here.exists:

@@ -36,7 +36,7 @@ from errata.graph.context import Context, held_out_in
 from errata.graph.costs import Cost, EstimateRow, cost_of, costs_log, prices_of
 from errata.graph.estimate import estimate_proposals
 from errata.graph.nodes import practised, run_exam
-from errata.graph.run_folder import HELD_OUT, SEALED, RunFolder, StepTime
+from errata.graph.run_folder import CALIBRATION, HELD_OUT, SEALED, RunFolder, StepTime
 from errata.graph.trace import Trace
 
 SHOWN = 12
@@ -130,6 +130,7 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
     if not stage.path.exists():
         stage.create(lambda scratch: copy_questions(comparison.folder, scratch))
     stage.manifest.verify()
+    stage.manifest.record_finished()  # a kill may have come before it
     if (choice := choice_in(stage)) is not None:
         return choice
     trace = Trace(stage.path / "trace.jsonl")
@@ -161,6 +162,7 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
         promotion=promotion,
     )
     write_record(stage.path / "choice.json", choice)
+    stage.manifest.record_finished()
     told = f"{len(found)} tried on dev, {choice.status}"
     told += f": {promotion.why}" if promotion else f"; {proposed.why}" if proposed.why else ""
     comparison.watcher.say(f"system prompts: {told}")
@@ -168,7 +170,8 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
 
 
 def copy_questions(comparison: RunFolder, to: RunFolder) -> None:
-    for path in (*comparison.path.glob("exam/*.jsonl"), comparison.not_counted.path):
+    records = (comparison.not_counted.path, comparison.corrections, comparison.path / CALIBRATION)
+    for path in (*comparison.path.glob("exam/*.jsonl"), *records):
         if path.exists():
             copy = to.path / path.relative_to(comparison.path)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -219,6 +222,7 @@ def propose(config: RunConfig, stage: RunFolder, trace: Trace, comparison: Conte
     made_by = config.instructor.model
     found = Proposed(made_by=made_by, prompts=tuple(kept), refused=tuple(refused), why=why)
     write_record(path, found)
+    stage.manifest.record_finished()
     note_time("propose", began, stage)
     return found
 
