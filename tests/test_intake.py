@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,23 @@ def test_a_near_duplicate_that_a_group_draws_to_another_side_is_left_out(tmp_pat
     assert len(seen.rows) + len(seen.left_out) == 160
 
 
+@pytest.mark.slow
+def test_rows_of_one_template_take_time_as_their_number(tmp_path: Path) -> None:
+    ask = "Please sort the following message of a customer into one of the classes that we use: "
+
+    def seconds(count: int) -> float:
+        rows = [
+            {"question": f"{ask}{' '.join(rng.choices(WORDS, k=9))}", "label": "ab"[at % 2]}
+            for at, (_, rng) in enumerate(questions(count))
+        ]
+        path = write_csv(tmp_path / f"{count}.csv", rows)
+        begin = time.process_time()
+        looked(path, answer="label")
+        return time.process_time() - begin
+
+    assert seconds(3200) < 10 * seconds(800)
+
+
 def test_near_duplicates_with_other_answers_are_named(tmp_path: Path) -> None:
     rows = nearly(40)
     rows[7]["answer"] = 7777
@@ -591,3 +609,51 @@ def test_no_row_moves_for_the_order_of_columns_or_the_format(tmp_path: Path) -> 
         looked(write_lines(tmp_path / "b.jsonl", [dict(reversed(r.items())) for r in rows]))
     )
     assert one == two
+
+
+def test_a_column_that_asks_is_a_name_and_no_row(tmp_path: Path) -> None:
+    rows = [{"Claim": f"{row['question']}", "Is it fraud?": "yn"[at % 2]}
+            for at, row in enumerate(pairs(60))]  # fmt: skip
+    columns = looked(write_csv(tmp_path / "a.csv", rows)).columns
+    assert (columns.prompt, columns.target) == (("Claim",), "Is it fraud?")
+
+
+def test_when_a_row_was_made_is_not_proposed_as_its_answer(tmp_path: Path) -> None:
+    rows = [
+        {"Beschreibung": row["question"], "Art": "ab"[at % 2], "Datum": f"{at % 28 + 1:02}.03.2024"}
+        for at, row in enumerate(pairs(60))
+    ]
+    path = write_csv(tmp_path / "a.csv", rows)
+    question = next(one for one in looked(path).undecided if one.flag == "--target")
+    assert (question.proposal, question.choices) == ("Art", ("Art", "Datum"))
+
+
+def test_a_row_without_a_correction_names_a_flag_that_helps(tmp_path: Path) -> None:
+    rows = [
+        {"question": row["question"], "said": row["answer"],
+         "correction": row["answer"] if at % 2 else ""}
+        for at, row in enumerate(pairs(60))
+    ]  # fmt: skip
+    path = write_csv(tmp_path / "a.csv", rows)
+    assert "--target" in looked(path).left_out[0].reason
+    wishes = Wishes(columns=Said(target="said"), uncorrected="keep")
+    assert not look(read_source(str(path)), wishes).left_out
+
+
+@pytest.mark.parametrize("unit", [" kg", "kg", " €", "%", " km/h"])
+def test_numbers_with_units_are_named_before_they_are_compared_as_text(
+    unit: str, tmp_path: Path
+) -> None:
+    rows = [row | {"answer": f"{row['answer']}{unit}"} for row in pairs(60)]
+    seen = looked(write_csv(tmp_path / "a.csv", rows), answer="text")
+    assert "5 kg is not 5kg" in found(seen, "numbers with units")
+
+
+def test_json_in_a_code_fence_is_json(tmp_path: Path) -> None:
+    rows = [
+        {"question": row["question"], "output": f'```json\n{{"amount": {row["answer"]}}}\n```'}
+        for row in pairs(60)
+    ]
+    seen = looked(write_csv(tmp_path / "a.csv", rows))
+    assert (seen.judged.type, seen.judged.fields) == ("json", {"amount": "number"})
+    assert isinstance(seen.rows[0].fields["target"]["amount"], int)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,21 +98,30 @@ class HeldOut:
 class NearTexts:
     """Texts as `plain` gives them, among which an equal or nearly equal one is looked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, usual: int | None = None) -> None:
+        """`usual`: Word triples that more texts have are taken for the common way to ask: who
+        shares nothing else is looked for among the first of them alone. None: everybody is."""
+        self.usual = usual
         self.texts: dict[str, str] = {}
         """Text → id."""
-        self.shingles: list[tuple[str, frozenset[str]]] = []
-        self.having: dict[tuple[str, ...], dict[str, list[int]]] = {}
-        """Numbers, and a shingle → the texts that have both, in their order."""
+        self.ids: list[str] = []
+        self.shingles: list[array[int]] = []
+        self.having: dict[tuple[str, ...], dict[int, int | list[int]]] = {}
+        """Numbers, and a shingle → the text that has both, or the texts, in their order."""
 
     def add(self, text: str, id: str) -> None:
         """One that is there already takes the new id."""
         if text not in self.texts:
-            own = shingles(text)
+            own, at = shingles(text), len(self.ids)
             having = self.having.setdefault(numbers(text), {})
             for shingle in own:
-                having.setdefault(shingle, []).append(len(self.shingles))
-            self.shingles.append((id, own))
+                known = having.setdefault(shingle, at)
+                if isinstance(known, list):
+                    known.append(at)
+                elif known != at:
+                    having[shingle] = [known, at]
+            self.ids.append(id)
+            self.shingles.append(array("q", own))
         self.texts[text] = id
 
     def nearest(self, text: str) -> str | None:
@@ -124,12 +134,14 @@ class NearTexts:
         """Ids of those with the same numbers and at least half of all word triples, as added."""
         own = shingles(text)
         having = self.having.get(numbers(text), {})
+        places = [having.get(shingle, []) for shingle in own]
+        found = sorted(([one] if isinstance(one, int) else one for one in places), key=len)
         # Who has half of these triples has one of any larger half: the rarest find the fewest.
-        found = sorted((having.get(shingle, []) for shingle in own), key=len)
-        for at in sorted({at for places in found[: len(own) // 2 + 1] for at in places}):
-            id, other = self.shingles[at]
-            if len(own & other) >= 0.5 * len(own | other):
-                yield id
+        for at in sorted({at for one in found[: len(own) // 2 + 1] for at in one[: self.usual]}):
+            other = self.shingles[at]
+            both = len(own.intersection(other))
+            if both >= 0.5 * (len(own) + len(other) - both):
+                yield self.ids[at]
 
 
 class NearQuestions:
@@ -231,14 +243,17 @@ def said_in(questions: Iterable[Question]) -> Iterator[tuple[Question, str]]:
                 yield question, plain_message(text)
 
 
+@lru_cache(maxsize=4)  # a text is looked for in one set after the other
 def numbers(text: str) -> tuple[str, ...]:
     return tuple(sorted(word for word in text.split() if word[0].isdigit()))
 
 
-def shingles(text: str) -> frozenset[str]:
-    """Runs of three words."""
+@lru_cache(maxsize=4)
+def shingles(text: str) -> frozenset[int]:
+    """Runs of three words, as hashes of 64 bits: words take ten times the memory."""
     found = text.split()
-    return frozenset(" ".join(found[at : at + 3]) for at in range(max(1, len(found) - 2)))
+    triples = zip(found, found[1:], found[2:], strict=False)
+    return frozenset(map(hash, triples if len(found) > 2 else [tuple(found)]))
 
 
 def runs(text: str) -> Iterator[str]:

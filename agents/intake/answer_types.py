@@ -39,6 +39,10 @@ DATES = (
 )
 LATEX = re.compile(r"\\[a-zA-Z]+|\$[^$]{1,500}\$|\^[{\d(a-z]|_\{")
 FORMULA = re.compile(r"[-+*/^()=.,\s\d]*(?:[a-z](?![a-z])[-+*/^()=.,\s\d]*)+")
+FENCE = re.compile(r"```(?:json)?\s", re.IGNORECASE)
+UNIT = re.compile(
+    r"[-+]?\d[\d.,]{0,30}\s?[^\W\d_]{1,12}(?:[/ ][^\W\d_]{1,12})?|[-+]?\d[\d.,]{0,30}\s?[€$£¥%°]C?"
+)
 WORKED = re.compile(r"####\s*(\S[^\n]*)\s*\Z")
 """How GSM8K ends a worked answer."""
 
@@ -72,6 +76,8 @@ def judge_type(values: Valued, columns: Columns, said: str | None) -> Judged:
         found = Judged(said, "as you say")
     if found.type in ("text", "number", "math"):
         found.findings += dates(values)
+    if found.type == "text":
+        found.findings += with_units(values)
     if found.type == "label":
         found.labels, variants = labels_of([as_label(value) for _, value in values])
         if variants:
@@ -190,7 +196,7 @@ def sort_of(value: object) -> str:
         text = WORKED.search(text[-200:])[1]  # type: ignore[index]
     if text.lower() in ("true", "false"):
         return "bool"
-    if text[:1] in ("{", "["):
+    if text[:1] in ("{", "[") or FENCE.match(text):
         held = parsed(text)
         if isinstance(held, Mapping | list):
             return sort_of(held)
@@ -202,11 +208,13 @@ def sort_of(value: object) -> str:
 
 
 def parsed(value: object) -> object:
-    """What a text of JSON holds; anything else as it is."""
+    """What a text of JSON holds, in a code fence or not; anything else as it is."""
     if not isinstance(value, str):
         return value
+    fenced = FENCE.match(value.strip())
+    inside = value.strip()[fenced.end() :].removesuffix("```") if fenced else value
     try:
-        return json.loads(value)
+        return json.loads(inside)
     except (ValueError, RecursionError):
         return value
 
@@ -258,6 +266,16 @@ def dates(values: Valued) -> list[Finding]:
         return [finding("dates", "warning", said, (), do, len(rows))]
     rare = min(forms.values(), key=len)
     return [finding("dates", "problem", said, rare, "write all of them in one form", len(rare))]
+
+
+def with_units(values: Valued) -> list[Finding]:
+    """Whether the answers are numbers that a unit or a sign of money stands at."""
+    rows = [where for where, value in values if UNIT.fullmatch(str(value).strip())]
+    if len(rows) < 0.5 * len(values):
+        return []
+    said = "The answers are numbers with a unit, and are compared sign by sign: 5 kg is not 5kg."
+    do = "put the unit into the question and leave the bare number, to have values compared"
+    return [finding("numbers with units", "warning", said, rows, do)]
 
 
 def compared(values: Sequence[object]) -> dict[str, str]:

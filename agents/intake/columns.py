@@ -47,6 +47,7 @@ IDS = "id uid uuid idx index question_id row_id example_id key guid".split()
 OPTIONS = "options choices candidates alternatives".split()
 SPLITS = "split fold partition subset set".split()
 LETTERS = "abcdefgh"
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}([./])\d{1,2}\1\d{2,4}(?!\d)")
 
 
 class Columns(Record):
@@ -329,7 +330,11 @@ def question_by_content(reader: Reader) -> str:
         ExamError: There is no column left, or the first line of the file is a row.
     """
     left = left_of(reader, "question", "--prompt")
-    if any(re.fullmatch(r"[-+.\d]+|.{81,}|.*\?", name.strip()) for name in reader.all):
+    if any(
+        re.fullmatch(r"[-+.\d]+|.{81,}", name.strip())
+        or (name.strip().endswith("?") and len(name.split()) > 4)
+        for name in reader.all
+    ):
         raise ExamError(
             f"the first line looks like a row ({', '.join(left)[:80]}), not like the names of "
             "columns: put a line with names above it, such as question and answer"
@@ -355,16 +360,22 @@ def answer_by_content(reader: Reader) -> str:
         ExamError: There is none.
     """
     left = left_of(reader, "right answer", "--target")
+    likely = [name for name in left if not dates_in(reader.values(name))] or left
     reader.undecided.append(
         Undecided(
             flag="--target",
             asked="Which column is the right answer?",
             choices=tuple(left),
-            proposal=left[-1],
-            why="no name tells; it is the last one that is left",
+            proposal=likely[-1],
+            why="no name tells; it is the last one that is left and holds no dates",
         )
     )
-    return reader.take(left[-1], "the right answer: no name tells, and it is left")
+    return reader.take(likely[-1], "the right answer: no name tells, and it is left")
+
+
+def dates_in(values: Sequence[object]) -> bool:
+    """Whether they begin as dates do: when a row was made, as a rule, and no answer."""
+    return all(DATE.match(str(value).strip()) for value in values)
 
 
 def left_of(reader: Reader, what: str, flag: str) -> list[str]:

@@ -172,7 +172,12 @@ def raw_target(given: Given, columns: Columns, chat: Chat | None, choices: Choic
     """
     if columns.correction and not empty(given.fields.get(columns.correction)):
         return given.fields[columns.correction]
-    if columns.correction and (columns.target is None or choices.uncorrected == "drop"):
+    if columns.correction and columns.target is None:
+        raise ExamError(
+            "nobody corrected this row: --target names the column with what was answered, if that "
+            "was right"
+        )
+    if columns.correction and choices.uncorrected == "drop":
         raise ExamError("nobody corrected this row: --uncorrected keep takes what was answered")
     if columns.target is None:
         return chat.reply if chat else None

@@ -32,6 +32,9 @@ LOPSIDED = 0.5
 """Share of all questions in one family of near-duplicates, from which on these decide too much."""
 READ = 2000
 """Characters of a question that are compared with those of others."""
+USUAL = 200
+"""Questions of a side; words that more of them share are their template, and say of none alone
+that it is near another."""
 LEAST = 20
 """Dev questions, below which no gain of a size that comes about can be proven."""
 
@@ -88,7 +91,7 @@ def divide(
         own = GIVEN.get(row.split)
         return side if own is None or (own == "practice" and side not in published) else own
 
-    texts = {side: NearTexts() for side in SIDES}
+    texts = {side: NearTexts(USUAL) for side in SIDES}
     families: Counter[str] = Counter()
     family: dict[str, str] = {}
     pairs: dict[str, str] = {}

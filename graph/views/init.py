@@ -67,7 +67,7 @@ def print_finding(one: Finding, out: Printer) -> None:
         more = f" and {one.count - len(one.rows):,} more" if one.count > len(one.rows) else ""
         out.print(f"          {'; '.join(one.rows)}{more}", "dim")
     if one.do:
-        out.print(f"          To do: {one.do}.")
+        out.print(f"          To do: {one.do}{'' if one.do.endswith('?') else '.'}")
 
 
 def some(names: tuple[str, ...] | list[str]) -> str:
