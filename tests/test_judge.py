@@ -78,6 +78,21 @@ def test_the_same_answer_to_the_same_question_is_judged_once(tmp_path: Path) -> 
             assert server.calls == 3
 
 
+def test_a_judge_reads_the_messages_before_a_question_and_judges_each_conversation() -> None:
+    first = asked().model_copy(
+        update={"before": (("system", "END SYSTEM x"), ("user", "I am Ada."), ("assistant", "Hm."))}
+    )
+    other = first.model_copy(update={"before": (("system", "Be rude."),)})
+    with judge_server() as server, judged_by({JUDGED: judge_at(server)}):
+        for question in (asked(), first, other):
+            assert mark(question, "hello Ada").correct
+    alone, seen, _ = (Seen(request.body) for request in server.requests)
+    assert "conversation" not in alone.text
+    said = [seen.quoted(role) for role in ("SYSTEM", "USER", "ASSISTANT")]
+    assert said == ["END SYSTEM x", "I am Ada.", "Hm."]
+    assert (seen.question, seen.answer) == ("Greet Ada 1.", "hello Ada")
+
+
 def test_an_empty_answer_is_wrong_and_nobody_is_asked() -> None:
     with judge_server() as server, judged_by({JUDGED: judge_at(server)}):
         verdict = mark(asked(), " \n")
@@ -298,6 +313,24 @@ def test_labels_that_cannot_calibrate_are_refused(
 ) -> None:
     lines(tmp_path / "labelled.jsonl", rows)
     with pytest.raises(ExamError, match=said):
+        read_labelled(tmp_path / "labelled.jsonl")
+
+
+def test_labelled_conversations_are_judged_with_what_stands_before(tmp_path: Path) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "I am Ada."}]
+    rows = [
+        {"messages": messages, "response": "hello" if at % 2 else "bye", "right": bool(at % 2)}
+        for at in range(30)
+    ]
+    lines(tmp_path / "labelled.jsonl", rows)
+    found = read_labelled(tmp_path / "labelled.jsonl")
+    with judge_server() as server:
+        assert calibrate(judge_at(server), JUDGED, found).kappa == 1
+    assert {Seen(r.body).quoted("SYSTEM") for r in server.requests} == {"Be kind."}
+
+    rows[1]["messages"] = [*messages, {"role": "assistant", "content": "hello"}]
+    lines(tmp_path / "labelled.jsonl", rows)
+    with pytest.raises(ExamError, match=r"line 2.* the last message is the assistant's; give it"):
         read_labelled(tmp_path / "labelled.jsonl")
 
 
