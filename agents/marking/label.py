@@ -30,10 +30,10 @@ def mark_label(response: str, target: str, labels: Mapping[str, tuple[str, ...]]
     Two labels where one is wanted (`refund or bug`) are unclear, which is wrong. A synonym counts
     as its label, and of labels that begin in the same place the longest. A label stands by itself:
     there is no `refund` in `refunds`, `non-refund` or `refund-only`, no `4` in `4.5`, and none in
-    `not a refund`, `no refund` or `it does not look like a refund`, unless that is itself a label. Case does not count (Unicode case folding), nor do
-    quotes, stars and backticks, the width of white space, or whether words are joined by a space, a
-    hyphen or an underscore. Of a response that goes on with a new `Question:` only what stands
-    before is read, if that names a label.
+    `not a refund`, `no refund` or `it does not look like a refund`, unless that is itself a label.
+    Case does not count (Unicode case folding), nor do quotes, stars and backticks, the width of
+    white space, or whether words are joined by a space, a hyphen or an underscore. Of a response
+    that goes on with a new `Question:` only what stands before is read, if that names a label.
 
     Raises:
         ValueError: `target` is no label, or two labels read alike.
@@ -131,12 +131,14 @@ class Reader:
     def opening(self, text: str) -> frozenset[str]:
         """The label that begins the text before a comma or a full stop, where each other one goes
         on in a sentence: `Yes, there is no problem.`"""
-        first, *others = [*self.meant(text, past(BULLET, text, 0), len(text))] or [None]
+        start = past(BULLET, text, 0)
+        named = [*self.meant(text, start, len(text))]
+        if not named or named[0].start != start:
+            return frozenset()
+        first, *others = named
         if (
-            first is None
-            or first.start != past(BULLET, text, 0)
-            or not SENTENCE.match(text, first.end)
-            or any(not GOES_ON.match(text, named.end) for named in others)
+            not SENTENCE.match(text, first.end)
+            or any(not GOES_ON.match(text, other.end) for other in others)
             or (others and JOINED.fullmatch(text, first.end, others[0].start))
         ):
             return frozenset()
