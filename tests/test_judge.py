@@ -23,10 +23,12 @@ from errata.agents.jsonl import Log
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.marking import mark
 from errata.agents.marking.judged import JudgedCall, judged_by
-from errata.agents.records import NO_TARGET, Draft, JudgedAnswer, LlmCall, Question
+from errata.agents.records import NO_TARGET, Draft, JudgedAnswer, LlmCall, Question, Response
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, error
 from errata.graph.cli import app
+from errata.graph.commands.doctor import Wanted, doctor, find_subject
 from errata.graph.config import load_config
+from errata.graph.watcher import NoWatcher
 
 JUDGED = JudgedAnswer(model="openai:scripted-judge", rubric="r")
 SCORED = JUDGED.model_copy(update={"threshold": 7.0})
@@ -423,3 +425,29 @@ def test_errata_judge_asks_nothing_twice(folder: Path) -> None:
         assert server.calls == 3 * 40
         assert CliRunner().invoke(app, ["judge", path]).exit_code == 0
         assert server.calls == 3 * 40
+
+
+def test_the_doctor_has_dev_answers_judged(folder: Path) -> None:
+    class Polite:
+        def ask(self, model: object, questions: Any, done: Any = frozenset()) -> Any:
+            for question in questions:
+                text = "hello you" if question.kind == "even" else "bye"
+                yield Response(question_id=question.id, text=text, tokens=2, truncated=False)
+
+        def close(self) -> None:
+            pass
+
+    with judge_server() as server:
+        subject = find_subject(str(judged_toml(folder, server.base_url)), folder / "runs")
+        found = doctor(
+            subject, Wanted(ask=True), folder / "runs", NoWatcher(), open_with=lambda _: Polite()
+        )
+        calls = server.calls
+        assert calls == 8
+    assert "base model" not in {one.what for one in found.not_looked_at}
+    assert [one.name for one in found.findings if one.name == "wrong targets"] == []
+
+
+def test_a_check_says_how_the_judge_is_tried(folder: Path) -> None:
+    ran = CliRunner().invoke(app, ["check", str(judged_toml(folder, URL))])
+    assert "`errata judge CONFIG` tries it" in ran.stdout
