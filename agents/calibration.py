@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from errata.agents.errors import ExamError
+from errata.agents.exams.conversations import read_conversation
 from errata.agents.exams.rows import first_problem, read_rows
 from errata.agents.marking.judged import How, Judge
-from errata.agents.records import NO_TARGET, JudgedAnswer, Question, Record
+from errata.agents.records import NO_TARGET, JudgedAnswer, Question, Record, Turns
 from errata.agents.scores import wilson
 
 LEAST = 30
@@ -28,6 +30,7 @@ Counted = tuple[int, int]
 class Labelled(Record):
     """One answer that a person labelled."""
 
+    before: Turns = ()
     prompt: str = Field(min_length=1)
     target: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
     """The reference answer; None where there is none."""
@@ -90,11 +93,13 @@ def read_labelled(file: Path) -> list[Labelled]:
         if row.problem:
             raise ExamError(f"{row.where} {row.problem}")
         try:
-            found.append(Labelled.model_validate(dict(row.fields)))
+            found.append(Labelled.model_validate(asked_in(row.fields)))
+        except ExamError as error:
+            raise ExamError(f"{row.where}: {error}") from None
         except ValidationError as error:
             raise ExamError(
-                f"{row.where}: {first_problem(error)}; a labelled answer has prompt, response, "
-                "right (true or false) and, if there is a reference answer, target"
+                f"{row.where}: {first_problem(error)}; a labelled answer has prompt or messages, "
+                "response, right (true or false) and, if there is a reference answer, target"
             ) from None
     right = sum(one.right for one in found)
     if len(found) < LEAST or min(right, len(found) - right) < LEAST_EACH:
@@ -103,6 +108,21 @@ def read_labelled(file: Path) -> list[Labelled]:
             f"{LEAST} or more, with {LEAST_EACH} or more right and wrong ones; label others too"
         )
     return found
+
+
+def asked_in(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A labelled answer's fields, its messages as a prompt and what stands before.
+
+    Raises:
+        ExamError: They are no conversation.
+    """
+    given = dict(fields)
+    if (messages := given.pop("messages", None)) is None:
+        return given
+    found = read_conversation(messages, given.get("prompt"))
+    if found.reply is not None:
+        raise ExamError("the last message is the assistant's; give it as response")
+    return given | {"before": found.before, "prompt": found.prompt}
 
 
 def calibrate(
@@ -122,7 +142,13 @@ def calibrate(
         ExamError: It gave no verdict at all.
     """
     questions = [
-        Question(id=f"label {at}", prompt=one.prompt, target=one.target or NO_TARGET, answer=answer)
+        Question(
+            id=f"label {at}",
+            before=one.before,
+            prompt=one.prompt,
+            target=one.target or NO_TARGET,
+            answer=answer,
+        )
         for at, one in enumerate(labelled, 1)
     ]
 

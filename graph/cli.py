@@ -878,7 +878,7 @@ def check(
     else:
         if rehearsed is not None:
             print_rehearsed(rehearsed, console())
-        print_checked(found, console())
+        print_checked(found, console(), judged=bool(settings.judged_exams))
     if any(one.problem for one in found) or any(one.state == "problem" for one in looked):
         raise typer.Exit(2)
 

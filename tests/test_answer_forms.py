@@ -14,7 +14,15 @@ from errata.agents.exams.files import read_questions
 from errata.agents.exams.forms import AnswerForm
 from errata.agents.exams.layouts import stem
 from errata.agents.marking import mark
-from errata.agents.records import JsonAnswer, LabelAnswer, Question, RegexAnswer
+from errata.agents.records import (
+    ChoiceAnswer,
+    JsonAnswer,
+    LabelAnswer,
+    NumberAnswer,
+    Question,
+    RegexAnswer,
+    TextAnswer,
+)
 from errata.graph.config import load_config, parse_config
 
 LABELS = AnswerForm(labels={"refund": ("money back",), "bug": (), "true": ()})
@@ -213,3 +221,26 @@ def test_bad_rows_are_left_out_and_counted_where_that_is_wished(tmp_path: Path) 
     )
     assert len(exam.practice) == 1
     assert len(exam.skipped) == 6
+
+
+@pytest.mark.parametrize(
+    ("target", "answer", "thought", "said"),
+    [
+        ("bug", LabelAnswer(labels={"refund": (), "bug": ()}), "The answer is refund?", "bug"),
+        ("valid", TextAnswer(), "So the answer is invalid?", "valid"),
+        ("[A-Z]{2}", RegexAnswer(), "So the answer is none.", "AB"),
+        ("2", ChoiceAnswer(options={"1": "x", "2": "y"}), "The answer is 1. No, 2.", "2"),
+        ('{"n": 1}', JsonAnswer(), "Perhaps", '{"n": 1}'),
+        ("7", NumberAnswer(), "The answer is 8? No.", "7"),
+    ],
+)
+def test_what_is_thought_before_the_answer_is_no_answer(
+    target: str, answer: Any, thought: str, said: str
+) -> None:
+    question = Question(id="q", prompt="?", target=target, answer=answer)
+    assert mark(question, f"<think>\n{thought}\n</think>\n\n{said}").correct
+    assert mark(question, f"{thought}</think>{said}").correct
+
+
+def test_a_response_that_ends_in_its_thoughts_is_read_whole() -> None:
+    assert mark(Question(id="q", prompt="?", target="7"), "It is 7.</think>\n").correct

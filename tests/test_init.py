@@ -15,6 +15,7 @@ from doubles import table_agents
 from intake_files import LAYOUTS, questions, write_csv, write_lines
 from typer.testing import CliRunner, Result
 
+from errata.agents.calibration import read_labelled
 from errata.agents.errors import ConfigError, ErrataError, ExamError
 from errata.agents.exams.files import AnswerType, OwnFields
 from errata.agents.exams.several import RunExams, load_exams
@@ -266,6 +267,34 @@ def test_a_system_prompt_of_chats_is_the_students(tmp_path: Path) -> None:
     ]
     made(write_lines(tmp_path / "a.jsonl", rows), "--out", tmp_path / "out")
     assert loaded(tmp_path / "out")[0].student.system == system
+
+
+@pytest.mark.parametrize("chats", [False, True])
+def test_free_text_is_judged_once_a_person_has_labelled_answers(
+    chats: bool, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for q, rng in questions():
+        answer = " ".join(f"word{rng.randrange(99)}" for _ in range(30))
+        said = [{"role": "user", "content": q}, {"role": "assistant", "content": answer}]
+        rows.append({"messages": said} if chats else {"question": q, "answer": answer})
+    out = tmp_path / "out"
+    found = made(write_lines(tmp_path / "a.jsonl", rows), "--out", out)
+    assert found["answer"] == "judge"
+    assert found["estimate"] is None
+    assert "judge" in found["unknown_cost"] or "API_KEY" in found["unknown_cost"]
+    assert found["next"].endswith(f"errata judge {out / 'errata.toml'}")
+    [(_, judge)] = loaded(out)[0].judged_exams
+    assert "reference answer" in judge.read_rubric()
+    assert judge.labelled is not None
+    with pytest.raises(ExamError, match="'right' is wrong"):
+        read_labelled(judge.labelled)
+    given = [json.loads(line) for line in judge.labelled.read_text().splitlines()]
+    assert all(row["target"].startswith("word") for row in given)
+    practice = {question.prompt for question in loaded(out)[1].practice}
+    write_lines(judge.labelled, [row | {"response": "x", "right": at % 2 == 0}
+                                 for at, row in enumerate(given)])  # fmt: skip
+    assert {one.prompt for one in read_labelled(judge.labelled)} <= practice
 
 
 def test_earlier_turns_are_asked_as_they_were(tmp_path: Path) -> None:

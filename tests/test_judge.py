@@ -23,10 +23,12 @@ from errata.agents.jsonl import Log
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.marking import mark
 from errata.agents.marking.judged import JudgedCall, judged_by
-from errata.agents.records import NO_TARGET, Draft, JudgedAnswer, LlmCall, Question
+from errata.agents.records import NO_TARGET, Draft, JudgedAnswer, LlmCall, Question, Response
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, error
 from errata.graph.cli import app
+from errata.graph.commands.doctor import Wanted, doctor, find_subject
 from errata.graph.config import load_config
+from errata.graph.watcher import NoWatcher
 
 JUDGED = JudgedAnswer(model="openai:scripted-judge", rubric="r")
 SCORED = JUDGED.model_copy(update={"threshold": 7.0})
@@ -76,6 +78,21 @@ def test_the_same_answer_to_the_same_question_is_judged_once(tmp_path: Path) -> 
             mark(asked(2), "hello Ada")
             mark(asked(), "hello ada")
             assert server.calls == 3
+
+
+def test_a_judge_reads_the_messages_before_a_question_and_judges_each_conversation() -> None:
+    first = asked().model_copy(
+        update={"before": (("system", "END SYSTEM x"), ("user", "I am Ada."), ("assistant", "Hm."))}
+    )
+    other = first.model_copy(update={"before": (("system", "Be rude."),)})
+    with judge_server() as server, judged_by({JUDGED: judge_at(server)}):
+        for question in (asked(), first, other):
+            assert mark(question, "hello Ada").correct
+    alone, seen, _ = (Seen(request.body) for request in server.requests)
+    assert "conversation" not in alone.text
+    said = [seen.quoted(role) for role in ("SYSTEM", "USER", "ASSISTANT")]
+    assert said == ["END SYSTEM x", "I am Ada.", "Hm."]
+    assert (seen.question, seen.answer) == ("Greet Ada 1.", "hello Ada")
 
 
 def test_an_empty_answer_is_wrong_and_nobody_is_asked() -> None:
@@ -301,6 +318,24 @@ def test_labels_that_cannot_calibrate_are_refused(
         read_labelled(tmp_path / "labelled.jsonl")
 
 
+def test_labelled_conversations_are_judged_with_what_stands_before(tmp_path: Path) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "I am Ada."}]
+    rows = [
+        {"messages": messages, "response": "hello" if at % 2 else "bye", "right": bool(at % 2)}
+        for at in range(30)
+    ]
+    lines(tmp_path / "labelled.jsonl", rows)
+    found = read_labelled(tmp_path / "labelled.jsonl")
+    with judge_server() as server:
+        assert calibrate(judge_at(server), JUDGED, found).kappa == 1
+    assert {Seen(r.body).quoted("SYSTEM") for r in server.requests} == {"Be kind."}
+
+    rows[1]["messages"] = [*messages, {"role": "assistant", "content": "hello"}]
+    lines(tmp_path / "labelled.jsonl", rows)
+    with pytest.raises(ExamError, match=r"line 2.* the last message is the assistant's; give it"):
+        read_labelled(tmp_path / "labelled.jsonl")
+
+
 # In a configuration.
 
 
@@ -390,3 +425,29 @@ def test_errata_judge_asks_nothing_twice(folder: Path) -> None:
         assert server.calls == 3 * 40
         assert CliRunner().invoke(app, ["judge", path]).exit_code == 0
         assert server.calls == 3 * 40
+
+
+def test_the_doctor_has_dev_answers_judged(folder: Path) -> None:
+    class Polite:
+        def ask(self, model: object, questions: Any, done: Any = frozenset()) -> Any:
+            for question in questions:
+                text = "hello you" if question.kind == "even" else "bye"
+                yield Response(question_id=question.id, text=text, tokens=2, truncated=False)
+
+        def close(self) -> None:
+            pass
+
+    with judge_server() as server:
+        subject = find_subject(str(judged_toml(folder, server.base_url)), folder / "runs")
+        found = doctor(
+            subject, Wanted(ask=True), folder / "runs", NoWatcher(), open_with=lambda _: Polite()
+        )
+        calls = server.calls
+        assert calls == 8
+    assert "base model" not in {one.what for one in found.not_looked_at}
+    assert [one.name for one in found.findings if one.name == "wrong targets"] == []
+
+
+def test_a_check_says_how_the_judge_is_tried(folder: Path) -> None:
+    ran = CliRunner().invoke(app, ["check", str(judged_toml(folder, URL))])
+    assert "`errata judge CONFIG` tries it" in ran.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +64,14 @@ def settled(response: str, labels: dict[str, tuple[str, ...]] = LABELS) -> str |
         "money back",
         "The answer is money-back.",
         "RÜCKERSTATTUNG",
+        "refund\n\nThis is the right category because the classification is simple.",
+        "Label: refund\nReason: the category is clear.",
+        "label: refund\nsentiment: negative",
+        "1.refund",
+        "This does not look like a bug. It's a refund.",
+        "It cannot be a bug, so it is a refund",
+        "I don't think it's a bug, but a refund",
+        "Refund, since the bug was not known.",
         "Ru\u0308ckerstattung",
     ],
 )
@@ -86,6 +96,10 @@ def test_a_label_can_be_given_in_many_ways(response: str) -> None:
         "no refund",
         "**not** a refund",
         "This is not about a refund.",
+        "This doesn't look like a refund.",
+        "It can't be a refund.",
+        "I do not think that it is a refund.",
+        "The category is clear.\nThere is a refund in it.",
         "non refund",
         "rather than refund",
         "The answer is shipping.\nThere is a refund in it.",
@@ -107,6 +121,9 @@ def test_what_names_no_label_or_denies_it_has_no_answer(response: str) -> None:
         "The answer is bug, refund.",
         "The answer is 'refund' and 'bug'.",
         "refund\nbug",
+        "Refund. Bug.",
+        "Refund, no wait, bug.",
+        "Refund, bug, refund, or bug or so",
         "A refund because of a bug.",
         "The answer is that the refund comes before the bug.",
     ],
@@ -129,6 +146,37 @@ def test_of_labels_within_each_other_the_longest_counts() -> None:
     assert settled("Not_Spam", labels) == "not spam"
     assert settled("spam or scam", labels) == "spam or scam"
     assert settled("spam", labels) == "spam"
+
+
+def test_yes_or_no_at_the_beginning_is_the_answer_to_the_question() -> None:
+    labels: dict[str, tuple[str, ...]] = {"yes": (), "no": ()}
+    assert settled("Yes, there is no problem.", labels) == "yes"
+    assert settled("**Yes.** There is no problem.", labels) == "yes"
+    assert settled("No, it is not.", labels) == "no"
+    assert settled("No, yes.", labels) is None
+    assert settled("Perhaps yes, there is no problem.", labels) is None
+
+
+def test_a_number_that_is_a_label_is_not_read_in_another_number() -> None:
+    stars: dict[str, tuple[str, ...]] = {"0": (), "1": (), "4": (), "5": ()}
+    assert [settled(said, stars) for said in ("4.5", "Label: 4.5", "0,5", "1.04", "4.")] == [
+        None,
+        None,
+        None,
+        None,
+        "4",
+    ]
+    assert settled("The label is 4.0.", stars) == "4"
+
+
+def test_statements_that_name_nothing_are_read_in_proportion_to_their_length() -> None:
+    def seconds(times: int) -> float:
+        began = time.thread_time()
+        settled("the category is not a refund " * times)
+        return time.thread_time() - began
+
+    seconds(10)
+    assert seconds(6000) < 40 * seconds(500) + 0.1
 
 
 def test_words_of_a_label_may_be_joined_in_any_way_and_signs_belong_to_it() -> None:

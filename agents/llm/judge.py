@@ -66,7 +66,8 @@ class ScoreReply(LlmReply):
 class LlmJudge:
     """An LLM that judges answers by a rubric. See `Judge`.
 
-    It is shown the question, the reference answer and the answer, and never whose answer it is.
+    It is shown the question with the messages before it, the reference answer and the answer, and
+    never whose answer it is.
     """
 
     def __init__(
@@ -153,7 +154,12 @@ class LlmJudge:
             at = 1 if how == "turned" else 0
             parts.insert(at, self.prompt.render("reference", reference=reference))
         said = quoted("QUESTION", question.prompt, mark)
-        asked = self.prompt.render("question", mark=mark, question=said)
+        before = "\n\n".join(quoted(role.upper(), text, mark) for role, text in question.before)
+        asked = (
+            self.prompt.render("conversation", mark=mark, messages=before, question=said)
+            if before
+            else self.prompt.render("question", mark=mark, question=said)
+        )
         task = self.prompt.render("task", number="2" if how == "again" else "1")
         form = self.prompt.render("right" if self.answer.threshold is None else "score")
         system = self.prompt.render("system", rubric=self.rubric, form=form)
@@ -178,7 +184,8 @@ class QuietChat(TypedChat[Reply]):
 
 def mark_of(rubric: str, question: Question, response: str) -> str:
     """What ends the quotations. No text can hold its own: it is a hash of them all."""
-    texts = "\0".join((rubric, question.prompt, question.target, response))
+    before = (text for _, text in question.before)
+    texts = "\0".join((rubric, *before, question.prompt, question.target, response))
     return hashlib.sha256(texts.encode()).hexdigest()[:20]
 
 

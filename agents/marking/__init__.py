@@ -37,6 +37,9 @@ LONGEST = 200_000
 def mark(question: Question, response: str) -> Verdict:
     """The verdict on one response.
 
+    What a thinking model says before its last `</think>` is no answer, unless nothing follows; a
+    program, a marker of the user's own and a judge get it with the rest.
+
     Of one that is longer than `LONGEST`, the first and the last half of that many characters
     count; a program is read whole, in a sandbox that ends by itself.
 
@@ -51,6 +54,9 @@ def mark(question: Question, response: str) -> Verdict:
         ConfigError: A marker of the user's own fails always, or no judge is at hand.
         InstructorError, BudgetSpent: The judge cannot be asked.
     """
+    if not isinstance(question.answer, CodeAnswer | OwnAnswer | JudgedAnswer):
+        said = response.rpartition("</think>")[2]
+        response = said if said.strip() else response
     if len(response) > LONGEST and not isinstance(question.answer, CodeAnswer):
         half = LONGEST // 2
         response = f"{response[:half]}\n\n{response[-half:]}"

@@ -265,7 +265,8 @@ def difference(value: Json, wanted: Json, fields: Mapping[str, FieldMatch]) -> s
             said.append(f"{path or 'it'} is {one_line(as_text(has[path]), 60)}, not {shown}")
         else:
             said.append(f"{path} is missing")
-    said += [f"{one_line(path, 60)} is too much" for path in has if path not in needs]
+    extra = (path for path in has if path and path not in needs)  # that of {} is empty
+    said += [f"{one_line(path, 60)} is too much" for path in extra]
     more = f", and {len(said) - MOST_SHOWN} more" if len(said) > MOST_SHOWN else ""
     return "; ".join(said[:MOST_SHOWN]) + more or "it is nested otherwise"
 

@@ -107,7 +107,9 @@ def mark_judged(question: Question, response: str) -> Verdict:
 def key_of(question: Question, response: str, how: How = "plain") -> str:
     """Names what is judged, and by whom; nothing can be read back from it."""
     answer = question.answer.model_dump(mode="json")
-    asked = [answer, question.prompt, question.target, shortened(response), how]
+    asked: list[object] = [answer, question.prompt, question.target, shortened(response), how]
+    if question.before:
+        asked.append(question.before)
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

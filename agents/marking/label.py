@@ -19,18 +19,21 @@ def mark_label(response: str, target: str, labels: Mapping[str, tuple[str, ...]]
 
     1. The last statement: what follows `answer is`, `answer:`, `label:`, `category is` and the
        like, `####` or `<answer>`, or stands in a box. The label begins there, or is the only one
-       in that line. What is stated and names no label, or only denies one (`the answer is not
-       refund`), is no label, whatever else the response names.
+       in that line. An answer that names no label, or only denies one (`the answer is not
+       refund`), is no label, whatever else the response names; of the others (`the category is
+       clear`) an earlier one counts, or a line as in 2.
     2. The one label that is all of a line.
-    3. The only label that the response names at all.
+    3. The label that begins the response before a comma or a full stop, where no other ends a
+       sentence (`Yes, there is no problem.`).
+    4. The only label that the response names at all.
 
     Two labels where one is wanted (`refund or bug`) are unclear, which is wrong. A synonym counts
     as its label, and of labels that begin in the same place the longest. A label stands by itself:
-    there is no `refund` in `refunds`, `non-refund` or `refund-only`, and none in `not a refund` or
-    `no refund`, unless that is itself a label. Case does not count (Unicode case folding), nor do
-    quotes, stars and backticks, the width of white space, or whether words are joined by a space, a
-    hyphen or an underscore. Of a response that goes on with a new `Question:` only what stands
-    before is read, if that names a label.
+    there is no `refund` in `refunds`, `non-refund` or `refund-only`, no `4` in `4.5`, and none in
+    `not a refund`, `no refund` or `it does not look like a refund`, unless that is itself a label.
+    Case does not count (Unicode case folding), nor do quotes, stars and backticks, the width of
+    white space, or whether words are joined by a space, a hyphen or an underscore. Of a response
+    that goes on with a new `Question:` only what stands before is read, if that names a label.
 
     Raises:
         ValueError: `target` is no label, or two labels read alike.
@@ -93,18 +96,26 @@ class Reader:
     def settled(self, text: str) -> frozenset[str]:
         """The labels that a text settles on: one in a clear response."""
         statements = [*STATED.finditer(text)]
-        if statements:
-            return self.stated(text, statements[-1].end())
+        end = len(text)
+        for statement in reversed(statements):  # each reads to the next: a text is read once
+            found = self.stated(text, statement.end(), end)
+            if found or statement["answer"]:
+                return found
+            end = statement.start()
         lines = [match.span() for match in LINE.finditer(text)]
         whole = {label for line in lines for label in self.whole_line(text, *line)}
-        return frozenset(whole or {named.label for named in self.meant(text, 0, len(text))})
+        if whole or statements:
+            return frozenset(whole)
+        return self.opening(text) or frozenset(
+            named.label for named in self.meant(text, 0, len(text))
+        )
 
-    def stated(self, text: str, at: int) -> frozenset[str]:
+    def stated(self, text: str, at: int, end: int) -> frozenset[str]:
         """The label that begins at `at`, with those that are joined to it; else those of the
-        line."""
+        line, before `end`."""
         at = past(FILLERS, text, at)
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
+        line_end = text.find("\n", at, end)
+        end = end if line_end < 0 else line_end
         found = list(self.meant(text, at, end))
         if not found or found[0].start != at:
             return frozenset(named.label for named in found)
@@ -116,6 +127,22 @@ class Reader:
             chosen.add(named.label)
             before = named
         return frozenset(chosen)
+
+    def opening(self, text: str) -> frozenset[str]:
+        """The label that begins the text before a comma or a full stop, where each other one goes
+        on in a sentence: `Yes, there is no problem.`"""
+        start = past(BULLET, text, 0)
+        named = [*self.meant(text, start, len(text))]
+        if not named or named[0].start != start:
+            return frozenset()
+        first, *others = named
+        if (
+            not SENTENCE.match(text, first.end)
+            or any(not GOES_ON.match(text, other.end) for other in others)
+            or (others and JOINED.fullmatch(text, first.end, others[0].start))
+        ):
+            return frozenset()
+        return frozenset({first.label})
 
     def whole_line(self, text: str, start: int, end: int) -> Iterator[str]:
         """The label that is all of a line, if one is."""
@@ -150,7 +177,10 @@ def reader(labels: tuple[tuple[str, tuple[str, ...]], ...]) -> Reader:
         "[ _-]{1,3}".join(map(re.escape, key.split(" "))) for key in longest_first
     )
     # A name stands by itself; what is joined to it makes it another.
-    pattern = rf"(?<!{SIGN})(?<!{SIGN}[-'_])(?:{alternatives})(?!{SIGN})(?![-'_]{SIGN})"
+    pattern = (
+        rf"(?<!{SIGN})(?<!{SIGN}[-'_])(?!(?<=[0-9][.,])[0-9])(?:{alternatives})(?!{SIGN})(?![-'_]{SIGN})"
+        r"(?!(?<=[0-9])[.,][0-9]*[1-9])"
+    )
     return Reader(names, re.compile(pattern))
 
 
@@ -164,7 +194,8 @@ def folded(text: str) -> str:
     Markdown and quotes, its lines without outer or double spaces."""
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     text = text.translate(PLAIN)
-    text = re.sub(r"\b(is|was|are|were|do|does|did|should|would)n't\b", r"\1 not", text)
+    text = re.sub(r"\bcan(?:no|')t\b", "can not", text)
+    text = re.sub(r"\b(is|was|are|were|do|does|did|should|would|could)n't\b", r"\1 not", text)
     return re.sub(r" *\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
 
 
@@ -191,13 +222,14 @@ BETWEEN_WORDS = re.compile(rf"(?<={SIGN})[\s_-]+(?={SIGN})")
 LINE = re.compile(r"[^\n]+")
 STATED = re.compile(
     r"""
-    \b(?:answer|label|category|class|classification|verdict|intent|topic|sentiment)\b
+    (?P<answer>\banswer\ ?(?::|=|\bis\b:?|\bwould\ be\b|\bshould\ be\b)
+  | \blabel\ ?[:=] | \#{4} | \\boxed\s?\{ | <(?:answer|label)>)
+  | \b(?:label|category|class|classification|verdict|intent|topic|sentiment)\b
       \ ?(?::|=|\bis\b:?|\bwould\ be\b|\bshould\ be\b)
-  | \#{4} | \\boxed\s?\{ | <(?:answer|label)>
     """,
     re.VERBOSE,
 )
-"""What a final label follows."""
+"""What a final label follows; where it is no `answer`, it may also be what an explanation says."""
 FILLERS = re.compile(
     r"(?:[\s:='\[({]|\\[a-z]{1,20}\{|(?:an?|the|label|category|answer|probably|likely|clearly|therefore"
     r"|thus|most)\s){0,12}"
@@ -207,8 +239,11 @@ JOINED = re.compile(r"[')\]}]{0,3}\s?(?:,?\s?\b(?:and|or)\b|[,/&|+])\s?['(\[{]{0
 """Between two labels that are given at once."""
 DENIED = re.compile(
     r"\b(?:not|no|non|never|neither|nor|without|rather than|instead of|other than)[ -]"
-    r"(?:(?:really|actually|about|an?|the|any|to be|label|category) ){0,3}['(\[]?\Z"
+    r"(?:(?:really|actually|about|an?|the|any|to be|be|(?:look|seem|sound)(?: like)?|think|believe"
+    r"|that|it is|it's|this is|label|category) ){0,5}['(\[]?\Z"
 )
 """Before a label that is not meant."""
+SENTENCE = re.compile(r"[')\]}]{0,3}[.,;] ")
+GOES_ON = re.compile(rf" {SIGN}")
 BULLET = re.compile(r"(?:[#>•]{1,6} ?|- ){0,4}['(\[]{0,2}")
 CLOSED = re.compile(r"[\s.,;:!)\]}'_-]*")

@@ -12,7 +12,7 @@ import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -30,7 +30,7 @@ from errata.agents.scores import accuracy, clusters
 from errata.agents.student import Student, StudentSettings
 from errata.agents.verifier import Solver
 from errata.agents.weights import check_model
-from errata.graph.agents import open_student
+from errata.graph.agents import judges_at_hand, open_student
 from errata.graph.commands.exam import OpenedExam, conditions
 from errata.graph.config import RunConfig, load_config
 from errata.graph.costs import VERIFIER
@@ -145,9 +145,23 @@ def doctor(
         solver: In place of the LLM of [verify].
 
     Raises:
-        ErrataError: The exams cannot be read, the student or the LLM not be had, or the file of
-            corrections is there already.
+        ErrataError: The exams cannot be read, the student, the judge or the LLM not be had, or the
+            file of corrections is there already.
     """
+    kept = runs / KEPT if subject.folder is None else subject.folder.path
+    asks = wanted.ask or wanted.form
+    with judges_at_hand(subject.config, kept) if asks else nullcontext():
+        return examined(subject, wanted, runs, watcher, open_with, solver)
+
+
+def examined(
+    subject: Subject,
+    wanted: Wanted,
+    runs: Path,
+    watcher: Watcher,
+    open_with: OpenStudent | None,
+    solver: Solver | None,
+) -> Examined:
     config, folder = subject.config, subject.folder
     if wanted.corrections is not None:
         for path, _ in corrections_files(wanted.corrections, config).values():

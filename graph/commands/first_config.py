@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from errata.agents.exams.files import FileExam
 from errata.agents.intake.looking import Looked
@@ -22,8 +23,9 @@ An answer is right when a person who asked this question could act on it as on t
 - Nothing contradicts the reference answer.
 - Other words, another order and another length do not matter.
 """
-LABELLED = """{"prompt": "…", "target": "…", "response": "…", "right": true}
-"""
+JUDGE = {"model": "openai:gpt-5-mini", "rubric": "rubric.md", "labelled": "labelled.jsonl"}
+TO_LABEL = 60
+"""Questions that a person is asked to label an answer to."""
 
 
 def exam_keys(looked: Looked) -> dict[str, object]:
@@ -68,10 +70,10 @@ def config_text(looked: Looked, name: str, model: str) -> str:
         lines += [
             "",
             "[exam.judge]  # an LLM reads each answer beside yours; it is paid for",
-            'model = "openai:gpt-5-mini"',
-            'rubric = "rubric.md"  # yours to write',
-            'labelled = "labelled.jsonl"  # answers that a person called right or wrong: '
-            "the judge is measured on them first",
+            f'model = "{JUDGE["model"]}"',
+            f'rubric = "{JUDGE["rubric"]}"  # yours to write',
+            f'labelled = "{JUDGE["labelled"]}"  # put answers in, and call them right (true) or '
+            "wrong (false): the judge is measured on them first",
         ]
     lines += ["", "[student]", f"model = {quoted(model)}", *answer_limit(looked)]
     if looked.system is not None:
@@ -141,5 +143,19 @@ def name_of(data: str) -> str:
 
 def exam_settings(looked: Looked, folder: Path, sides: Sequence[str]) -> FileExam:
     """The exam of the files in a folder, bad rows left out."""
-    files = {side: {"file": folder / f"{side}.jsonl"} for side in sides}
-    return FileExam.model_validate(files | exam_keys(looked) | {"skip_bad": True})
+    keys: dict[str, object] = {side: {"file": folder / f"{side}.jsonl"} for side in sides}
+    keys |= exam_keys(looked) | {"skip_bad": True}
+    if looked.judged.type == "judge":
+        keys["judge"] = JUDGE | {"rubric": folder / JUDGE["rubric"]}
+    return FileExam.model_validate(keys)
+
+
+def to_label(looked: Looked) -> Iterator[dict[str, Any]]:
+    """Practice questions, each with the place for an answer and a person's word on it."""
+    for row in looked.divided.sides["practice"][:TO_LABEL]:
+        asked = {name: row.fields[name] for name in ("messages", "prompt") if name in row.fields}
+        messages = asked.get("messages")
+        if messages and "prompt" not in asked and messages[-1]["role"] == "assistant":
+            asked["messages"] = messages[:-1]
+        target = row.fields.get("target", row.fields.get("solution"))
+        yield asked | {"target": target, "response": "", "right": None}

@@ -23,11 +23,12 @@ from errata.agents.records import Record
 from errata.graph.agents import Given, open_agents
 from errata.graph.commands.check import sees
 from errata.graph.commands.first_config import (
-    LABELLED,
+    JUDGE,
     RUBRIC,
     config_text,
     exam_settings,
     name_of,
+    to_label,
 )
 from errata.graph.config import load_config
 from errata.graph.costs import Estimate
@@ -129,7 +130,13 @@ def init(
             agents = open_agents(
                 config, RunFolder(scratch / "none"), Trace(scratch / "none"), None, Given()
             )
-            estimate = estimate_run(config, agents, exams.practice)
+            if config.judged_exams:
+                unknown = (
+                    "the judge is paid for each answer and each label; a run says how much before "
+                    "anything is sent"
+                )
+            else:
+                estimate = estimate_run(config, agents, exams.practice)
         except ConnectionError as error:  # a key or a package that is missing
             unknown = str(error)
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +166,9 @@ def init(
         sees=shown,
         estimate=estimate,
         unknown_cost=unknown,
-        next=f"errata run {folder / CONFIG}",
+        next=f"fill in {folder / JUDGE['labelled']}, then errata judge {folder / CONFIG}"
+        if looked.judged.type == "judge"
+        else f"errata run {folder / CONFIG}",
     )
 
 
@@ -207,6 +216,8 @@ def markable(looked: Looked, folder: Path) -> Looked:
     """
     for side in SIDES:
         write_lines(folder / f"{side}.jsonl", (row.fields for row in looked.divided.sides[side]))
+    if looked.judged.type == "judge":
+        write_text(folder / JUDGE["rubric"], RUBRIC)
     skipped: list[Skipped] = []
     try:
         exam_settings(looked, folder, SIDES).read(skipped)
@@ -263,9 +274,8 @@ def write(looked: Looked, folder: Path, name: str, model: str) -> list[str]:
         )
         files.append("left-out.jsonl")
     if looked.judged.type == "judge":
-        write_text(folder / "rubric.md", RUBRIC)
-        write_text(folder / "labelled.jsonl", LABELLED)
-        files += ["rubric.md", "labelled.jsonl"]
+        write_lines(folder / JUDGE["labelled"], to_label(looked))
+        files += [JUDGE["rubric"], JUDGE["labelled"]]
     return files
 
 

@@ -38,7 +38,7 @@ Voter = Literal["its own solution", "variations", "solver", "student"]
 PEERS = 3
 """Other questions with the same words whose workings are put to one question, at most."""
 TRIED_PEERS = 30
-NOT_SOLVED: frozenset[str] = frozenset({"code", "judge"})
+NOT_SOLVED: frozenset[str] = frozenset({"code", "judge", "own"})
 """Answer types that are not solved again: two right answers need not be alike."""
 LISTED = 8
 """Questions that a finding shows with their words."""

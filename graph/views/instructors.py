@@ -32,11 +32,17 @@ def print_available(found: Sequence[Available], console: Console) -> None:
     )
 
 
-def print_checked(found: Sequence[Checked], console: Console) -> None:
-    """The reply, its cost and its method; or what is wrong."""
+def print_checked(found: Sequence[Checked], console: Console, judged: bool = False) -> None:
+    """The reply, its cost and its method; or what is wrong.
+
+    Args:
+        judged: There is a judge, which another command tries.
+    """
     out = Printer(console)
     if not found:
         out.print("Nobody is asked: this strategy needs neither an instructor nor a writer.")
+    if judged:
+        out.print("The judge is not asked here: `errata judge CONFIG` tries it.")
     for one in found:
         out.heading(f"{one.agent}: {one.model}")
         lines = [("reply", one.calls[-1].reply)] if one.calls else []
