@@ -261,6 +261,24 @@ def test_what_init_takes_for_a_chat_an_exam_takes_too(
 # How it is divided.
 
 
+def test_a_long_system_message_makes_no_two_questions_nearly_the_same(tmp_path: Path) -> None:
+    long = " ".join(f"Rule {at}: {word}." for at, word in enumerate(WORDS * 20))
+    rows = [
+        {
+            "messages": [
+                {"role": "system", "content": f"{long} {'Be brief.' if at % 2 else 'Be kind.'}"},
+                {"role": "user", "content": q},
+                {"role": "assistant", "content": str(at)},
+            ]
+        }
+        for at, (q, _) in enumerate(questions())
+    ]
+    seen = looked(write_lines(tmp_path / "a.jsonl", rows))
+    assert not seen.undecided
+    assert {one.name for one in seen.findings}.isdisjoint({"near-duplicates", "across the sides"})
+    assert len(seen.rows) == 60
+
+
 @pytest.mark.parametrize("published", [False, True])
 def test_a_chat_that_goes_on_is_on_the_side_of_its_beginning(
     published: bool, tmp_path: Path
@@ -283,7 +301,7 @@ def test_a_chat_that_goes_on_is_on_the_side_of_its_beginning(
     assert len(seen.left_out) == (30 if published else 0)
     if published:
         assert "a question of another side (a.jsonl, line 3, in test)" in seen.left_out[0].reason
-        assert "Rows that hold or nearly equal" in found(seen, "across the sides")
+        assert "or answer it on their way" in found(seen, "across the sides")
 
 
 def test_new_rows_move_none_of_the_others(tmp_path: Path) -> None:

@@ -181,11 +181,11 @@ def formed(question: Question, target: str, where: str) -> str:
 
 
 def solution_of(question: Question) -> str | None:
-    """Its worked solution, where that does not come to another answer than the target; None where
-    only a marker of the user's own, or a judge, could tell."""
+    """Its worked solution, unless that comes to another answer than the target. A marker of the
+    user's own and a judge are not asked when an exam is read."""
     said = question.solution
     if said is None or isinstance(question.answer, OwnAnswer | JudgedAnswer):
-        return None
+        return said
     verdict = mark(question, said)
     return said if verdict.correct or verdict.answer is None else None
 

@@ -46,6 +46,14 @@ class OwnRow:
         return plain(self.asked)
 
     @property
+    def told(self) -> str:
+        """The same without a system message, which many may share, and the last message first:
+        what two questions are compared by that may be nearly the same."""
+        messages = self.fields.get("messages", ())
+        turns = [message["content"] for message in messages if message["role"] != "system"]
+        return plain("\n\n".join(reversed(turns))) if turns else self.words
+
+    @property
     def answered(self) -> Iterator[str]:
         """The questions that its earlier messages answer, each as its own `asked_text` has it."""
         said: list[str] = []

@@ -95,7 +95,7 @@ def divide(
     family: dict[str, str] = {}
     pairs: dict[str, str] = {}
     for row in kept:
-        text = row.words[:READ]
+        text = row.told[:READ]
         twins = {
             side: twin for side in SIDES if near and (twin := texts[side].nearest(text)) is not None
         }
@@ -126,10 +126,8 @@ def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
     """Practice rows that a run refuses to train on, since they give held-out ones away."""
     held_out = NearTexts()
     for row in (*sides["dev"], *sides["test"]):
-        held_out.add(row.words[:READ], row.where)
-    rows = [
-        row.where for row in sides["practice"] if held_out.nearest(row.words[:READ]) is not None
-    ]
+        held_out.add(row.told[:READ], row.where)
+    rows = [row.where for row in sides["practice"] if held_out.nearest(row.told[:READ]) is not None]
     if not rows:
         return []
     said = (
@@ -235,7 +233,9 @@ def told(
         found.append(finding("near-duplicates, other answers", "warning", said, differ, do))
     across = [one.where for one in left_out if "a question of another side" in one.reason]
     if across:
-        said = "Rows that hold or nearly equal a question of another side are left out."
+        said = (
+            "Rows that nearly equal one of another side, or answer it on their way, are left out."
+        )
         found.append(finding("across the sides", "warning", said, across))
     return found
 

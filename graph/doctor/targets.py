@@ -24,7 +24,7 @@ from errata.agents.marking.equations import (
 )
 from errata.agents.marking.number import NO_ANSWER, STATED, is_right
 from errata.agents.plain_text import one_line
-from errata.agents.records import NumberAnswer, Question, Record, whole_text
+from errata.agents.records import JsonAnswer, MathAnswer, NumberAnswer, Question, Record, whole_text
 from errata.agents.variations import VariationsSolver
 from errata.agents.variations.mentions import constants_of, find_mentions
 from errata.agents.variations.renaming import WORDS, known, partners
@@ -103,6 +103,12 @@ def agree(question: Question, one: str, other: str) -> bool:
             return is_right(one, other)
         except ValueError:
             return one.strip().lower() == other.strip().lower()
+    if one.strip() != other.strip() and isinstance(question.answer, JsonAnswer | MathAnswer):
+        said = one if isinstance(question.answer, JsonAnswer) else f"$\\boxed{{{one}}}$"
+        try:
+            return mark(question.model_copy(update={"target": other}), said).correct
+        except (ValueError, ErrataError):
+            return False
     return one.strip() == other.strip()
 
 
