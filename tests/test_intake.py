@@ -301,7 +301,7 @@ def test_a_chat_that_goes_on_is_on_the_side_of_its_beginning(
     assert len(seen.left_out) == (30 if published else 0)
     if published:
         assert "a question of another side (a.jsonl, line 3, in test)" in seen.left_out[0].reason
-        assert "or answer it on their way" in found(seen, "across the sides")
+        assert "or answer one" in found(seen, "across the sides")
 
 
 def test_new_rows_move_none_of_the_others(tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def told(
     across = [one.where for one in left_out if "a question of another side" in one.reason]
     if across:
         said = (
-            "Rows that nearly equal one of another side, or answer it on their way, are left out."
+            "Rows that nearly equal one of another side, or answer one, are left out."
         )
         found.append(finding("across the sides", "warning", said, across))
     return found
