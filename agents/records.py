@@ -181,6 +181,11 @@ class Question(Record):
     group: str | None = Field(default=None, min_length=1)
     """What it shares with its variants: together they count as one question in a comparison."""
 
+    @property
+    def has_system(self) -> bool:
+        """Whether it begins with a system message, in whose place no other is put."""
+        return self.before[:1] != () and self.before[0][0] == "system"
+
     def conversation(self, system: str | None = None) -> Conversation:
         """All that the student is asked; `system` stands first, unless it brings its own."""
         asked = asked_as(self.prompt, self.before, system)

@@ -7,7 +7,7 @@ et al. 2023, arXiv 2211.01910) and optimization by prompting (Yang et al. 2024, 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from errata.agents.exams import HeldOut, plain
@@ -110,8 +110,8 @@ class PromptChecker:
         self.special = special
         self.known = plain(known or "")
         self.accepted = {self.known}
-        self.sealed = long_enough(stem(question) for question in sealed)
-        said = [text for q in practice for text in (stem(q), unmark(q.solution or ""))]
+        self.sealed = long_enough(text for question in sealed for text in asked_in(question))
+        said = [text for q in practice for text in (*asked_in(q), unmark(q.solution or ""))]
         self.practised = long_enough(said)
         known_runs = set(runs(self.known))
         self.runs = {run for text in said for run in runs(plain(text))} - known_runs
@@ -139,6 +139,12 @@ class PromptChecker:
     def holds(self, words: str, texts: Collection[str]) -> bool:
         """Whether one of the texts stands in the prompt and not in the present one."""
         return any(f" {t} " in f" {words} " and t not in self.known for t in texts)
+
+
+def asked_in(question: Question) -> Iterator[str]:
+    """What it asks, and what was said before, but for a system message."""
+    yield stem(question)
+    yield from (text for role, text in question.before if role != "system")
 
 
 def long_enough(texts: Iterable[str]) -> frozenset[str]:

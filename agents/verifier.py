@@ -11,7 +11,7 @@ from errata.agents.checks import question_of
 from errata.agents.errors import ErrataError
 from errata.agents.marking import mark
 from errata.agents.plain_text import one_line
-from errata.agents.records import Answer, CodeAnswer, Draft, Question, Record, Text
+from errata.agents.records import Answer, CodeAnswer, Draft, Question, Record, Text, Turns
 
 DISAGREE = "independent solutions give another answer"
 """Why a draft is refused, as people read it."""
@@ -22,13 +22,14 @@ class Problem:
     """What a solver sees of a draft: its question, and neither its completion nor its answer."""
 
     source: Question
-    """The practice question that the draft was written for; the messages before it stand before
-    the draft's question, too."""
+    """The practice question that the draft was written for."""
     diagnosis_id: str
     prompt: str
     answer: Answer
     number: int
     """0 for the first solution that is asked for, 1 for the next."""
+    before: Turns | None = None
+    """The messages before `prompt`; None where they are those of `source`."""
 
 
 class Vote(Record):

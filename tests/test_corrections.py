@@ -106,6 +106,43 @@ def test_an_option_that_is_none_is_refused_and_programs_keep_their_tests(tmp_pat
         load(parse_config({"exam": given}, "test"))
 
 
+LABELS = {"answer": "label", "labels": {"refund": ["money back"], "bug": []}}
+
+
+@pytest.mark.parametrize(
+    ("form", "was", "line", "target"),
+    [
+        (LABELS, "bug", "Money back", "refund"),
+        (LABELS, "bug", "refnud", "did you mean 'refund'"),
+        ({"answer": "json"}, {"a": 1}, {"a": [2]}, '{"a": [2]}'),
+        ({"answer": "json"}, {"a": 1}, "{a", "is not JSON"),
+        ({"answer": "regex"}, "ab+", "a(", "pattern"),
+        ({"answer": "regex"}, "ab+", "a+", "a+"),
+    ],
+)
+def test_a_corrected_target_is_read_as_the_exams_own(
+    form: dict[str, Any], was: Any, line: Any, target: str, tmp_path: Path
+) -> None:
+    given = exam(tmp_path, [{"id": "q", "target": line, "was": was}], **form)
+    for name in SETS:
+        rows = [{"id": "q" if name == "dev" else name, "prompt": f"{name}?", "target": was}]
+        given[name] = write(tmp_path / name, rows)
+    settings = parse_config({"exam": given}, "test")
+    if target in ("refund", "a+") or target.startswith("{"):
+        assert load(settings)[0].dev[0].target == target
+    else:
+        with pytest.raises(ExamError, match=target) as error:
+            load(settings)
+        assert "corrections.jsonl corrects 'q'" in str(error.value)
+
+
+def test_a_solution_that_comes_to_the_old_target_goes_with_it(tmp_path: Path) -> None:
+    lines = [{"id": "practice-1", "target": 40}, {"id": "practice-2", "target": "5.0"}]
+    exams, _ = load(config(tmp_path, lines))
+    assert exams.practice[1].solution is None
+    assert exams.practice[2].solution is not None
+
+
 def test_an_id_that_two_sets_have_is_refused(tmp_path: Path) -> None:
     given = exam(tmp_path, [{"id": "twin", "leave_out": True}])
     for name in ("practice", "dev"):

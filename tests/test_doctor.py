@@ -31,6 +31,9 @@ from errata.agents.marking import mark
 from errata.agents.records import (
     GREEDY,
     Accuracy,
+    Answer,
+    JsonAnswer,
+    MathAnswer,
     ModelRef,
     Question,
     Response,
@@ -55,6 +58,7 @@ from errata.graph.doctor.sets import (
     find_duplicates,
     find_leaks,
     find_targets_in_questions,
+    left_out,
 )
 from errata.graph.doctor.size import find_dev_too_small, find_few_of_a_kind
 from errata.graph.doctor.targets import (
@@ -245,6 +249,24 @@ def test_questions_with_two_targets_are_all_found_and_twins_that_agree_only_coun
     [found] = find_duplicates({"dev": [twin, twin.model_copy(update={"id": "b", "target": "2.0"})]})
     assert found.severity == "warning"
     assert list(find_duplicates(arithmetic(0, SMALL))) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "one", "same", "other"),
+    [
+        (JsonAnswer(), '{"a": 1, "b": 2}', '{"b": 2, "a": 1}', '{"a": 1, "b": 3}'),
+        (MathAnswer(), r"\frac{1}{2}", "0.5", "0.6"),
+    ],
+)
+def test_one_answer_written_in_two_ways_is_no_contradiction(
+    answer: Answer, one: str, same: str, other: str
+) -> None:
+    made = [
+        Question(id=id, prompt="Which?", target=target, answer=answer)
+        for id, target in (("a", one), ("b", same), ("c", other))
+    ]
+    assert left_out({"dev": made[:2]}) == []
+    assert {line.id for line in left_out({"dev": made[1:]})} == {"b", "c"}
 
 
 @pytest.mark.parametrize("kind", ["number", "choice", "text"])

@@ -12,7 +12,8 @@ import pytest
 from intake_files import LAYOUTS, WORDS, questions, write_csv, write_lines
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError
-from errata.agents.exams.held_out import NearTexts
+from errata.agents.exams.files import row_question
+from errata.agents.exams.held_out import NearTexts, check_disjoint
 from errata.agents.exams.words import plain
 from errata.agents.intake import Looked, Wishes, look, read_source
 from errata.agents.intake.columns import Said
@@ -206,12 +207,12 @@ def test_earlier_turns_of_a_chat_are_kept_and_the_last_answer_is_learnt(tmp_path
     ("last", "why"),
     [
         ([{"role": "user", "content": "hi"}], "ends with the user"),
-        ([{"role": "tool", "content": "hi"}], "a message is of 'tool'"),
-        ([{"role": "assistant", "content": " "}], "a message of the assistant is empty"),
+        ([{"role": "tool", "content": "hi"}], "message 1 calls a tool or is a tool's"),
+        ([{"role": "assistant", "content": " "}], "the assistant's, is empty"),
         ("hi", "no list of messages"),
         ([{"role": "user", "content": "a"}] * 2 + [{"role": "assistant", "content": "b"}],
-         "two messages of the user"),
-        ([{"role": "assistant", "content": "b"}], "follows no message of the user"),
+         "message 2 is the user's, as the one before it"),
+        ([{"role": "assistant", "content": "b"}], "the user has said nothing yet"),
     ],
 )  # fmt: skip
 def test_a_chat_without_a_last_answer_is_named(last: Any, why: str, tmp_path: Path) -> None:
@@ -236,7 +237,72 @@ def test_a_correction_goes_before_what_was_answered(tmp_path: Path) -> None:
     assert dropped.columns.group == "user_id"
 
 
+@pytest.mark.parametrize(
+    ("roles", "system"),
+    [(("developer", "user", "assistant"), "Sort."), (("System", "Human", "ChatGPT"), "Sort.")],
+)
+def test_what_init_takes_for_a_chat_an_exam_takes_too(
+    roles: tuple[str, str, str], system: str, tmp_path: Path
+) -> None:
+    rows = [
+        {
+            "conversations": [
+                {"from": roles[0], "value": system},
+                {"from": roles[1], "value": q},
+                {"from": roles[2], "value": str(at)},
+            ]
+        }
+        for at, (q, _) in enumerate(questions())
+    ]
+    assert looked(write_lines(tmp_path / "a.jsonl", rows)).system == system
+    question = row_question({"messages": rows[7]["conversations"], "target": 7}, "q")
+    assert question.before == (("system", system),)
+
+
 # How it is divided.
+
+
+def test_a_long_system_message_makes_no_two_questions_nearly_the_same(tmp_path: Path) -> None:
+    long = " ".join(f"Rule {at}: {word}." for at, word in enumerate(WORDS * 20))
+    rows = [
+        {
+            "messages": [
+                {"role": "system", "content": f"{long} {'Be brief.' if at % 2 else 'Be kind.'}"},
+                {"role": "user", "content": q},
+                {"role": "assistant", "content": str(at)},
+            ]
+        }
+        for at, (q, _) in enumerate(questions())
+    ]
+    seen = looked(write_lines(tmp_path / "a.jsonl", rows))
+    assert not seen.undecided
+    assert {one.name for one in seen.findings}.isdisjoint({"near-duplicates", "across the sides"})
+    assert len(seen.rows) == 60
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_chat_that_goes_on_is_on_the_side_of_its_beginning(
+    published: bool, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for at, (q, rng) in enumerate(questions(60)):
+        turns = [{"role": "user", "content": q}, {"role": "assistant", "content": str(at)}]
+        more = {"role": "user", "content": f"And {rng.choice(WORDS)}?"}
+        last = {"role": "assistant", "content": str(at + 7)}
+        rows += [{"messages": turns}, {"messages": [*turns, more, last]}]
+        if published:
+            rows[-2]["split"] = "test" if at % 4 else "train"
+            rows[-1]["split"] = "train" if at % 2 else "validation"
+    seen = looked(write_lines(tmp_path / "a.jsonl", rows))
+    sets = {
+        side: [row_question({**row.fields, "answer": "number"}, row.where) for row in kept]
+        for side, kept in seen.divided.sides.items()
+    }
+    check_disjoint(sets)
+    assert len(seen.left_out) == (30 if published else 0)
+    if published:
+        assert "a question of another side (a.jsonl, line 3, in test)" in seen.left_out[0].reason
+        assert "or answer one" in found(seen, "across the sides")
 
 
 def test_new_rows_move_none_of_the_others(tmp_path: Path) -> None:

@@ -28,12 +28,14 @@ from errata.agents.errors import ExamError, StepFailed
 from errata.agents.exams import FileSet, HeldOut
 from errata.agents.exams.conversations import read_conversation
 from errata.agents.exams.files import read_questions, row_question
+from errata.agents.exams.forms import AnswerForm
 from errata.agents.exams.held_out import OTHER_WORDS, SHARED_WORDS, TOO_NEAR, check_disjoint
 from errata.agents.exams.several import load_exams
 from errata.agents.exams.twists import TwistedExam
 from errata.agents.jsonl import read_records, write_records
 from errata.agents.llm import LlmSolver
 from errata.agents.llm.conversation import quoted
+from errata.agents.llm.prompt_writer import LlmPromptWriter
 from errata.agents.records import (
     Attempt,
     Draft,
@@ -49,6 +51,8 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.student import Revisited, StudentSettings, prompts_of
+from errata.agents.system_prompts import HELD_OUT, PRACTICE, PromptChecker
+from errata.agents.testing.mistakes import missed
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.trainer import TrainingJob
 from errata.agents.variations import VariationsWriter
@@ -57,11 +61,16 @@ from errata.agents.variations.solver import VariationsSolver
 from errata.agents.verifier import Problem
 from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.graph.commands.audit import audit
+from errata.graph.commands.doctor import Subject, Wanted, doctor
 from errata.graph.commands.exam import OpenedExam, evaluate, open_exams
 from errata.graph.commands.machine import Machine, look
 from errata.graph.commands.mark import mark_responses
 from errata.graph.comparing.flips import content
 from errata.graph.config import load_config, parse_config
+from errata.graph.doctor.facts import find_facts
+from errata.graph.doctor.sets import find_duplicates, find_leaks, leaks, left_out
+from errata.graph.doctor.targets import examples_for, problem
+from errata.graph.doctor.targets import gather as votes_of
 from errata.graph.manifest import hash_of_set
 from errata.graph.page.data import QuestionTexts, gather
 from errata.graph.run import run
@@ -304,6 +313,13 @@ def test_a_practice_conversation_may_not_answer_a_held_out_question_on_its_way()
     with pytest.raises(ExamError, match="an earlier message of p in practice is the question q of"):
         check_disjoint(sets(later, test))
     check_disjoint(sets(test, later))
+    form = AnswerForm(labels={"refund": (), "bug": ()})
+    label = row_question(
+        {"prompt": "My till is broken.", "target": "bug"}, "q", None, "label", form
+    )
+    goes_on = asked("My till is broken.", "bug", "And a plate?")
+    with pytest.raises(ExamError, match="an earlier message of p in practice is the question q of"):
+        check_disjoint(sets(goes_on, label))  # though errata says after it which labels there are
     few_shot = ("1 + 1?", "2")
     check_disjoint(sets(asked(*few_shot, "3 + 4?"), asked(*few_shot, "5 + 9?")))
 
@@ -491,6 +507,125 @@ def test_a_solver_sees_the_messages_before_a_drafts_question_once() -> None:
     assert user.count("5 cups at 8?") == 1
     assert "The same messages stand before it" in user
     assert user.index("And a plate for 7?") < user.index("And a bowl for 9?")
+
+
+def test_a_writer_of_system_prompts_sees_what_stood_before_a_mistake() -> None:
+    settings = LlmSettings(model="openai:scripted", base_url="http://127.0.0.1:9/v1")
+    client = ChatClient(open_chat_model(settings), lambda call: None, settings)
+    question = asked("5 cups at 8?", "40", "And a plate for 7?", target=47)
+    (_, user) = LlmPromptWriter(client).messages([missed(question)], 2, None, 1)[1]
+    assert user.index("5 cups at 8?") < user.index("And a plate for 7?")
+
+
+def test_a_system_prompt_may_hold_no_earlier_message_of_the_user_s() -> None:
+    sealed = asked("Five cups are on the tray now.", "Fine.", "And how many plates?", system=TILL)
+    practised = asked("Nine maps are on the wall now.", "Fine.", "And how many pins?", system=TILL)
+    checker = PromptChecker(HeldOut([sealed]), [sealed], [practised])
+    assert checker.refuse("Know: five cups are on the tray now. Answer.") == HELD_OUT
+    assert checker.refuse("Know: nine maps are on the wall now. Answer.") == PRACTICE
+    assert checker.refuse(f"{TILL} Answer.") is None
+
+
+# The doctor.
+
+
+def test_the_doctor_takes_the_same_last_message_for_another_question() -> None:
+    last = "And what is it all together for the two of us, please?"
+    one = asked("A cup is 5 euros.", "Yes.", last, target=5)
+    other = asked("A map costs 33 dollars there.", "It does.", last, target=33)
+    two = {"practice": [one.model_copy(update={"id": "p"}), other]}
+    assert list(find_duplicates(two)) == []
+    assert left_out(two) == []
+    apart = {"practice": [one.model_copy(update={"id": "p"})], "dev": [other]}
+    assert {pair.how for pair in leaks(apart)} <= {"words"}
+    again = other.model_copy(update={"id": "again", "target": "34"})
+    assert {line.id for line in left_out({"dev": [other, again]})} == {"q", "again"}
+    near = asked("A map costs 33 dollars there!", "It does.", f"{last} Say.", target=33)
+    assert "near" in {pair.how for pair in leaks(sets(near, other))}
+
+
+def test_the_doctor_finds_what_no_run_starts_with_and_its_corrections_mend_it() -> None:
+    test = asked("What do 5 cups cost?", system=TILL)
+    later = asked("What do 5 cups cost?", "40", "And a plate?", system=TILL)
+    [found] = find_leaks(sets(later, test))
+    assert (found.severity, set(found.questions)) == ("serious", {"p", "q"})
+    [line] = left_out(sets(later, test))
+    assert (line.id, line.leave_out) == ("p", True)
+    assert "What do 5 cups cost?" in line.prompt
+    assert list(find_leaks(sets(test, later))) == []
+
+
+def test_a_fact_in_an_earlier_message_is_in_the_question() -> None:
+    told = [
+        asked(f"He lives in {place}.", "I see.", "Where?", target=place, answer="text")
+        for place in ("Lima", "Quito", "Oslo")
+    ]
+    assert list(find_facts([], told)) == []
+    bare = [one.model_copy(update={"before": ()}) for one in told]
+    assert [found.shares[0].count for found in find_facts([], bare)] == [3]
+    assert list(find_facts(told, bare)) == []
+
+
+def test_the_doctors_solver_reads_the_messages_of_the_question_and_not_of_its_example() -> None:
+    settings = LlmSettings(model="openai:scripted", base_url="http://127.0.0.1:9/v1")
+    client = ChatClient(open_chat_model(settings), lambda call: None, settings)
+    example, question = asked("5 cups?", "40", "In all?"), asked("9 maps?", "33", "In all?")
+    [each] = votes_of({"dev": [question]})
+    assert examples_for([each], [example]) == {id(each): example}
+    (_, user) = LlmSolver(client).messages(problem(example, question, 0))[1]
+    assert user.index("5 cups?") < user.index("9 maps?")
+    assert "The same messages" not in user
+
+
+def test_workings_are_lent_only_after_the_same_messages() -> None:
+    def bought(pens: int, *before: str) -> Question:
+        worked = f"{pens} * 13 = {13 * pens}\n#### {13 * pens}"
+        made = asked(*before, f"{pens} pens cost 13 euros each. What do they cost?", worked)
+        return made.model_copy(update={"id": f"{pens}", "target": f"{13 * pens}"})
+
+    prices = ("Hello!", "Hello."), ("All is at half the price.", "Fine.")
+    for before, votes in ((prices[0], ["variations"]), (prices[1], [])):
+        one, other = bought(4, *prices[0]), bought(6, *before)
+        found = votes_of({"practice": [one, other]})
+        assert [vote.by for vote in found[1].votes if vote.by == "variations"] == votes
+
+
+def test_a_system_prompt_is_tried_only_on_questions_without_one_of_their_own(
+    tmp_path: Path,
+) -> None:
+    heard: list[tuple[str, str | None]] = []
+
+    class Deaf:
+        def __init__(self, settings: StudentSettings) -> None:
+            self.system = settings.system
+
+        def ask(
+            self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
+        ) -> Iterator[Response]:
+            for question in questions:
+                heard.append((question.id, self.system))
+                yield Response(question_id=question.id, text="Well.", tokens=1, truncated=False)
+
+        def close(self) -> None:
+            pass
+
+    def rows(name: str, system: str | None) -> str:
+        made = [
+            asked(f"What are {n} {name}s?", system=system if n else TILL, id=f"{name}{n}")
+            for n in range(3)
+        ]
+        write_records(tmp_path / name, made)
+        return str(tmp_path / name)
+
+    for system, asked_again in ((TILL, set[str]()), (None, {"dev1", "dev2"})):
+        heard.clear()
+        exam = {name: rows(name, system) for name in ("practice", "dev", "test")}
+        subject = Subject("my.toml", parse_config({"exam": exam}, "test"))
+        runs = tmp_path / f"runs-{system}"
+        found = doctor(subject, Wanted(form=True), runs, NoWatcher(), open_with=Deaf)
+        assert {id for id, said in heard if said is not None} == asked_again
+        [note] = [note for note in found.notes if "system message" in note]
+        assert note.startswith(f"{3 - len(asked_again)} of 3 dev questions")
 
 
 def test_a_solver_without_an_llm_takes_no_conversation_for_another() -> None:

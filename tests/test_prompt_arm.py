@@ -172,6 +172,30 @@ def test_a_prompt_that_is_no_better_is_not_taken_and_the_test_not_read_for_it(
 
 
 @pytest.mark.loop
+def test_nobody_is_asked_for_prompts_that_the_questions_own_would_replace(tmp_path: Path) -> None:
+    exam = {}
+    for name in ("practice", "dev", "test"):
+        rows = [
+            {
+                "messages": [
+                    {"role": "system", "content": "You are a till."},
+                    {"role": "user", "content": f"What are {n} {name}s?"},
+                ],
+                "target": n,
+            }
+            for n in range(3)
+        ]
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        exam[name] = str(tmp_path / name)
+    student = TableStudent([], under=UNDER)
+    found = compare(config(exam=exam), ["prompt"], 1, tmp_path, student=student, trainer=None)
+    [choice] = found.prompts
+    assert (choice.tried, choice.status) == ((), "no prompt to try")
+    assert "system messages of their own" in choice.why
+    assert not [who for who, _ in student.asked if "under" in who]
+
+
+@pytest.mark.loop
 def test_a_prompt_that_is_not_proven_better_is_measured_and_not_shipped(tmp_path: Path) -> None:
     student = TableStudent(ALL[:3], under={GOOD: ALL[:5]})
     found = compare(config(), ["prompt"], 1, tmp_path, student=student)
@@ -442,6 +466,10 @@ def test_a_question_under_a_prompt_of_its_own_is_a_conversation_for_every_engine
     asked = Prompted(**dict(NUMBER), system="Solve.")
     said = (("system", "Solve."), ("user", NUMBER.prompt))
     assert prompts_of([asked, NUMBER], "Other.") == (("n", said), ("n", NUMBER.prompt))
+    own = NUMBER.model_copy(update={"before": (("system", "You are a till."),)})
+    [(_, kept)] = prompts_of([Prompted(**dict(own), system="Solve.")], None)
+    assert kept == (("system", "You are a till."), ("user", NUMBER.prompt))
+    assert (own.has_system, NUMBER.has_system) == (True, False)
 
 
 @pytest.mark.parametrize("arm", ["prompt+base", "prompt+", "prompt+prompt", "prompts"])

@@ -10,11 +10,16 @@ from errata.agents.records import Role, Turns
 
 ROLES: Mapping[str, Role] = {
     "system": "system",
+    "developer": "system",
     "user": "user",
-    "assistant": "assistant",
     "human": "user",  # ShareGPT's
+    "assistant": "assistant",
     "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
 }
+"""As logs call who speaks → as chat templates do."""
 CALLS = ("tool_calls", "function_call")
 
 
@@ -64,7 +69,7 @@ def turn_in(message: object, at: int) -> tuple[Role, str]:
     if not isinstance(message, Mapping):
         raise ExamError(f'message {at} is no object; write {{"role": "user", "content": "…"}}')
     said = message.get("role", message.get("from"))
-    role = ROLES.get(said) if isinstance(said, str) else None
+    role = ROLES.get(said.lower()) if isinstance(said, str) else None
     if any(message.get(name) for name in CALLS) or said in ("tool", "function", "observation"):
         raise ExamError(
             f"message {at} calls a tool or is a tool's; a student is asked text alone: leave the "

@@ -5,16 +5,42 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from errata.agents.errors import ExamError
+from errata.agents.exams.forms import (
+    AnswerForm,
+    json_question,
+    label_question,
+    regex_question,
+)
 from errata.agents.exams.layouts import number_target
 from errata.agents.exams.rows import first_problem, read_rows
+from errata.agents.marking import mark
+from errata.agents.marking.json_value import as_text
 from errata.agents.marking.math import is_target as is_math_target
 from errata.agents.plain_text import one_line
-from errata.agents.records import Question, Record
+from errata.agents.records import (
+    JsonAnswer,
+    JudgedAnswer,
+    LabelAnswer,
+    OwnAnswer,
+    Question,
+    Record,
+    RegexAnswer,
+)
+
+
+def text_of(given: object) -> object:
+    """A value in JSON as targets have it."""
+    if isinstance(given, bool | list | Mapping):
+        return as_text(given)
+    return str(given) if isinstance(given, int | float) else given
+
+
+Value = Annotated[str, BeforeValidator(text_of)]
 
 
 class Correction(Record):
@@ -22,11 +48,11 @@ class Correction(Record):
 
     id: str = Field(min_length=1, coerce_numbers_to_str=True)
     """Of the question, in any of the three sets."""
-    target: str | None = Field(default=None, min_length=1, coerce_numbers_to_str=True)
-    """The right answer."""
+    target: Value | None = Field(default=None, min_length=1)
+    """The right answer; of JSON the value itself, or as text."""
     leave_out: bool = False
     """In place of a target: the question is not in the exam."""
-    was: str | None = Field(default=None, coerce_numbers_to_str=True)
+    was: Value | None = None
     """The target that is corrected; where the exam has another one, the line is refused."""
     why: str = ""
     """For whoever reads the file."""
@@ -131,7 +157,37 @@ def with_target(question: Question, target: str, file: Path) -> Question:
             raise ExamError(
                 f"{where}, and code has no target: mend its tests in the exam, or leave it out"
             )
-    return question.model_copy(update={"target": target})
+        case "label" | "json" | "regex":
+            target = formed(question, target, where)
+    right = question.model_copy(update={"target": target})
+    return right.model_copy(update={"solution": solution_of(right)})
+
+
+def formed(question: Question, target: str, where: str) -> str:
+    """The target as the exam would read it from a row."""
+    try:
+        match question.answer:
+            case LabelAnswer(labels=labels):
+                made = label_question("", target, AnswerForm(labels=labels))
+            case JsonAnswer(schema_=schema):
+                made = json_question("", target, AnswerForm(schema_=schema))
+            case RegexAnswer(pattern=pattern):
+                made = regex_question("", target, AnswerForm(pattern=pattern))
+            case _:
+                return target
+    except ExamError as error:
+        raise ExamError(f"{where}: {error}") from None
+    return str(made["target"])
+
+
+def solution_of(question: Question) -> str | None:
+    """Its worked solution, unless that comes to another answer than the target. A marker of the
+    user's own and a judge are not asked when an exam is read."""
+    said = question.solution
+    if said is None or isinstance(question.answer, OwnAnswer | JudgedAnswer):
+        return said
+    verdict = mark(question, said)
+    return said if verdict.correct or verdict.answer is None else None
 
 
 def said_of(done: Sequence[Corrected]) -> str:

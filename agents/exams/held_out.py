@@ -194,10 +194,17 @@ def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:
                         f"{other} and {name} share {what} ({twin} and {question.id}): take it "
                         "out of one of them, or what is measured is memory"
                     )
+    asked = {
+        text: (name, question.id)
+        for name, questions in sets.items()
+        if name != "practice"
+        for question in questions
+        for text in asked_texts(question)
+    }
     for question in sets.get("practice", ()):
         for text in answered_in(question):
-            other, twin = home.get(text, ("practice", ""))
-            if other != "practice":
+            if text in asked:
+                other, twin = asked[text]
                 raise ExamError(
                     f"an earlier message of {question.id} in practice is the question {twin} of "
                     f"{other}, and its answer follows there: put both on one side, or what is "
@@ -211,13 +218,19 @@ def same_as(question: Question) -> list[str]:
     return [*own, f"group {question.group}"] if question.group else own
 
 
+def asked_texts(question: Question) -> set[str]:
+    """All its messages as `plain` gives them, with and without what errata adds to the last one."""
+    before = "".join(plain_message(text) + "\n" for _, text in question.before)
+    return {before + plain(text) for text in (question.prompt, stem(question))}
+
+
 def answered_in(question: Question) -> Iterator[str]:
-    """What `same_as` says of each question that an earlier message answers."""
+    """What `asked_texts` has of each question that an earlier message answers."""
     said: list[str] = []
     for role, text in question.before:
         said.append(plain_message(text))
         if role == "user":
-            yield "text " + "\n".join(said)
+            yield "\n".join(said)
 
 
 def whole(question: Question) -> str:

@@ -12,8 +12,7 @@ from errata.agents.chat_models.ledger import CHARACTERS_PER_TOKEN
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import plain
 from errata.agents.exams.rows import Skipped
-from errata.agents.intake.answer_types import TYPES, Judged, as_label, judge_type, parsed
-from errata.agents.intake.chats import read_chat
+from errata.agents.intake.answer_types import TYPES, Judged, as_label, judge_type
 from errata.agents.intake.columns import Columns, Said, empty, read_columns
 from errata.agents.intake.findings import Finding, Undecided, by_reason, finding
 from errata.agents.intake.plan import Plan, plan_for
@@ -25,6 +24,7 @@ from errata.agents.intake.rows import (
     common_system,
     own_row,
     raw_target,
+    read_chat,
 )
 from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Sizes, divide, sizes_of
 from errata.agents.marking.equations import read_equations
@@ -228,7 +228,7 @@ def answers_in(
     found = []
     for row in rows:
         try:
-            chat = read_chat(parsed(row.fields.get(columns.messages))) if columns.messages else None
+            chat = read_chat(row.fields.get(columns.messages)) if columns.messages else None
             value = raw_target(row, columns, chat, choices)
         except ExamError:
             continue

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from errata.agents.errors import ExamError
 from errata.agents.exams import plain
+from errata.agents.exams.conversations import Conversation, read_conversation
 from errata.agents.intake.answer_types import WORKED, Judged, as_label, parsed
-from errata.agents.intake.chats import Chat, read_chat
 from errata.agents.intake.columns import Columns, empty
 from errata.agents.intake.reading import Given, split_name
 from errata.agents.plain_text import one_line, well_formed
@@ -44,6 +44,30 @@ class OwnRow:
     def words(self) -> str:
         """The same as plain words: what makes two questions the same."""
         return plain(self.asked)
+
+    @property
+    def told(self) -> str:
+        """The same without a system message, which many may share, and the last message first:
+        what two questions are compared by that may be nearly the same."""
+        messages = self.fields.get("messages", ())
+        turns = [message["content"] for message in messages if message["role"] != "system"]
+        return plain("\n\n".join(reversed(turns))) if turns else self.words
+
+    @property
+    def answered(self) -> Iterator[str]:
+        """The questions that its earlier messages answer, each as its own `asked_text` has it."""
+        said: list[str] = []
+        for message in self.fields.get("messages", ())[:-1]:
+            said.append(plain(message["content"]))
+            if message["role"] == "user":
+                yield "\n".join(said)
+
+    @property
+    def asked_text(self) -> str:
+        """Its messages as plain words, a line each."""
+        messages = self.fields.get("messages")
+        texts = [m["content"] for m in messages] if messages else [self.fields.get("prompt", "")]
+        return "\n".join(plain(str(text)) for text in texts)
 
     @property
     def answer(self) -> str:
@@ -82,7 +106,7 @@ def own_row(given: Given, columns: Columns, judged: Judged, choices: Choices) ->
     fields: dict[str, Any] = {}
     chat = None
     if columns.messages:
-        chat = read_chat(parsed(given.fields.get(columns.messages)))
+        chat = read_chat(given.fields.get(columns.messages))
         fields |= asked_in(chat, choices.system)
     else:
         fields["prompt"] = prompt_of(given, columns.prompt)
@@ -119,6 +143,18 @@ def own_row(given: Given, columns: Columns, judged: Judged, choices: Choices) ->
     return OwnRow(given.where, fields, split)
 
 
+def read_chat(cell: object) -> Conversation:
+    """The conversation in a cell, which ends in what is to be learnt.
+
+    Raises:
+        ExamError: It is none, or has no answer at its end.
+    """
+    found = read_conversation(parsed(cell))
+    if found.reply is None:
+        raise ExamError("the conversation ends with the user, so there is no answer to learn from")
+    return found
+
+
 def id_of(given: Given, columns: Columns) -> str:
     """The row's own id, or its place: `tickets.csv:12`."""
     if columns.id and not empty(given.fields.get(columns.id)):
@@ -126,13 +162,13 @@ def id_of(given: Given, columns: Columns) -> str:
     return re.sub(r",? (?:line |row |item )?", ":", given.where)
 
 
-def asked_in(chat: Chat, system: str | None) -> dict[str, Any]:
+def asked_in(chat: Conversation, system: str | None) -> dict[str, Any]:
     before = chat.before
     if system is not None and before and before[0] == ("system", system):
         before = before[1:]
     if not before:
         return {"prompt": chat.prompt}
-    turns = (*before, ("user", chat.prompt))
+    turns = (*before, ("user", chat.prompt or ""))
     return {"messages": [{"role": role, "content": text} for role, text in turns]}
 
 
@@ -141,7 +177,7 @@ def common_system(rows: Sequence[Given], column: str) -> str | None:
     found: set[str | None] = set()
     for row in rows:
         try:
-            before = read_chat(parsed(row.fields.get(column))).before
+            before = read_chat(row.fields.get(column)).before
         except ExamError:
             continue
         found.add(before[0][1] if before and before[0][0] == "system" else None)
@@ -164,7 +200,9 @@ def text_of(given: Given, column: str) -> str:
     return str(value).strip("\r\n") if isinstance(value, str) else as_label(value)
 
 
-def raw_target(given: Given, columns: Columns, chat: Chat | None, choices: Choices) -> object:
+def raw_target(
+    given: Given, columns: Columns, chat: Conversation | None, choices: Choices
+) -> object:
     """The answer as the file has it.
 
     Raises:

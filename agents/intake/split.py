@@ -81,11 +81,13 @@ def divide(
     divided = Divided({side: [] for side in SIDES})
     divided.said = frozenset(s for s, size in (("dev", dev), ("test", test)) if size is not None)
     kept = unequal(rows, divided.left_out)
-    tested, deved = shares_for(sorted(place_of(key_of(row)) for row in kept), dev, test)
+    first = {row.asked_text: key_of(row) for row in kept if row.group is None}
+    keys = {row.where: key_in(row, first) for row in kept}
+    tested, deved = shares_for(sorted(map(place_of, keys.values())), dev, test)
     published = {GIVEN[row.split] for row in kept if row.split}
 
     def hashed(row: OwnRow) -> Side:
-        place = place_of(key_of(row))
+        place = place_of(keys[row.where])
         side: Side = "test" if place < tested else "dev" if place < tested + deved else "practice"
         # What is published as test stays test; a side that is not published is cut off train.
         own = GIVEN.get(row.split)
@@ -96,7 +98,7 @@ def divide(
     family: dict[str, str] = {}
     pairs: dict[str, str] = {}
     for row in kept:
-        text = row.words[:READ]
+        text = row.told[:READ]
         twins = {
             side: twin for side in SIDES if near and (twin := texts[side].nearest(text)) is not None
         }
@@ -113,6 +115,7 @@ def divide(
         families[family[row.where]] += 1
         texts[side].add(text, row.where)
         divided.sides[side].append(row)
+    leave_out_answered(divided)
     for found in divided.sides.values():
         found.sort(key=lambda row: place_of(row.words or row.asked))
     divided.largest_family = max(families.values(), default=0) / max(1, len(kept))
@@ -126,10 +129,8 @@ def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
     """Practice rows that a run refuses to train on, since they give held-out ones away."""
     held_out = NearTexts()
     for row in (*sides["dev"], *sides["test"]):
-        held_out.add(row.words[:READ], row.where)
-    rows = [
-        row.where for row in sides["practice"] if held_out.nearest(row.words[:READ]) is not None
-    ]
+        held_out.add(row.told[:READ], row.where)
+    rows = [row.where for row in sides["practice"] if held_out.nearest(row.told[:READ]) is not None]
     if not rows:
         return []
     said = (
@@ -138,6 +139,34 @@ def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
     )
     do = "name a column that says which belong together with --group, or vary the questions"
     return [finding("near held-out questions", "problem", said, rows, do)]
+
+
+def key_in(row: OwnRow, first: Mapping[str, str]) -> str:
+    """What its side follows from: a conversation goes where the row is of which it is the rest.
+
+    Args:
+        first: A row's text → its key.
+    """
+    if row.group is not None:
+        return key_of(row)
+    return next((first[text] for text in row.answered if text in first), key_of(row))
+
+
+def leave_out_answered(divided: Divided) -> None:
+    """Takes out practice conversations that answer a dev or test question on their way."""
+    held_out = {
+        row.asked_text: (side, row.where) for side in ("dev", "test") for row in divided.sides[side]
+    }
+    kept = []
+    for row in divided.sides["practice"]:
+        twins = (held_out[text] for text in row.answered if text in held_out)
+        side, where = next(twins, ("", ""))
+        if where:
+            reason = f"an earlier message is a question of another side ({where}, in {side})"
+            divided.left_out.append(Skipped(where=row.where, reason=reason))
+        else:
+            kept.append(row)
+    divided.sides["practice"] = kept
 
 
 def key_of(row: OwnRow) -> str:
@@ -205,9 +234,11 @@ def told(
         said = "Rows that nearly equal an earlier one, and have another answer."
         do = "look at some of them: is the answer right, and does a word make the difference?"
         found.append(finding("near-duplicates, other answers", "warning", said, differ, do))
-    across = [one.where for one in left_out if one.reason.startswith("nearly the same")]
+    across = [one.where for one in left_out if "a question of another side" in one.reason]
     if across:
-        said = "Rows that nearly equal one of another side are left out."
+        said = (
+            "Rows that nearly equal one of another side, or answer one, are left out."
+        )
         found.append(finding("across the sides", "warning", said, across))
     return found
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.llm.chat import TypedChat
+from errata.agents.llm.conversation import quoted
 from errata.agents.llm.instructor import worked_solution
 from errata.agents.llm.replies import Filled, LlmReply
 from errata.agents.prompts import Prompt, fence
@@ -60,7 +61,7 @@ class LlmPromptWriter:
             self.prompt.render(
                 "mistake",
                 number=str(number),
-                question=fence(mistake.question.prompt),
+                question=quoted(mistake.question),
                 solution=worked_solution(mistake.question),
                 target=fence(mistake.question.target),
                 response=fence(mistake.attempt.response),

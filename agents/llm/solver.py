@@ -48,12 +48,13 @@ class LlmSolver:
         The number in it makes each solution a question of its own to the cache of replies.
         """
         known = problem.source
+        before = known.before if problem.before is None else problem.before
         form = form_of(self.prompt, problem.answer)
         task = self.prompt.render(
             "task",
             known=quoted(known),
             target=fence(known.target),
-            question=quoted_after(known.before, problem.prompt, shown=known.before),
+            question=quoted_after(before, problem.prompt, shown=known.before),
             number=str(problem.number + 1),
         )
         return (("system", self.prompt.render("system", form=form)), ("user", task))

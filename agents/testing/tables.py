@@ -59,7 +59,9 @@ class TableStudent:
         for question in questions:
             if question.id in answered:
                 continue
-            system = question.system if isinstance(question, Prompted) else None
+            system = None
+            if isinstance(question, Prompted) and not question.has_system:
+                system = question.system
             knows = known | set(self.under.get(system, ()) if system is not None else ())
             who = (model.adapter or "base") + ("" if system is None else f" under {system}")
             solution = question.solution or ""

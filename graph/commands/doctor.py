@@ -217,6 +217,11 @@ def examined(
         findings += find_no_room(reached, target, shown)
         if wanted.form:
             findings += tries(config, known, answers, runs, watcher, open_with)
+            if own := sum(question.has_system for question in known):
+                notes.append(
+                    f"{own} of {plural(len(known), 'dev question')} begin with a system message of "
+                    "their own, which no system prompt of [student] replaces: for them change that"
+                )
     if not wanted.form:
         not_looked.append(
             NotLookedAt(
@@ -384,15 +389,18 @@ def tries(
     watcher: Watcher,
     open_with: OpenStudent | None,
 ) -> Iterator[Finding]:
-    """The dev exam again, in each way that is worth a try. With more tokens only answers that were
-    cut can change, so only these questions are asked."""
+    """The dev exam again, in each way that is worth a try. Asked is what can change: with more
+    tokens answers that were cut, under another system prompt questions that bring none."""
     student = config.student
     tried: list[tuple[Change, list[Attempt]]] = []
     for change in changes(questions, base, student.system, student.max_new_tokens):
         cut = {attempt.question_id for attempt in base if attempt.truncated}
-        asked = [q for q in questions if change.max_new_tokens is None or q.id in cut]
+        more = change.max_new_tokens is not None
+        asked = [q for q in questions if (q.id in cut if more else not q.has_system)]
+        if not asked:
+            continue
         update: dict[str, object] = {"system": change.system}
-        if change.max_new_tokens is not None:
+        if more:
             update = {"max_new_tokens": change.max_new_tokens}
         settings = student.model_copy(update=update)
         found = sit(settings, asked, f"dev exam with {change.what}", runs, watcher, open_with)

@@ -186,7 +186,8 @@ def propose(config: RunConfig, stage: RunFolder, trace: Trace, comparison: Conte
         return read_record(path, Proposed)
     began = time.monotonic()
     mistakes = mistakes_of(practised({"best_round": 0}, comparison), 1)
-    shown = stratified(mistakes, SHOWN, config.seed)
+    free = [mistake for mistake in mistakes if not mistake.question.has_system]
+    shown = stratified(free, SHOWN, config.seed)
     held_out = [question for name in HELD_OUT for question in stage.questions(name)]
     system = config.student.system
     checker = PromptChecker(
@@ -201,8 +202,10 @@ def propose(config: RunConfig, stage: RunFolder, trace: Trace, comparison: Conte
     ledger = Ledger(prices_of(prompt_settings(config)), config.budget, costs.read(), costs.add)
     writer = open_prompt_writer(config, stage.path, trace.tell_call, ledger)
     comparison.watcher.progress("system prompts", 0, config.prompts)
-    if not shown:
+    if not mistakes:
         why = "the student made no mistake in practice"
+    elif not shown or all(question.has_system for question in stage.questions("dev")):
+        why = "the questions bring system messages of their own, which no other one replaces"
     else:
         try:
             texts = writer.propose(shown, config.prompts, system, config.seed)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from errata.agents.exams import plain
 from errata.agents.exams.reworded import COMMON, CUT
-from errata.agents.records import Question, TextAnswer
+from errata.agents.records import Question, TextAnswer, whole_text
 from errata.graph.doctor.finding import Finding, said_share, share
 
 MUCH, SOME = 0.5, 0.2
@@ -23,9 +23,9 @@ def find_facts(practice: Sequence[Question], dev: Sequence[Question]) -> Iterato
         return
     said: set[str] = set()
     for question in practice:
-        for text in (question.prompt, question.solution or "", question.target):
+        for text in (whole_text(question), question.solution or "", question.target):
             said |= content(text)
-    lacking = [q for q in asked if content(q.target) - said - content(q.prompt)]
+    lacking = [q for q in asked if content(q.target) - said - content(whole_text(q))]
     whole = share("dev questions whose answer stands in no example", len(lacking), len(asked))
     if whole.count < SOME * whole.of:
         return

@@ -8,11 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from errata.agents.exams import plain
 from errata.agents.exams.corrections import Correction
-from errata.agents.exams.held_out import NearTexts, runs, same_as
+from errata.agents.exams.held_out import (
+    NearQuestions,
+    answered_in,
+    asked_texts,
+    runs,
+    same_as,
+    whole,
+)
 from errata.agents.exams.layouts import stem
-from errata.agents.exams.reworded import asked_words
+from errata.agents.exams.reworded import asked_words, setting
 from errata.agents.exams.words import masked
-from errata.agents.records import ChoiceAnswer, CodeAnswer, Question
+from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, whole_text
 from errata.graph.doctor.finding import TAKE_THEM, Finding, Share, graded, plural, said_share, share
 from errata.graph.doctor.targets import agree
 
@@ -27,10 +34,13 @@ LISTED = 6
 HOW = {
     "equal": "the same as one",
     "group": "variants of one",
+    "answered": "answered in an earlier message of one",
     "near": "nearly the same as one",
     "inside": "word for word inside one",
     "words": "with thirteen words in a row of one",
 }
+REFUSED = ("equal", "group", "answered")
+"""Of two sets with such a pair no run starts."""
 NEAR = 0.05
 """Share of a held-out set from which questions that are nearly the same are serious: an exam with
 few wordings has some by itself."""
@@ -69,14 +79,27 @@ def leaks(sets: Sets) -> list[Pair]:
                         how = "group" if text.startswith("group ") else "equal"
                         add(other, question, (other_name, name), how)
                 homes[text].append((name, question))
+    asked = {
+        text: (name, question)
+        for name in names
+        if name != "practice"
+        for question in sets[name]
+        for text in asked_texts(question)
+    }
+    for question in sets.get("practice", ()):
+        for text in answered_in(question):
+            if text in asked:
+                name, other = asked[text]
+                add(question, other, ("practice", name), "answered")
     by_id = {(name, question.id): question for name in names for question in sets[name]}
     for at, name in enumerate(names[1:], 1):
-        near = NearTexts()
+        near = NearQuestions()
         for question in sets[name]:
-            near.add(plain(stem(question)), question.id)
+            near.add(plain(stem(question)), question.id, setting(question))
         for before in names[:at]:
             for question in sets[before]:
-                if (twin := near.nearest(plain(stem(question)))) is not None:
+                twin = near.nearest(plain(stem(question)), setting(question))
+                if twin is not None:
                     add(question, by_id[name, twin], (before, name), "near")
     practice = sets.get("practice", ())
     held_out = [(name, question) for name in names if name != "practice" for question in sets[name]]
@@ -101,7 +124,7 @@ def contained(
         found = text.split()
         for at in range(len(found) - OPENING + 1):
             for inner, name, other in opening.get(" ".join(found[at : at + OPENING]), ()):
-                if f" {inner} " in f" {text} ":
+                if other.before in ((), question.before) and f" {inner} " in f" {text} ":
                     yield question, name, other
 
 
@@ -143,7 +166,7 @@ def find_leaks(sets: Sets) -> Iterator[Finding]:
         shares.append(share(what, found, len(sets[later])))
         named = ", ".join(f"{pair.one.id} and {pair.other.id}" for pair in of[:LISTED])
         evidence.append(f"{what}: {named}" + (" …" if len(of) > LISTED else ""))
-    equal = [pair for pair in pairs if pair.how in ("equal", "group")]
+    equal = [pair for pair in pairs if pair.how in REFUSED]
     much = any(one.count >= NEAR * one.of for one in shares)
     do = [
         "errata doctor … --corrections corrections.jsonl",
@@ -169,7 +192,7 @@ def duplicates(sets: Sets) -> list[tuple[str, list[Question]]]:
     for name, questions in sets.items():
         same: dict[str, list[Question]] = defaultdict(list)
         for question in questions:
-            same[plain(question.prompt)].append(question)
+            same[whole(question)].append(question)
         found += [(name, twins) for twins in same.values() if len(twins) > 1]
     return found
 
@@ -291,7 +314,7 @@ def left_out(sets: Sets) -> list[Correction]:
     """A line for each question that must go for the sets to be apart, and without contradiction."""
     lines: dict[str, Correction] = {}
     for pair in leaks(sets):
-        if pair.how in ("equal", "group", "near"):
+        if pair.how in (*REFUSED, "near"):
             why = f"{HOW[pair.how]} of {pair.sets[1]}: {pair.other.id}"
             lines[pair.one.id] = going(pair.one, why)
     for name, twins in duplicates(sets):
@@ -305,5 +328,5 @@ def left_out(sets: Sets) -> list[Correction]:
 
 def going(question: Question, why: str) -> Correction:
     return Correction(
-        id=question.id, leave_out=True, was=question.target, why=why, prompt=question.prompt
+        id=question.id, leave_out=True, was=question.target, why=why, prompt=whole_text(question)
     )

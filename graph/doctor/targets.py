@@ -24,7 +24,7 @@ from errata.agents.marking.equations import (
 )
 from errata.agents.marking.number import NO_ANSWER, STATED, is_right
 from errata.agents.plain_text import one_line
-from errata.agents.records import NumberAnswer, Question, Record
+from errata.agents.records import JsonAnswer, MathAnswer, NumberAnswer, Question, Record, whole_text
 from errata.agents.variations import VariationsSolver
 from errata.agents.variations.mentions import constants_of, find_mentions
 from errata.agents.variations.renaming import WORDS, known, partners
@@ -103,6 +103,12 @@ def agree(question: Question, one: str, other: str) -> bool:
             return is_right(one, other)
         except ValueError:
             return one.strip().lower() == other.strip().lower()
+    if one.strip() != other.strip() and isinstance(question.answer, JsonAnswer | MathAnswer):
+        said = one if isinstance(question.answer, JsonAnswer) else f"$\\boxed{{{one}}}$"
+        try:
+            return mark(question.model_copy(update={"target": other}), said).correct
+        except (ValueError, ErrataError):
+            return False
     return one.strip() == other.strip()
 
 
@@ -199,7 +205,7 @@ def by_peers(asked: Sequence[Asked], watcher: Watcher) -> None:
     alike: dict[object, list[Asked]] = defaultdict(list)
     for each in asked:
         if isinstance(each.question.answer, NumberAnswer):
-            alike[wording(each.question.prompt)].append(each)
+            alike[each.question.before, wording(each.question.prompt)].append(each)
     done = 0
     for group in alike.values():
         for at, each in enumerate(group):
@@ -229,7 +235,8 @@ def solved(solver: VariationsSolver, source: Question, question: Question) -> st
 
 
 def problem(source: Question, question: Question, number: int) -> Problem:
-    return Problem(source, f"doctor:{question.id}", question.prompt, question.answer, number)
+    id = f"doctor:{question.id}"
+    return Problem(source, id, question.prompt, question.answer, number, question.before)
 
 
 def wording(prompt: str) -> tuple[str, ...]:
@@ -301,7 +308,7 @@ def examples_for(asked: Sequence[Asked], sources: Sequence[Question]) -> dict[in
     for each in asked:
         kind = each.question.answer.type
         for source in (*known_ones[kind, each.question.kind], *known_ones[kind, ""]):
-            if source.prompt != each.question.prompt:
+            if whole_text(source) != whole_text(each.question):
                 found[id(each)] = source
                 break
     return found
@@ -368,7 +375,7 @@ def corrections_of(asked: Iterable[Asked]) -> list[Correction]:
             was=each.question.target,
             why=f"{len(each.against)} against {each.for_target}: "
             + ", ".join(dict.fromkeys(vote.by for vote in each.against)),
-            prompt=each.question.prompt,
+            prompt=whole_text(each.question),
         )
         for each in asked
         if each.suspect
