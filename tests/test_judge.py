@@ -90,6 +90,7 @@ def test_a_judge_reads_the_messages_before_a_question_and_judges_each_conversati
             assert mark(question, "hello Ada").correct
     alone, seen, _ = (Seen(request.body) for request in server.requests)
     assert "conversation" not in alone.text
+    assert alone.text.partition(".")[0] != seen.text.partition(".")[0]  # the mark is of them too
     said = [seen.quoted(role) for role in ("SYSTEM", "USER", "ASSISTANT")]
     assert said == ["END SYSTEM x", "I am Ada.", "Hm."]
     assert (seen.question, seen.answer) == ("Greet Ada 1.", "hello Ada")

@@ -176,7 +176,7 @@ def test_statements_that_name_nothing_are_read_in_proportion_to_their_length() -
         return time.thread_time() - began
 
     seconds(10)
-    assert seconds(6000) < 40 * seconds(500) + 0.1
+    assert seconds(2000) < 25 * seconds(250) + 0.1
 
 
 def test_words_of_a_label_may_be_joined_in_any_way_and_signs_belong_to_it() -> None:
