@@ -233,9 +233,7 @@ def told(
         found.append(finding("near-duplicates, other answers", "warning", said, differ, do))
     across = [one.where for one in left_out if "a question of another side" in one.reason]
     if across:
-        said = (
-            "Rows that nearly equal one of another side, or answer one, are left out."
-        )
+        said = "Rows that nearly equal one of another side, or answer one, are left out."
         found.append(finding("across the sides", "warning", said, across))
     return found
 
