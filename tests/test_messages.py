@@ -563,7 +563,8 @@ def test_a_fact_in_an_earlier_message_is_in_the_question() -> None:
     assert list(find_facts([], told)) == []
     bare = [one.model_copy(update={"before": ()}) for one in told]
     assert [found.shares[0].count for found in find_facts([], bare)] == [3]
-    assert list(find_facts(told, bare)) == []
+    heard = [one.model_copy(update={"target": "there"}) for one in told]
+    assert list(find_facts(heard, bare)) == []
 
 
 def test_the_doctors_solver_reads_the_messages_of_the_question_and_not_of_its_example() -> None:
