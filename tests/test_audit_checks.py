@@ -236,7 +236,8 @@ def test_a_question_without_tests_may_not_be_counted_out(folder: RunFolder) -> N
     assert found(check_not_counted, folder) == [
         (
             "not-counted.jsonl",
-            f"1 of 2 questions that are left out have no tests that could fail; the first: {id}",
+            "1 of 2 questions that are left out have neither tests nor a marker that could fail; "
+            f"the first: {id}",
         )
     ]
     assert found(check_attempts, folder) == []

@@ -12,6 +12,7 @@ from errata.agents.intake.reading import CHATS, Given, split_name
 from errata.agents.records import Record
 
 NONE = "none"
+ASKS = re.compile(r"\s*(what|which|who|whose|how|when|where|why)\b", re.IGNORECASE)
 """In place of a column's name: there is no such column."""
 
 PROMPTS = (
@@ -332,7 +333,7 @@ def question_by_content(reader: Reader) -> str:
     left = left_of(reader, "question", "--prompt")
     if any(
         re.fullmatch(r"[-+.\d]+|.{81,}", name.strip())
-        or (name.strip().endswith("?") and len(name.split()) > 4)
+        or (name.strip().endswith("?") and (len(name.split()) > 4 or ASKS.match(name)))
         for name in reader.all
     ):
         raise ExamError(

@@ -12,11 +12,13 @@ from errata.agents.examiner import mark_all
 from errata.agents.marking import mark
 from errata.agents.marking.equations import unmark
 from errata.agents.records import (
+    ChoiceAnswer,
     Example,
     JsonAnswer,
     LabelAnswer,
     Question,
     RegexAnswer,
+    TextAnswer,
     Unusable,
 )
 from errata.agents.ways.way import Collected, Practised, Way
@@ -95,13 +97,14 @@ def completion_of(question: Question) -> str | None:
 
 
 def bare_answer(question: Question) -> str | None:
-    """A label, JSON or a text that is found by a pattern, as the student should say it; None of
-    other types, and where no such text is marked right: a target that is a pattern need not be what
-    it matches."""
+    """An option, a label, JSON or a text, as the student should say it; None of other types, and
+    where no such text is marked right: a target that is a pattern need not be what it matches."""
     match question.answer:
         case LabelAnswer() | JsonAnswer():
             return question.target
-        case RegexAnswer():
+        case ChoiceAnswer():
+            return FINAL_LINES["choice"].format(question.target)
+        case TextAnswer() | RegexAnswer():
             ways = (question.target, f"So the answer is {question.target}.")
             return next((said for said in ways if mark(question, said).correct), None)
     return None
