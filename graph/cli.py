@@ -117,7 +117,10 @@ def demo(
     no_tracing: NoTracing = False,
     as_json: Json = False,
 ) -> None:
-    """Improve the bundled model on the built-in arithmetic exam: no GPU, no key, no network."""
+    """Improve the bundled model on the built-in arithmetic exam.
+
+    No GPU, no key, no network.
+    """
     from errata.graph.demo import demo_config
 
     start(demo_config(), runs, name, not no_cache, not no_tracing, as_json)
@@ -191,7 +194,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write over what is there.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a run's configuration and its questions of DATA, a file of your own examples.
+    """Write a run's configuration from DATA, your own examples.
 
     It says what it found and why, asks what it cannot know (on a terminal; elsewhere say it by a
     flag, or --yes), and divides the questions into practice, dev and test.
@@ -308,7 +311,7 @@ def review(
         str | None, typer.Option(help="Who reviews; your login name, when not said.")
     ] = None,
 ) -> None:
-    """Walk through the examples that RUN would train on: accept, edit or reject each."""
+    """Accept, edit or reject the examples that RUN would train on."""
     from errata.graph.agents import judges_at_hand
     from errata.graph.commands.review import open_walk
     from errata.graph.run_folder import find_run
@@ -354,7 +357,7 @@ def trace(
         bool, typer.Option("--with-content", help="With --otlp: what was asked and said, too.")
     ] = False,
 ) -> None:
-    """Show what each agent saw and said, round by round; or export it."""
+    """Show what each agent saw and said, or export it."""
     from errata.graph.run_folder import find_run
 
     folder = find_run(run, runs)
@@ -401,7 +404,7 @@ def view(
         ),
     ] = False,
 ) -> None:
-    """Make a page of RUN to look at in a browser: result, flips, questions, examples, calls.
+    """Make a page of RUN: result, flips, examples, calls.
 
     It is one file beside the run, which loads nothing and can be mailed; of two runs, it shows
     them beside each other.
@@ -458,7 +461,7 @@ def audit(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Check that a run's report follows from its files, and that nothing was changed since.
+    """Check that a report follows from its files, unchanged since.
 
     The exit code is 0 where everything holds and 1 where something was found.
     """
@@ -503,7 +506,7 @@ def export(
     runs: Runs = HERE,
     as_json: Json = False,
 ) -> None:
-    """Write RUN's model so that other programs load it, and check that it answers there alike.
+    """Write RUN's model for other programs, and compare it there.
 
     The export is asked the run's dev questions by a plain script (transformers, peft, or Ollama
     where it runs), never the sealed ones. certificate.json beside it says how far the answers are
@@ -543,7 +546,9 @@ def forecast(
     runs: Runs = HERE,
     as_json: Json = False,
 ) -> None:
-    """Would more examples help? Repeats RUN's last training on 1/8, 1/4 and 1/2 of its rows.
+    """Say whether more examples would help.
+
+    Repeats RUN's last training on 1/8, 1/4 and 1/2 of its rows.
 
     It says what it will take, and goes on where it was stopped.
     """
@@ -655,7 +660,7 @@ def mark(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Mark RESPONSES that were made elsewhere to the questions of EXAM."""
+    """Mark RESPONSES to EXAM that were made elsewhere."""
     from errata.graph.commands.exam import open_exams
     from errata.graph.commands.mark import mark_responses
     from errata.graph.views.exams import print_marks
@@ -712,8 +717,10 @@ def compare(
     as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
-    """Compare ways to learn on the exams of CONFIG; or two finished runs, or the answers of two
-    models to the same questions, question by question."""
+    """Compare ways to learn, two finished runs, or two models.
+
+    Ways: on the exams of CONFIG. Runs, or files of answers: question by question.
+    """
     from errata.graph.commands.compare import ArmsAsked, compare_two, read_arguments
     from errata.graph.comparing.compare import compare as compare_arms
     from errata.graph.comparing.compare import outlook
@@ -778,7 +785,7 @@ def audition(
     as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
-    """Which instructor? Each teaches the same practice mistakes of CONFIG, before a run is paid.
+    """Try several instructors on the same mistakes of CONFIG.
 
     It says what came back, passed the checks and is new to the student, what that took, and how
     sure it is whom to take. The same command goes on after a stop. The exit code is 2 where no
@@ -815,7 +822,7 @@ def audition(
 
 @app.command()
 def instructors(as_json: Json = False) -> None:
-    """List what could teach here, and what is missing: packages, keys, servers."""
+    """List what could teach here, and what is missing for it."""
     from errata.graph.commands.instructors import available
     from errata.graph.views.instructors import print_available
 
@@ -840,7 +847,7 @@ def check(
     as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
-    """Look at everything that a run of CONFIG needs, before it begins.
+    """Look at all that a run of CONFIG needs, before it begins.
 
     The exams and the gain that they can show; GPUs, memory with its arithmetic, room on the disk,
     the command that launches a training; and the instructor, the writer and a solver, which are
@@ -917,7 +924,7 @@ def doctor(
     as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
-    """Say what is wrong with CONFIG's exam and base model, or with RUN, and what to do about it.
+    """Say what is wrong with an exam or a run, and what to do.
 
     Wrong targets, leaks, unread answers, too few questions, facts that no training teaches; of a
     finished run also what got worse and what was refused. Nothing is asked of a model unless an
@@ -952,7 +959,7 @@ def judge(
     as_json: Json = False,
     no_tracing: NoTracing = False,
 ) -> None:
-    """Compare the judge of CONFIG with the answers that a person labelled.
+    """Compare CONFIG's judge with answers that a person labelled.
 
     Each labelled answer is judged three times: agreement, kappa, and how often the verdict changes
     by itself. The exit code is 2 where a run would refuse the judge.
@@ -987,7 +994,7 @@ def probe(
     per_rung: Annotated[int, typer.Option(min=2, help="Questions of each difficulty.")] = 12,
     as_json: Json = False,
 ) -> None:
-    """Make CONFIG's practice questions harder until the student fails: where is its edge?"""
+    """Make practice questions harder until CONFIG's student fails."""
     from errata.graph.commands.probe import probe as probe_student
     from errata.graph.config import load_config
     from errata.graph.views.probe import print_probe
@@ -1013,7 +1020,7 @@ def cache(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what the cache of LLM replies holds, by model, or clear it."""
+    """Show or clear the cache of LLM replies."""
     from errata.agents.chat_models.cache import ReplyCache, replies_path
     from errata.graph.views.costs import print_cache
 
