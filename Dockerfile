@@ -12,8 +12,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends make=4.* \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 errata \
-    && mkdir /errata /work \
-    && chown 1000 /errata /work
+    && mkdir /errata /data \
+    && chown 1000 /errata /data
 USER 1000
 
 # torch is the largest part: a layer of its own, which a change of the code leaves as it is.
@@ -28,6 +28,6 @@ RUN make quick
 
 FROM errata
 ENV PATH=/errata/.venv/bin:$PATH
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["errata"]
 CMD ["--help"]
