@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -48,12 +48,22 @@ def mark_choice(response: str, target: str, options: Mapping[str, str]) -> Verdi
     if target not in options:
         raise ValueError(f"the target {target!r} is no label: the labels are {', '.join(options)}")
     labels = Reader(response, options).read()
-    if not labels:
-        return Verdict(correct=False, answer=None, why="unclear: no choice is stated")
-    if len(labels) > 1:
-        named = " and ".join(label for label in options if label in labels)
+    return verdict_on(labels, target, options, "no choice is stated")
+
+
+def verdict_on(found: Collection[str], target: str, labels: Iterable[str], nothing: str) -> Verdict:
+    """The verdict where one label must be found, and no other.
+
+    Args:
+        labels: All that there are, in the order in which several are named.
+        nothing: What is said where none is found.
+    """
+    if not found:
+        return Verdict(correct=False, answer=None, why=f"unclear: {nothing}")
+    if len(found) > 1:
+        named = " and ".join(label for label in labels if label in found)
         return Verdict(correct=False, answer=None, why=f"unclear: {named} are named at once")
-    (answer,) = labels
+    (answer,) = found
     why = f"{answer} is the target" if answer == target else f"{answer} is not {target}"
     return Verdict(correct=answer == target, answer=answer, why=why)
 

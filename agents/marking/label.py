@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from errata.agents.marking.choice import NEXT_QUESTION
+from errata.agents.marking.choice import NEXT_QUESTION, verdict_on
 from errata.agents.records import Verdict
 
 
@@ -45,14 +45,7 @@ def mark_label(response: str, target: str, labels: Mapping[str, tuple[str, ...]]
     following = NEXT_QUESTION.search(text)
     found = read.settled(text[: following.start()]) if following else frozenset[str]()
     found = found or read.settled(text)
-    if not found:
-        return Verdict(correct=False, answer=None, why="unclear: no label is given")
-    if len(found) > 1:
-        named = " and ".join(label for label in labels if label in found)
-        return Verdict(correct=False, answer=None, why=f"unclear: {named} are named at once")
-    (answer,) = found
-    why = f"{answer} is the target" if answer == target else f"{answer} is not {target}"
-    return Verdict(correct=answer == target, answer=answer, why=why)
+    return verdict_on(found, target, labels, "no label is given")
 
 
 def canonical(given: str, labels: Mapping[str, tuple[str, ...]]) -> str | None:
