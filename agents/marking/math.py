@@ -8,18 +8,13 @@ thread only.
 from __future__ import annotations
 
 import atexit
-import json
-import os
 import re
-import select
-import subprocess
 import sys
 from contextlib import suppress
 from threading import Lock
-from time import monotonic
-from typing import Any
 
 from errata.agents.errors import StepFailed
+from errata.agents.marking.child import Child
 from errata.agents.marking.number import NEXT_QUESTION
 from errata.agents.records import Verdict
 
@@ -163,9 +158,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.owner = 0
-        """Id of the process that started it: a fork must not read its parent's replies."""
+        self.child = Child("errata.agents.marking.math_judge")
 
     def equal(self, target: str, answer: str) -> bool | None:
         """Whether math-verify finds the two equal; None when it could not say in time.
@@ -173,66 +166,29 @@ class Judge:
         Raises:
             StepFailed: The child cannot be started.
         """
+        asked = {"target": target, "answer": answer, "seconds": DECIDE_S}
         with self.lock:
-            process = self.started()
-            line = json.dumps({"target": target, "answer": answer, "seconds": DECIDE_S}) + "\n"
-            with suppress(BrokenPipeError):
-                assert process.stdin is not None
-                process.stdin.write(line.encode())
-                process.stdin.flush()
-            reply = read_line(process)
+            if not self.child.alive:
+                self.start()
+            reply = None
+            with suppress(TimeoutError):
+                reply = self.child.ask(asked, WAIT_S)
             if reply is None:
-                self.close()
+                self.child.close()
                 return None
             return bool(reply["equal"])
 
-    def started(self) -> subprocess.Popen[bytes]:
-        if self.process is not None and self.owner == os.getpid() and self.process.poll() is None:
-            return self.process
-        self.close()
-        self.owner = os.getpid()
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "errata.agents.marking.math_judge"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the parent
-        )
-        if read_line(self.process) is None:
-            self.close()
+    def start(self) -> None:
+        ready = None
+        with suppress(TimeoutError):
+            ready = self.child.start(WAIT_S)
+        if ready is None:
+            self.child.close()
             raise StepFailed(
                 "the process that compares formulas did not start; to see why, run "
                 f"`{sys.executable} -m errata.agents.marking.math_judge`"
             )
-        return self.process
-
-    def close(self) -> None:
-        process, self.process = self.process, None
-        if process is None:
-            return
-        if self.owner == os.getpid():
-            process.kill()
-            process.wait()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
-
-
-def read_line(process: subprocess.Popen[bytes]) -> dict[str, Any] | None:
-    """The child's next line; None when it ended, or took `WAIT_S`."""
-    assert process.stdout is not None
-    ends = monotonic() + WAIT_S
-    line = b""
-    while not line.endswith(b"\n"):
-        ready, _, _ = select.select([process.stdout], [], [], max(0.0, ends - monotonic()))
-        more = os.read(process.stdout.fileno(), 4096) if ready else b""
-        if not more:
-            return None
-        line += more
-    reply: dict[str, Any] = json.loads(line)
-    return reply
 
 
 JUDGE = Judge()
-atexit.register(JUDGE.close)
+atexit.register(JUDGE.child.close)

@@ -9,21 +9,15 @@ verdict and not the end of a run. It is not boxed in: it is the user's own, trus
 from __future__ import annotations
 
 import atexit
-import json
 import math
-import os
-import select
-import signal
-import subprocess
 import sys
-from contextlib import suppress
 from threading import Lock
-from time import monotonic
 from typing import Any
 
 from pydantic import ValidationError
 
 from errata.agents.errors import ConfigError, ExamError, StepFailed
+from errata.agents.marking.child import Child
 from errata.agents.own_code import check_own
 from errata.agents.plain_text import one_line, well_formed
 from errata.agents.records import OwnAnswer, Question, Verdict
@@ -107,9 +101,7 @@ class OwnMarker:
         self.name = name
         self.most_s = most_s
         self.lock = Lock()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.owner = 0
-        """Id of the process that started it: a fork must not read its parent's replies."""
+        self.child = Child("errata.agents.marking.own_marker", name)
         self.marked = 0
         self.failed = 0
 
@@ -119,17 +111,14 @@ class OwnMarker:
         Raises:
             ExamError, ConfigError, StepFailed: As `mark_own`.
         """
+        asked = {"question": question.model_dump(mode="json"), "response": response}
         with self.lock:
-            process = self.started()
-            asked = {"question": question.model_dump(mode="json"), "response": response}
-            with suppress(BrokenPipeError):
-                assert process.stdin is not None
-                process.stdin.write(json.dumps(asked).encode() + b"\n")
-                process.stdin.flush()
+            if not self.child.alive:
+                self.start()
             try:
-                said = read_line(process, self.most_s) or {"failed": "ended its process"}
+                said = self.child.ask(asked, self.most_s) or {"failed": "ended its process"}
             except TimeoutError:
-                self.close()
+                self.child.close()
                 said = {"failed": f"took longer than {self.most_s:g} s"}
             if "failed" not in said:
                 self.marked += 1
@@ -141,66 +130,22 @@ class OwnMarker:
                 raise ConfigError(f"{why}, as on each of the first {FAILURES} answers: mend it")
             raise ExamError(why)
 
-    def started(self) -> subprocess.Popen[bytes]:
-        alive = self.process is not None and self.process.poll() is None
-        if self.process is not None and alive and self.owner == os.getpid():
-            return self.process
-        self.close()
-        self.owner = os.getpid()
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "errata.agents.marking.own_marker", self.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the parent
-        )
+    def start(self) -> None:
         try:
-            said = read_line(self.process, START_S)
+            said = self.child.start(START_S)
         except TimeoutError:
             said = None
         if said is None or "failed" in said:
-            self.close()
+            self.child.close()
             if said is not None:
                 raise ConfigError(said["failed"])
             raise StepFailed(
                 f"the process of the marker {self.name} did not start; to see why, run "
                 f"`{sys.executable} -m errata.agents.marking.own_marker {self.name}`"
             )
-        return self.process
 
     def close(self) -> None:
-        process, self.process = self.process, None
-        if process is None:
-            return
-        if self.owner == os.getpid():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it started too
-            process.wait()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
-
-
-def read_line(process: subprocess.Popen[bytes], most_s: float) -> dict[str, Any] | None:
-    """The child's next line; None when it ended.
-
-    Raises:
-        TimeoutError: It took longer.
-    """
-    assert process.stdout is not None
-    ends = monotonic() + most_s
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b"\n"):
-        ready, _, _ = select.select([process.stdout], [], [], max(0.0, ends - monotonic()))
-        if not ready:
-            raise TimeoutError
-        more = os.read(process.stdout.fileno(), 65_536)
-        if not more:
-            return None
-        parts.append(more)
-    reply: dict[str, Any] = json.loads(b"".join(parts))
-    return reply
+        self.child.close()
 
 
 MARKERS: dict[str, OwnMarker] = {}
