@@ -41,17 +41,21 @@ from errata.agents.ways import WAYS, Way, own_way
 from errata.agents.weights import check_here
 from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
 
+FROM_AN_LLM = 300
+VARIATIONS_OF_EACH, MOST_VARIATIONS = 5, 3000
+"""Examples in a round, where `examples.per_round` does not say how many."""
+
 
 class Variations(Record):
     """The offline instructor and writer: no LLM."""
 
     model: Literal["variations"] = "variations"
     """Says so."""
-    small_steps: SmallSteps = "always"
+    small_steps: SmallSteps = "slips"
     """Which examples against mistakes are worked in small steps (`73 - 28 = 73 - 20 - 8 =
     53 - 8 = 45`): `always` all, `slips` those against a slip in calculating, `never` none. The
     others are worked as the exam's own solutions are. It is the writer's."""
-    rename: bool = False
+    rename: bool = True
     """Whether the written examples call people and things otherwise too: other first names, other
     countable things of the same sort. It is the writer's."""
 
@@ -133,8 +137,10 @@ class ContrastSettings(Record):
 class ExampleSettings(Record):
     """How many examples are written."""
 
-    per_round: int = Field(default=300, ge=1)
-    """New examples in a round, at most; of several exams each gets an equal part."""
+    per_round: int | None = Field(default=None, ge=1)
+    """New examples in a round, at most; of several exams each gets an equal part. Where not said,
+    300 from an LLM; from `variations`, which costs nothing, five for each practice question, and
+    no fewer than 300 or more than 3,000."""
     per_exam: Mapping[str, int] = Field(default_factory=dict)
     """Exam → new examples in a round, in place of its equal part."""
     per_mistake: int = Field(default=20, ge=1)
@@ -186,9 +192,13 @@ class ExampleSettings(Record):
         """How the student is asked the examples beforehand; None where it is not."""
         return sampling_for([shaper for _, shaper in self.shapers], self.answers, seed)
 
-    def quotas(self, mistakes: Mapping[str, int]) -> dict[str, int]:
-        """Exam → new examples to ask for, given its number of diagnosed mistakes."""
-        equal = self.per_round // max(1, len(mistakes))
+    def quotas(self, mistakes: Mapping[str, int], per_round: int) -> dict[str, int]:
+        """Exam → new examples to ask for, given its number of diagnosed mistakes.
+
+        Args:
+            per_round: Of all exams together; see `RunConfig.per_round`.
+        """
+        equal = per_round // max(1, len(mistakes))
         return {
             exam: min(self.per_exam.get(exam, equal), self.per_mistake * count)
             for exam, count in mistakes.items()
@@ -280,7 +290,7 @@ class RunConfig(Record):
 
     name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the run's folder."""
-    strategy: Strategy = "lec"
+    strategy: Strategy = "sft+lec"
     """The way to learn (docs/ways.md): the practice questions' own solutions, new questions blind
     to errors, or both; Learning from Error, Learning from Error by Contrast, or both. Or
     `python:FILE.py:NAME`, a way of your own."""
@@ -320,7 +330,7 @@ class RunConfig(Record):
     def the_paper_needs_mistakes(
         cls, instructor: InstructorSettings, others: ValidationInfo
     ) -> InstructorSettings:
-        strategy = others.data.get("strategy", "lec")
+        strategy = others.data.get("strategy", "sft+lec")
         if strategy in WAYS and (wrong := nothing_to_analyse(strategy, WAYS[strategy], instructor)):
             raise ValueError(wrong)
         return instructor
@@ -408,6 +418,18 @@ class RunConfig(Record):
     def judged_exams(self) -> tuple[tuple[FileExam, JudgeSettings], ...]:
         """Those whose answers an LLM judges, each with it."""
         return tuple((exam, exam.judge) for exam in self.file_exams if exam.judge is not None)
+
+    def per_round(self, practice: int) -> int:
+        """New examples in a round, at most.
+
+        Args:
+            practice: How many practice questions there are.
+        """
+        if self.examples.per_round is not None:
+            return self.examples.per_round
+        if isinstance(self.writer or self.instructor, LlmSettings):
+            return FROM_AN_LLM
+        return min(MOST_VARIATIONS, max(FROM_AN_LLM, VARIATIONS_OF_EACH * practice))
 
     @property
     def rounds(self) -> int:

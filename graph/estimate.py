@@ -58,7 +58,9 @@ def estimate_run(
     sample = practice[:: -(-len(practice) // SAMPLE)]
     mistakes = mistakes_at(config, sample)
     rounds = config.rounds
-    quotas = config.examples.quotas(tally(question.exam or "" for question in practice))
+    quotas = config.examples.quotas(
+        tally(question.exam or "" for question in practice), config.per_round(len(practice))
+    )
     quota = sum(quotas.values())
     rows: list[EstimateRow] = []
     if "contrast" in way.steps and isinstance(agents.embeddings, StoredEmbeddings):

@@ -416,7 +416,9 @@ def write_examples(index: int, context: Context) -> list[Example]:
         special_tokens(context.config.student.model),
     )
     exam_of = {lesson.question.id: lesson.question.exam or "" for lesson in lessons}
-    quotas = context.config.examples.quotas(tally(exam_of.values()))
+    quotas = context.config.examples.quotas(
+        tally(exam_of.values()), context.config.per_round(len(context.questions("practice")))
+    )
     quota = sum(quotas.values())
     title = f"round {index}: writing examples"
     examples: list[Example] = []

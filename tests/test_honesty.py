@@ -39,6 +39,7 @@ ALL = [kind.name for kind in KINDS]
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18},
         "examples": {"per_round": 20},
         "stop": {"rounds": 1},

@@ -18,7 +18,15 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.records import TrainingSettings
 from errata.graph.agents import Given
-from errata.graph.commands.machine import Gpu, Looked, Machine, gpus_here, look, rehearse
+from errata.graph.commands.machine import (
+    Gpu,
+    Looked,
+    Machine,
+    gpus_here,
+    look,
+    rehearse,
+    run_seconds,
+)
 from errata.graph.config import RunConfig, parse_config
 
 GIB = 2**30
@@ -141,6 +149,18 @@ def test_a_rehearsal_asks_trains_and_asks_again_with_practice_questions_only() -
 
 
 @pytest.mark.process
+def test_a_run_is_as_long_as_what_its_way_trains_on() -> None:
+    def seconds(strategy: str, per_round: int) -> float:
+        settings = config(strategy=strategy, examples={"per_round": per_round}, stop={"rounds": 1})
+        return run_seconds(settings, exams_of(settings), 0, 0, 1)
+
+    assert seconds("sft", 12) == seconds("sft", 1200)
+    assert seconds("lec", 1200) == pytest.approx(100 * seconds("lec", 12), rel=0.01)
+    assert seconds("sft+lec", 24) == pytest.approx(
+        seconds("sft", 24) + seconds("lec", 24), rel=0.01
+    )
+
+
 def test_check_prints_json_alone_and_fails_on_a_problem(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(
         '[exam]\nname = "arithmetic"\npractice = 12\ndev = 9\ntest = 9\n'

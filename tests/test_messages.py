@@ -478,10 +478,10 @@ def test_variations_write_where_the_last_message_holds_the_story() -> None:
     prompt = "4 pens cost 13 euros each. What do they cost?"
     texts = ("Hello!", "Hello, how can I help?", prompt, solution)
     free = asked(*texts, system=TILL, target=52)
-    [(_, drafts)] = VariationsWriter(rename=True).draft([Ask(Picked(id="l", question=free), 3, 0)])
+    [(_, drafts)] = VariationsWriter().draft([Ask(Picked(id="l", question=free), 3, 0)])
     assert [type(one) for one in drafts] == [Draft] * 3
     bound = asked("A pen costs 13 euros.", "Yes.", prompt, solution, target=52)
-    [(_, none)] = VariationsWriter().draft([Ask(Picked(id="l", question=bound), 3, 0)])
+    [(_, none)] = VariationsWriter(rename=False).draft([Ask(Picked(id="l", question=bound), 3, 0)])
     assert [getattr(one, "reason", "") for one in none] == [
         "the solution has a number that stands in an earlier message, too"
     ]
@@ -491,7 +491,7 @@ def test_other_names_are_not_given_to_people_whom_earlier_messages_name() -> Non
     solution = "14 + 5 = 19\n#### 19"
     last = "Tom has 14 apples. He buys 5 more apples. How many apples does Tom have?"
     question = asked("I speak for Tom.", "Fine.", last, solution, target=19)
-    writer = VariationsWriter(rename=True)
+    writer = VariationsWriter()
     [(_, drafts)] = writer.draft([Ask(Picked(id="l", question=question), 4, 0)])
     written = [one.prompt for one in drafts if isinstance(one, Draft)]
     assert written
@@ -713,6 +713,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Mind]
         settings = parse_config(
             {
                 "name": "cards",
+                "strategy": "lec",
                 "exam": exam,
                 "examples": {"per_round": 8},
                 "stop": {"rounds": 1},

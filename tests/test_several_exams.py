@@ -68,6 +68,7 @@ def config(tmp_path: Path) -> RunConfig:
 
     given = {
         "name": "several",
+        "strategy": "lec",
         "exam": [own("sums", number_rows, "sum"), own("shelves", choice_rows, "shelf")],
         "out_of_domain": [own("far", lambda n, c, k: number_rows(n + 3000, c, k), "sum")],
         "examples": {"per_round": 20},
@@ -148,9 +149,27 @@ def test_an_example_that_repeats_an_out_of_domain_question_is_refused(
 
 def test_the_quota_is_shared_by_the_exams_that_have_a_diagnosis() -> None:
     wanted = ExampleSettings(per_round=30, per_exam={"b": 5}, per_mistake=4)
-    assert wanted.quotas({"a": 50, "b": 50, "c": 1}) == {"a": 10, "b": 5, "c": 4}
-    assert wanted.quotas({"a": 50}) == {"a": 30}
-    assert wanted.quotas({}) == {}
+    assert wanted.quotas({"a": 50, "b": 50, "c": 1}, 30) == {"a": 10, "b": 5, "c": 4}
+    assert wanted.quotas({"a": 50}, 30) == {"a": 30}
+    assert wanted.quotas({}, 30) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "practice", "wanted"),
+    [
+        ({}, 20, 300),
+        ({}, 500, 2500),
+        ({}, 900, 3000),
+        ({"instructor": {"model": "openai:gpt-5-mini"}}, 500, 300),
+        ({"writer": {"model": "openai:gpt-5-mini"}}, 500, 300),
+        ({"examples": {"per_round": 40}}, 500, 40),
+    ],
+)
+def test_variations_cost_nothing_so_there_are_more_of_them(
+    given: dict[str, Any], practice: int, wanted: int
+) -> None:
+    config = parse_config({"exam": {"name": "arithmetic"}} | given, "test")
+    assert config.per_round(practice) == wanted
 
 
 def test_the_offline_writer_writes_for_equations_and_skips_the_rest(

@@ -66,7 +66,7 @@ def diagnose(mistake: Mistake) -> Diagnosis:
 
 
 def write(mistake: Mistake, count: int = 6, seed: int = 0, small_steps: bool = True) -> list[Draft]:
-    drafts = VariationsWriter("always" if small_steps else "never").draft_one(
+    drafts = VariationsWriter("always" if small_steps else "never", rename=False).draft_one(
         mistake, diagnose(mistake), count, seed
     )
     assert all(isinstance(draft, Draft) for draft in drafts), drafts
@@ -74,7 +74,9 @@ def write(mistake: Mistake, count: int = 6, seed: int = 0, small_steps: bool = T
 
 
 def refusal(asked: Question) -> str:
-    [only] = VariationsWriter().draft_one(wrong(asked, "?"), diagnose(wrong(asked, "?")), 4, 0)
+    [only] = VariationsWriter("always", rename=False).draft_one(
+        wrong(asked, "?"), diagnose(wrong(asked, "?")), 4, 0
+    )
     assert isinstance(only, Unusable)
     return only.reason
 
@@ -177,7 +179,9 @@ def test_every_kind_of_the_arithmetic_exam_is_asked_again_with_right_working(kin
     many = 0
     for asked in (question for question in questions if question.kind == kind):
         mistake = wrong(asked, "no idea")
-        written = VariationsWriter().draft_one(mistake, diagnose(mistake), 30, 0)
+        written = VariationsWriter("always", rename=False).draft_one(
+            mistake, diagnose(mistake), 30, 0
+        )
         drafts = [draft for draft in written if isinstance(draft, Draft)]
         assert len({draft.prompt for draft in drafts}) == len(drafts)
         many += len(drafts) > 5
@@ -196,7 +200,7 @@ def test_every_kind_of_the_arithmetic_exam_is_asked_again_with_right_working(kin
 @given(seed=st.integers(0, 10**6), index=st.integers(0, 89))
 def test_the_numbers_of_the_working_are_those_of_the_new_question(seed: int, index: int) -> None:
     asked = make_questions(9, "p", 90, set())[index]
-    drafts = VariationsWriter("never").draft_one(
+    drafts = VariationsWriter("never", rename=False).draft_one(
         wrong(asked, "no idea"), diagnose(wrong(asked, "no idea")), 1, seed
     )
     for draft in drafts:
@@ -257,7 +261,7 @@ def test_small_steps_are_taken_when_they_are_wanted(
     when: SmallSteps, response: str, small: bool
 ) -> None:
     mistake = wrong(BUS, response)
-    drafts = VariationsWriter(when).draft_one(mistake, diagnose(mistake), 12, 0)
+    drafts = VariationsWriter(when, rename=False).draft_one(mistake, diagnose(mistake), 12, 0)
     chains = [
         line.count("=") > 1
         for draft in drafts
@@ -397,7 +401,7 @@ def test_a_question_that_cannot_be_recomputed_with_certainty_is_refused(
 def test_a_slip_in_a_question_that_cannot_vary_still_gets_its_drills() -> None:
     asked = question("Ed has 9 hens. How many are missing?", "81 - 28 = 53\n53 - 9 = 44\n#### 44")
     mistake = wrong(asked, "81 - 28 = 63\n63 - 9 = 54")
-    drafts = VariationsWriter().draft_one(mistake, diagnose(mistake), 6, 0)
+    drafts = VariationsWriter("always", rename=False).draft_one(mistake, diagnose(mistake), 6, 0)
     assert sorted(type(draft).__name__ for draft in drafts) == [
         "Draft",
         "Draft",

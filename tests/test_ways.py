@@ -197,6 +197,17 @@ def never(index: int, question: Question) -> bool:
     return False
 
 
+def test_where_no_way_is_named_solutions_and_what_is_written_are_learnt(tmp_path: Path) -> None:
+    exam = {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18}
+    unsaid = parse_config(
+        {"name": "t", "exam": exam, "examples": {"per_round": 20}, "stop": {"rounds": 1}}, "test"
+    )
+    played = play(unsaid, tmp_path, knows(9))
+    rows = played.trainer.rows[0]
+    assert sum(row.example_id.startswith("s-") for row in rows) == 18
+    assert sum(row.example_id.startswith("e01-") for row in rows) == 20
+
+
 def test_a_solution_is_learnt_as_a_student_should_say_it(tmp_path: Path) -> None:
     practice = [
         {"prompt": "a?", "target": 7, "solution": "4 + 3 = <<4+3=7>>7 apples.\n#### 7"},

@@ -8,6 +8,7 @@ from errata.agents.records import Record
 OFFLINE = "variations"
 MOSTLY = 0.5
 """Share of the rows with a working from which on it is worth learning from."""
+EPOCHS = 3
 
 
 class Plan(Record):
@@ -18,6 +19,7 @@ class Plan(Record):
     instructor: str
     """`variations`, or an LLM."""
     rounds: int
+    epochs: int
     llm_adds: str
     """What an LLM would bring, where none is named."""
 
@@ -39,6 +41,7 @@ def plan_for(type: str, worked: float, equations: float, instructor: str | None)
             why="your own answers, and new examples against each mistake, written by the LLM",
             instructor=instructor,
             rounds=3,
+            epochs=EPOCHS,
             llm_adds="",
         )
     if type == "code" and worked == 0:
@@ -52,6 +55,7 @@ def plan_for(type: str, worked: float, equations: float, instructor: str | None)
             why="your worked solutions, and new questions with other numbers against each mistake",
             instructor=OFFLINE,
             rounds=2,
+            epochs=1,  # five new examples for each question are worth more than the same again
             llm_adds="examples in other words and of other stories: here only the numbers change",
         )
     what = "your worked solutions" if worked >= MOSTLY else "your own right answers"
@@ -60,5 +64,6 @@ def plan_for(type: str, worked: float, equations: float, instructor: str | None)
         why=f"{what}; without an LLM nothing new can be written from these",
         instructor=OFFLINE,
         rounds=1,
+        epochs=EPOCHS,
         llm_adds="a look at each mistake, and new checked examples against it",
     )

@@ -58,7 +58,7 @@ class VariationsWriter:
     examples_per_ask = 1  # nothing is saved by asking for several
     asks_per_batch = 1
 
-    def __init__(self, small_steps: SmallSteps = "always", rename: bool = False) -> None:
+    def __init__(self, small_steps: SmallSteps = "slips", rename: bool = True) -> None:
         self.small_steps = small_steps
         self.rename = rename
 

@@ -12,6 +12,7 @@ from errata.agents.ways.way import Collected, Practised, Way
 
 class FineTuningAndAugmentation(Way):
     steps = ("write",)
+    solutions = True
 
     def check(self, practice: Sequence[Question]) -> None:
         check_solutions(practice)

@@ -14,6 +14,7 @@ from errata.agents.ways.way import Collected, Practised, Way
 
 class FineTuningAndContrast(Way):
     steps = ("contrast", "diagnose", "write")
+    solutions = True
 
     def collect(self, practised: Practised, round_index: int, seed: int) -> Collected:
         solutions, left_out = solutions_of([question for question, _ in practised])

@@ -46,6 +46,8 @@ class Way(Protocol):
 
     steps: tuple[Step, ...]
     """What happens between `collect` and `review`, in this order."""
+    solutions: bool = False
+    """Whether the practice questions' own solutions are trained on."""
     rounds: int | None = None
     """After so many rounds another one would bring nothing new; None: there is no such end."""
 

@@ -83,7 +83,7 @@ def config_text(looked: Looked, name: str, model: str) -> str:
     if plan.instructor == "variations":
         lines[-1] += "  # no LLM: nothing is sent, nothing is paid"
         if plan.strategy != "sft":
-            lines.append('small_steps = "slips"  # in the style of your own solutions')
+            lines.append('small_steps = "slips"  # else in the style of your own solutions')
         lines += [
             f"# An LLM would add {plan.llm_adds}:",
             '#   strategy = "sft+lec" and, here, model = "openai:gpt-5-mini" '
@@ -92,7 +92,7 @@ def config_text(looked: Looked, name: str, model: str) -> str:
     lines += [
         "",
         "[training]",
-        "epochs = 3  # how often each example is trained on",
+        f"epochs = {plan.epochs}  # how often each example is trained on",
         "",
         "[stop]",
         "target_accuracy = 0.95  # of dev: the run ends when it is reached",

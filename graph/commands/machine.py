@@ -472,6 +472,9 @@ def run_seconds(
     row = sum(sizes) / len(sizes) + TEMPLATE
     tokens = config.training.tokens
     if tokens is None:
-        rows = config.examples.per_round * (1 + config.training.replay * (rounds - 1) / 2)
+        way, practice = config.way, len(exams.practice)
+        rows = practice * way.solutions + config.per_round(practice) * ("write" in way.steps) * (
+            1 + config.training.replay * (rounds - 1) / 2
+        )
         tokens = round(rows * row * (config.training.epochs or 1))
     return asked * question_s + rounds * (tokens * token_s + 3 * load_s)

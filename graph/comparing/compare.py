@@ -301,10 +301,11 @@ def check_same_configuration(folder: RunFolder, config: RunConfig) -> None:
 
 
 def tokens_like(config: RunConfig, practice: Sequence[Question]) -> int:
-    """About as many tokens a round as `examples.per_round` examples of the exam's own length,
-    `training.epochs` times: for a configuration that does not say."""
+    """About as many tokens a round as the most examples of the exam's own length that a round
+    writes, `training.epochs` times: for a configuration that does not say."""
     length = fmean(estimate(whole_text(q) + (q.solution or "")) for q in practice)
-    return max(1, round((config.training.epochs or 1) * config.examples.per_round * length))
+    examples = config.per_round(len(practice))
+    return max(1, round((config.training.epochs or 1) * examples * length))
 
 
 def planned_run(
