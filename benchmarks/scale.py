@@ -146,6 +146,7 @@ def measure(size: int, hard: bool, profile: bool) -> dict[str, float]:
             Path(exam[name]).write_text("\n".join(lines) + "\n")
         config = parse_config(
             {
+                "strategy": "lec",
                 "exam": exam,
                 "examples": {"per_round": int(size * 0.4)},
                 "stop": {"rounds": 2},

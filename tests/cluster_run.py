@@ -29,6 +29,7 @@ def main(runs: Path, address: str, kill_after: int) -> None:
     config = parse_config(
         {
             "name": "t",
+            "strategy": "lec",
             "exam": {"name": "arithmetic", "seed": 3, "practice": 36, "dev": 36, "test": 36},
             "examples": {"per_round": 20},
             "stop": {"rounds": 1, "gate": "any"},

@@ -31,6 +31,7 @@ def made(runs: Path, name: str, learns: Sequence[Sequence[str]], **changes: Any)
     exam = {"name": "arithmetic", "practice": 36, "dev": 18, "test": 18}
     given = {
         "name": name,
+        "strategy": "lec",
         "exam": exam,
         "examples": {"per_round": 60},
         "stop": {"gate": "any", "rounds": len(learns)},

@@ -61,6 +61,7 @@ def answering(delays_s: Iterator[float]) -> Any:
 def main(runs: Path, url: str | None) -> None:
     given: dict[str, Any] = {
         "name": "same",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 5, "practice": 54, "dev": 36, "test": 18},
         "examples": {"per_round": 60},
         "stop": {"rounds": 2},

@@ -48,6 +48,7 @@ def make_run(runs: Path, name: str, seed: int) -> RunFolder:
     settings = parse_config(
         {
             "name": name,
+            "strategy": "lec",
             "exam": [
                 {"name": "arithmetic", "seed": seed, "practice": 36, "dev": 36, "test": 18},
                 own["shelves"],

@@ -72,6 +72,7 @@ def pay(ledger: Ledger, agent: str) -> None:
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 36, "dev": 18, "test": 18},
         "examples": {"per_round": 40},
         "stop": {"rounds": 3},

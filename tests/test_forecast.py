@@ -39,6 +39,7 @@ Curve = Callable[[int], float]
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 90, "dev": 200, "test": 18},
         "examples": {"per_round": 80},
         "stop": {"rounds": 1},

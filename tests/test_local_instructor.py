@@ -61,6 +61,7 @@ def small_run(runs: Path, **instructor: Any) -> Report:
     config = parse_config(
         {
             "name": "small",
+            "strategy": "lec",
             "exam": {"name": "arithmetic", "seed": 5, "practice": 2, "dev": 2, "test": 2},
             "examples": {"per_round": 2},
             "stop": {"rounds": 1},

@@ -51,6 +51,7 @@ ALL_KINDS_WRITTEN: dict[str, Any] = {
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 36, "dev": 36, "test": 36},
         "examples": {"per_round": 40},
     }

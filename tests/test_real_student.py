@@ -33,6 +33,7 @@ pytestmark = pytest.mark.model
 
 CONFIG: dict[str, Any] = {
     "name": "real",
+    "strategy": "lec",
     "exam": {"name": "arithmetic", "seed": 5, "practice": 8, "dev": 4, "test": 4},
     "student": {"max_new_tokens": 16, "batch_size": 4},
     "examples": {"per_round": 16},

@@ -33,6 +33,7 @@ pytestmark = loop
 def config(**changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18},
         "examples": {"per_round": 12},
         "training": {"after_refusal": "same", "replay": 1.0},

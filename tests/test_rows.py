@@ -52,6 +52,7 @@ loop = pytest.mark.loop
 def config(shaped: Sequence[str] = (), answers: int | None = None, **changes: Any) -> RunConfig:
     given: dict[str, Any] = {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18},
         "examples": {"per_round": 20, "shape": list(shaped), "answers": answers},
         "training": {"after_refusal": "same", "replay": 1.0},

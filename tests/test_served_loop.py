@@ -22,6 +22,7 @@ pytestmark = pytest.mark.loop
 CONFIG = parse_config(
     {
         "name": "t",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "seed": 3, "practice": 18, "dev": 18, "test": 18},
         "examples": {"per_round": 20},
         "stop": {"rounds": 1, "gate": "any"},

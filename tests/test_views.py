@@ -44,8 +44,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three rounds; the second brings less than the first and is dropped."""
     runs = tmp_path_factory.mktemp("runs")
     exam = {"name": "arithmetic", "practice": 36, "dev": 18, "test": 18}
-    given = {"name": "tale", "exam": exam, "examples": {"per_round": 60}, "stop": {"gate": "any"}}
-    config = parse_config(given, "test")
+    given = {"name": "tale", "strategy": "lec", "exam": exam, "examples": {"per_round": 60}}
+    config = parse_config(given | {"stop": {"gate": "any"}}, "test")
     learns = [NAMES[:6], NAMES[:4], NAMES[:15]]
     questions = load_exams(config.exam).practice
     run(config, runs, **table_agents(questions, learns, knows=NAMES[:2]))
