@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles import Stopping
 from judging import Seen, exam_files, greets, judged_toml, people
 from judging import reply as judged
 from rich.console import Console
@@ -343,21 +344,6 @@ def test_the_budget_is_of_all_together_and_a_larger_one_goes_on(tmp_path: Path) 
         assert one.calls == 2 * two.calls == 10  # and `free`'s; no call is made twice
 
 
-class Stopping(Knowing):
-    """Stopped at its n-th answer."""
-
-    left = 0
-
-    def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
-    ) -> Iterator[Response]:
-        for response in super().ask(model, questions, answered):
-            if self.left == 0:
-                raise KeyboardInterrupt
-            self.left -= 1
-            yield response
-
-
 @pytest.mark.loop
 def test_an_audition_stopped_anywhere_goes_on_and_pays_nothing_twice(tmp_path: Path) -> None:
     """Stopped in practice, between two instructors, and in their trainings' dev exams."""
@@ -367,10 +353,10 @@ def test_an_audition_stopped_anywhere_goes_on_and_pays_nothing_twice(tmp_path: P
         asked: Counter[tuple[str, str]] = Counter()
         stops = trainings = 0
         while True:
-            student, trainer = Stopping(ALL[:3]), trainer_for(settings)
-            student.left = 29
+            student, trainer = Knowing(ALL[:3]), trainer_for(settings)
+            given |= {"student": Stopping(student, 29), "trainer": trainer}
             try:
-                found = audition(settings, (), tmp_path, student=student, trainer=trainer, **given)
+                found = audition(settings, (), tmp_path, **given)
             except KeyboardInterrupt:
                 stops += 1
                 assert stops < 12, "the audition does not get on"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from curves import CountingTrainer, CurveStudent
-from doubles import table_agents
+from doubles import Stopping, table_agents
 from rich.console import Console
 
 from errata.agents.errors import RunError, StepFailed
@@ -162,25 +162,13 @@ class FailingAt(CountingTrainer):
         return super().train(job, on_step)
 
 
-class StoppingStudent(CurveStudent):
-    """Stops in the middle of its second exam."""
-
-    def ask(self, *given: Any) -> Any:
-        for response in super().ask(*given):
-            if len(self.asked) == 300:
-                raise KeyboardInterrupt
-            yield response
-
-
 def test_a_stopped_forecast_goes_on_and_makes_nothing_twice(folder: RunFolder) -> None:
     curve = log_linear(0.5, 0.08)
     first, second = FailingAt(), CountingTrainer()
     with pytest.raises(StepFailed):
         forecast(folder, student=CurveStudent(curve), trainer=first)
-    stopped = StoppingStudent(curve)
-    stopped.asked += [("before", "")] * 200
     with pytest.raises(KeyboardInterrupt):
-        forecast(folder, student=stopped, trainer=second)
+        forecast(folder, student=Stopping(CurveStudent(curve), 99), trainer=second)
     student = CurveStudent(curve)
     found = forecast(folder, student=student, trainer=second)
     assert [len(rows) for rows in first.rows + second.rows] == [10, 20, 40]

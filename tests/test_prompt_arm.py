@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles import Stopping
 from judging import Seen, exam_files, judge_server, judged_toml
 from rich.console import Console
 
@@ -231,21 +232,6 @@ def test_a_prompt_that_forgets_in_practice_is_not_proven(tmp_path: Path) -> None
     assert not choice.proven
 
 
-class Stopping(TableStudent):
-    """Stopped at its n-th answer."""
-
-    left = 0
-
-    def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
-    ) -> Iterator[Response]:
-        for response in super().ask(model, questions, answered):
-            if self.left == 0:
-                raise KeyboardInterrupt
-            self.left -= 1
-            yield response
-
-
 @pytest.mark.loop
 def test_an_arm_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     finished: Finished, tmp_path: Path
@@ -254,12 +240,10 @@ def test_an_arm_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     asked: Counter[tuple[str, str]] = Counter()
     stops, arms = 0, ["prompt", "le", "prompt+le"]
     while True:
-        student = Stopping(ALL[:3], under=UNDER)
-        student.left = 47
+        student = TableStudent(ALL[:3], under=UNDER)
+        given = {"student": Stopping(student, 47), "trainer": trainer_for(config())}
         try:
-            found = compare(
-                config(), arms, 1, tmp_path, student=student, trainer=trainer_for(config())
-            )
+            found = compare(config(), arms, 1, tmp_path, **given)
         except KeyboardInterrupt:
             stops += 1
             assert stops < 20, "the comparison does not get on"
