@@ -350,10 +350,7 @@ def write_start(
     examples: int,
     corrected: Sequence[Corrected],
 ) -> None:
-    if corrected:
-        write_records(folder.corrections, corrected)
-    for name, questions in exams.sets().items():
-        write_records(folder.exam(name), questions)
+    folder.write_questions(exams.sets(), corrected)
     began = Began(provenance=provenance_of(config), mistakes=mistakes, examples=examples)
     write_record(folder.path / BEGAN, began)
 
