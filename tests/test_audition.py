@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
@@ -15,7 +14,7 @@ import pytest
 from doubles import Stopping
 from judging import Seen, exam_files, greets, judged_toml, people
 from judging import reply as judged
-from rich.console import Console
+from screen import printed, words
 from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
@@ -73,10 +72,8 @@ def trainer_for(settings: RunConfig) -> TableTrainer:
     return TableTrainer(kinds, [ALL[:10]])
 
 
-def printed(found: Audition, folder: Path) -> str:
-    file = io.StringIO()
-    print_audition(found, Console(file=file, width=120, highlight=False), folder)
-    return " ".join(file.getvalue().split())
+def as_table(found: Audition, folder: Path) -> str:
+    return words(printed(lambda console: print_audition(found, console, folder), 120))
 
 
 class Knowing(TableStudent):
@@ -156,7 +153,7 @@ def test_one_without_a_key_is_a_row_with_its_reason_and_the_others_go_on(
     assert "ERRATA_NO_SUCH_KEY" in row.why
     assert [row.status for row in found.rows[:2]] == ["taught", "taught"]
     assert "Not compared: keyless" in found.advice.why
-    assert "ERRATA_NO_SUCH_KEY" in printed(found, folder.path)
+    assert "ERRATA_NO_SUCH_KEY" in as_table(found, folder.path)
 
 
 @pytest.mark.loop
@@ -189,7 +186,7 @@ def test_gains_are_paired_on_dev_against_the_base_and_between_instructors(
         assert row.trained.gain.value > 0.2
     [pair] = found.gains
     assert (pair.first, pair.second, pair.difference.value) == ("plain", "steps", 0)
-    shown = printed(found, folder.path)
+    shown = as_table(found, folder.path)
     assert "cannot be told apart on 18 dev questions" in shown
     assert "one training with one seed" in shown
 
@@ -289,7 +286,7 @@ def test_who_writes_wrong_or_known_examples_is_told_from_who_does_not(tmp_path: 
     assert found.advice.take == "good"
     assert found.advice.sure
     assert "told apart on 12 mistakes" in found.advice.why
-    assert "unknown" in printed(found, tmp_path)
+    assert "unknown" in as_table(found, tmp_path)
     exams = load_exams(config().exam)
     assert not [q.id for q in [*exams.dev, *exams.test] if q.prompt in sent]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import numpy as np
 import pytest
 from curves import CountingTrainer, CurveStudent
 from doubles import Stopping, table_agents
-from rich.console import Console
+from screen import printed
 
 from errata.agents.errors import RunError, StepFailed
 from errata.agents.exams.arithmetic import KINDS
@@ -77,9 +76,7 @@ def files(folder: RunFolder) -> dict[str, bytes]:
 
 
 def shown(found: Forecast) -> str:
-    file = io.StringIO()
-    print_forecast(found, Console(file=file, width=100))
-    return file.getvalue()
+    return printed(lambda console: print_forecast(found, console), 100)
 
 
 def test_a_curve_that_rises_evenly_is_found_and_looked_along(folder: RunFolder) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from screen import printed
 
 from errata.agents.checks import wrong
 from errata.agents.errors import ExamError, StepFailed
@@ -248,9 +247,8 @@ def test_practice_without_equations_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_a_line_for_each_operation(found: Found) -> None:
     result, _, out = found
-    file = io.StringIO()
-    print_probe(result, Console(file=file, width=110, highlight=False), str(out))
-    lines = [" ".join(line.split()) for line in file.getvalue().splitlines()]
+    told = printed(lambda console: print_probe(result, console, str(out)), 110)
+    lines = [" ".join(line.split()) for line in told.splitlines()]
     [adds] = [line for line in lines if line.startswith("adds ") and "and" not in line]
     assert adds == "adds · 8/8 0/8 0/8 · · · adds to 100, fails from 3 digits"
     assert f"{result.written} practice questions at the edge: {out}" in lines

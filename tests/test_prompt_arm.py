@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from doubles import Stopping
 from judging import Seen, exam_files, judge_server, judged_toml
-from rich.console import Console
+from screen import printed
 
 from errata.agents.errors import ConfigError, RunError
 from errata.agents.exams import HeldOut
@@ -62,10 +61,8 @@ def stage_in(runs: Path, seed: int = 1) -> RunFolder:
     return RunFolder(runs / "c.compare" / "arms" / f"prompt-{seed}")
 
 
-def printed(found: Comparison, folder: Path) -> str:
-    file = io.StringIO()
-    print_comparison(found, Console(file=file, width=100, highlight=False), folder)
-    return file.getvalue()
+def as_table(found: Comparison, folder: Path) -> str:
+    return printed(lambda console: print_comparison(found, console, folder), 100)
 
 
 Finished = tuple[Comparison, Path, TableStudent, TableTrainer]
@@ -148,7 +145,7 @@ def test_the_table_names_the_prompt_and_says_what_its_dev_figure_is_worth(
     finished: Finished,
 ) -> None:
     found, runs, _, _ = finished
-    shown = printed(found, runs)
+    shown = as_table(found, runs)
     assert "3/18" in shown
     assert "12/18" in shown
     assert "chosen on these questions" in shown
@@ -348,7 +345,7 @@ def test_a_reply_that_cannot_be_used_leaves_the_students_own_prompt(tmp_path: Pa
         "no prompt to try",
         "the instructor's reply could not be used",
     )
-    assert "could not be used" in printed(found, tmp_path)
+    assert "could not be used" in as_table(found, tmp_path)
 
 
 @pytest.mark.loop
