@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import tampering
+from command_line import errata, refused
 from doubles import table_agents
 from killed_runs import Runner
 from screen import printed, words
 from tampering import TAMPERS, Tamper, audited, make_run, mend, names, tampered
-from test_cli import errata, refused
 
 from errata.agents.errors import RunError
 from errata.agents.exams.several import load_exams

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from math import log2
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import errata
 from curves import CountingTrainer, CurveStudent
 from doubles import Stopping, table_agents
 from screen import printed
@@ -335,14 +334,13 @@ def test_the_command_takes_a_run_or_its_configuration(folder: RunFolder) -> None
     runs = folder.path.parent
     (runs / "mine.toml").write_text('name = "t"\n[exam]\nname = "arithmetic"\n')
 
-    def errata(*words: str) -> str:
-        command = [sys.executable, "-m", "errata.graph.cli", "forecast", *words, "--runs", "."]
-        done = subprocess.run(command, cwd=runs, capture_output=True, text=True, check=False)
+    def said(*words: str) -> str:
+        done = errata("forecast", *words, "--runs", ".", cwd=runs)
         return done.stdout + done.stderr
 
-    assert Forecast.model_validate_json(errata("t", "--json")) == found
-    assert "With twice the rows dev would be about 58% (" in errata("mine.toml")
-    assert "errata: there is no run 'u'" in errata("u")
+    assert Forecast.model_validate_json(said("t", "--json")) == found
+    assert "With twice the rows dev would be about 58% (" in said("mine.toml")
+    assert "errata: there is no run 'u'" in said("u")
 
 
 # The line and its interval.

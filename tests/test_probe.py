@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import errata
 from screen import printed
 
 from errata.agents.checks import wrong
@@ -257,8 +256,7 @@ def test_the_terminal_shows_a_line_for_each_operation(found: Found) -> None:
 @pytest.mark.process
 def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('[exam]\nname = "arithmetic"\n[student]\nmodel = "./none"')
-    command = [sys.executable, "-m", "errata.graph.cli", "probe", "c.toml", "--out", "more.jsonl"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = errata("probe", "c.toml", "--out", "more.jsonl", cwd=tmp_path)
     assert done.returncode == 2
     assert "./none is no model folder" in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "more.jsonl").exists()
