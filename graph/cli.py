@@ -12,18 +12,22 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Concatenate, Literal, ParamSpec, TypeVar
 
 import typer
 
 if TYPE_CHECKING:  # nothing heavy before a command is known: --help answers at once
     from rich.console import Console
 
+    from errata.agents.records import Record
     from errata.graph.config import RunConfig
     from errata.graph.report import Report
     from errata.graph.run import Draw
     from errata.graph.views.printer import Printer
     from errata.graph.watcher import Watcher
+
+R = TypeVar("R", bound="Record")
+P = ParamSpec("P")
 
 REMEDIES = {
     errno.ENOSPC: "make room",
@@ -75,6 +79,7 @@ LIMIT = "Only the first questions of each exam."
 SKIP_BAD = "Leave out, and count, what cannot be marked."
 Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 HERE = Path("runs")
+Config = Annotated[Path, typer.Argument(help="TOML file of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 NoTracing = Annotated[
     bool,
@@ -91,6 +96,11 @@ def complete_run(context: typer.Context, incomplete: str) -> list[str]:
     runs = Path(context.params.get("runs") or HERE)
     names = sorted(path.parent.name for path in runs.glob("[!.]*/config.json"))
     return [name for name in names if name.startswith(incomplete)]
+
+
+RunName = Annotated[
+    str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
+]
 
 
 def print_version(wanted: bool) -> None:
@@ -233,10 +243,7 @@ def init(
         )
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
     found = init_folder(source, wishes, place, ask_person if asks else None, yes)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_intake(found, console())
+    tell(found, as_json, print_intake)
 
 
 @app.command()
@@ -258,9 +265,7 @@ def run(
 
 @app.command()
 def resume(
-    run: Annotated[
-        str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
-    ],
+    run: RunName,
     runs: Runs = HERE,
     approve: Annotated[
         bool | None,
@@ -338,9 +343,7 @@ def list_runs(runs: Runs = HERE, as_json: Json = False) -> None:
 
 @app.command()
 def trace(
-    run: Annotated[
-        str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
-    ],
+    run: RunName,
     runs: Runs = HERE,
     question: Annotated[
         str | None,
@@ -444,9 +447,7 @@ def view(
 
 @app.command()
 def audit(
-    run: Annotated[
-        str, typer.Argument(help="Name or folder of the run.", autocompletion=complete_run)
-    ],
+    run: RunName,
     runs: Runs = HERE,
     seal: Annotated[
         str | None,
@@ -472,10 +473,7 @@ def audit(
     folder = find_audited(run, runs)
     with working(to_stderr=as_json) as watcher:
         found = audit_run(folder, watcher, seal, with_code)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_audit(found, console())
+    tell(found, as_json, print_audit)
     if found.findings:
         raise typer.Exit(1)
 
@@ -560,10 +558,7 @@ def forecast(
     folder = find_run(load_config(Path(run)).name if Path(run).is_file() else run, runs)
     with working(to_stderr=as_json) as watcher:
         found = forecast_run(folder, watcher=watcher)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_forecast(found, console())
+    tell(found, as_json, print_forecast)
 
 
 @app.command()
@@ -633,10 +628,7 @@ def exam(
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
         found = evaluate(settings, opened, out, watcher, sampling=sampling, second_look=second_look)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_evaluation(found, console())
+    tell(found, as_json, print_evaluation)
 
 
 @app.command()
@@ -668,10 +660,7 @@ def mark(
     with working(to_stderr=as_json) as watcher:
         [opened] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
         found = mark_responses(opened, responses, out, watcher)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_marks(found, console())
+    tell(found, as_json, print_marks)
 
 
 @app.command()
@@ -735,20 +724,14 @@ def compare(
     asked = read_arguments(what, arms, seeds, runs, name, dry_run, questions, show, fail_if_worse)
     if not isinstance(asked, ArmsAsked):
         flips = compare_two(asked, show, fail_if_worse)
-        if as_json:
-            print(flips.model_dump_json(indent=2))
-        else:
-            print_flips(flips, console())
+        tell(flips, as_json, print_flips)
         if flips.loss is not None and flips.loss.worse:
             raise typer.Exit(1)
         return
     given = (asked.config, asked.arms, asked.seeds, runs)
     if dry_run:
         ahead = outlook(*given)
-        if as_json:
-            print(ahead.model_dump_json(indent=2))
-        else:
-            print_outlook(ahead, console(), currency_of(asked.config))
+        tell(ahead, as_json, print_outlook, currency_of(asked.config))
         return
     with (
         working(to_stderr=as_json, again=True) as watcher,
@@ -757,15 +740,12 @@ def compare(
         found = compare_arms(*given, watcher=watcher)
     folder = runs / f"{asked.config.name}.compare"
     draw_comparison(found, folder)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_comparison(found, console(), folder)
+    tell(found, as_json, print_comparison, folder)
 
 
 @app.command()
 def audition(
-    config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    config: Config,
     instructors: Annotated[
         str | None,
         typer.Option(
@@ -812,10 +792,7 @@ def audition(
             train=train,
             watcher=watcher,
         )
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_audition(found, console(), runs / f"{settings.name}.audition")
+    tell(found, as_json, print_audition, runs / f"{settings.name}.audition")
     if not any(row.status == "taught" for row in found.rows):
         raise typer.Exit(2)
 
@@ -835,7 +812,7 @@ def instructors(as_json: Json = False) -> None:
 
 @app.command()
 def check(
-    config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    config: Config,
     with_rehearsal: Annotated[
         bool,
         typer.Option(
@@ -944,10 +921,7 @@ def doctor(
         tracing_told(watcher, not no_tracing and subject.config.tracing),
     ):
         found = examine(subject, wanted, runs, watcher)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_examined(found, console())
+    tell(found, as_json, print_examined)
     if strict and found.serious:
         raise typer.Exit(1)
 
@@ -976,17 +950,14 @@ def judge(
         opened_cache(not no_cache, watcher) as replies,
     ):
         found = calibrate_judges(settings, watcher, replies)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_judges(found, console())
+    tell(found, as_json, print_judges)
     if any(one.problem for one in found.judges):
         raise typer.Exit(2)
 
 
 @app.command()
 def probe(
-    config: Annotated[Path, typer.Argument(help="TOML file of a run.")],
+    config: Config,
     out: Annotated[Path, typer.Option(help="Practice questions at the edge go here (JSON lines).")],
     adapter: Annotated[
         str | None, typer.Option(help="LoRA adapter, in place of the configuration's.")
@@ -1005,10 +976,7 @@ def probe(
         settings = settings.model_copy(update={"student": changed})
     with working(to_stderr=as_json) as watcher:
         found = probe_student(settings, out, watcher, per_rung)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    else:
-        print_probe(found, console(), str(out))
+    tell(found, as_json, print_probe, str(out))
 
 
 @app.command()
@@ -1076,10 +1044,7 @@ def finish(
     except ReviewPending as waiting:
         printer(to_stderr=as_json).unwrapped(str(waiting))
         raise typer.Exit(3) from None
-    if as_json:
-        print(report.model_dump_json(indent=2))
-    else:
-        print_summary(report, console(), folder)
+    tell(report, as_json, print_summary, folder)
 
 
 @contextmanager
@@ -1126,6 +1091,20 @@ def working(
 
 class Stopped(KeyboardInterrupt):
     """SIGTERM: the end of a batch job, or of a container."""
+
+
+def tell(
+    found: R,
+    as_json: bool,
+    screen: Callable[Concatenate[R, Console, P], None],
+    *more: P.args,
+    **named: P.kwargs,
+) -> None:
+    """What a command found: one JSON object, or a screen, which may take `more`."""
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        screen(found, console(), *more, **named)
 
 
 def console(to_stderr: bool = False) -> Console:

@@ -30,7 +30,6 @@ from errata.agents.records import (
     Mistake,
     Picked,
     Question,
-    Refusal,
     RefusalLine,
     Review,
     Row,
@@ -39,9 +38,7 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy, tally
 from errata.agents.shapers.chosen import shape
 from errata.agents.trainer import TrainingJob
-from errata.agents.verifier import Vote
 from errata.agents.weights.models import special_tokens
-from errata.graph.asks import Asked, RememberingWriter
 from errata.graph.context import Context, held_out_in
 from errata.graph.decision import decide
 from errata.graph.readings import note_readings
@@ -58,7 +55,7 @@ from errata.graph.rows import rehearse, rows_of, what_is_known
 from errata.graph.run_folder import NotCountedQuestion
 from errata.graph.state import State, Status
 from errata.graph.stop import out_of_patience_or_time
-from errata.graph.votes import RememberingSolver, verifier_for
+from errata.graph.teaching import diagnose_mistakes, writing
 
 BUDGET_SPENT = "the budget was spent"
 """Why a mistake has no diagnosis, or a round no more examples, as people read it."""
@@ -168,25 +165,7 @@ def diagnose(state: State, context: Context) -> State:
     index = state["round"]
     mistakes = shown_mistakes(index, context)
     title = f"round {index}: diagnosing"
-    path = context.folder.round(index) / "diagnoses.jsonl"
-    with Journal(path, DiagnosisLine) as journal:
-        if not journal.finished:
-            done = {mistake_of(line.result) for line in journal.records}
-            open_mistakes = [mistake for mistake in mistakes if mistake.id not in done]
-            context.watcher.progress(title, len(done), len(mistakes))
-            try:
-                for result in context.agents.instructor.diagnose(open_mistakes):
-                    journal.add(DiagnosisLine(result=result))
-                    context.watcher.progress(title, len(journal.records), len(mistakes))
-            except BudgetSpent as spent:
-                context.watcher.say(f"{title}: {spent}")
-                done = {mistake_of(line.result) for line in journal.records}
-                for mistake in mistakes:
-                    if mistake.id not in done:
-                        journal.add(DiagnosisLine(result=cut_off_by_budget(mistake.id)))
-        place = {mistake.id: at for at, mistake in enumerate(mistakes)}
-        lines = journal.finish(order=lambda line: place.get(mistake_of(line.result), len(place)))
-        results = [line.result for line in lines]
+    results = diagnose_mistakes(mistakes, index, title, context, cut_off_by_budget)
     diagnoses = [result for result in results if isinstance(result, Diagnosis)]
     context.trace.tell(
         "instructor",
@@ -421,34 +400,19 @@ def write_examples(index: int, context: Context) -> list[Example]:
     )
     quota = sum(quotas.values())
     title = f"round {index}: writing examples"
-    examples: list[Example] = []
-    refused: list[Refusal | Unusable] = []
     context.watcher.progress(title, 0, quota)
-    with (
-        Journal(folder / "asks.jsonl", Asked) as journal,
-        Journal(folder / "votes.jsonl", Vote) as votes,
-    ):
-        writer = RememberingWriter(context.agents.writer, journal)
-        solver = context.agents.llms.solver
-        remembering = RememberingSolver(solver, votes) if solver is not None else None
-        verifier = verifier_for(remembering, context.config.verify)
+    with writing(index, context) as written:
+        examples, refused = written.examples, written.refused
         try:
             parts = context.config.way.parts(lessons)
             for result in write_for_exams(
-                parts, writer, checker, quotas, index, context.config.seed, verifier
+                parts, written.writer, checker, quotas, index, context.config.seed, written.verifier
             ):
-                if isinstance(result, Example):
-                    examples.append(result)
-                else:
-                    refused.append(result)
+                written.add(result)
                 context.watcher.progress(title, len(examples), quota, f"{len(refused)} refused")
         except BudgetSpent as spent:
             context.watcher.say(f"{title}: {spent}")
-            refused.append(cut_off_by_budget(folder.name))
-        journal.finish(order=writer.place)
-        votes.finish(order=remembering.place if remembering is not None else None)
-    write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
-    write_records(folder / "examples.jsonl", examples)
+            written.add(cut_off_by_budget(folder.name))
     context.trace.tell(
         "data writer",
         "examples written",
@@ -530,7 +494,3 @@ def is_budget_spent(index: int, context: Context) -> bool:
     refusals = context.collected(index, "refusals", RefusalLine)
     results = [*(line.result for line in diagnoses), *(line.result for line in refusals)]
     return any(isinstance(result, Unusable) and result.budget_spent for result in results)
-
-
-def mistake_of(result: Diagnosis | Unusable) -> str:
-    return result.mistake_id if isinstance(result, Diagnosis) else result.source_id

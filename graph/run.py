@@ -27,7 +27,6 @@ from errata.agents.jsonl import (
     read_record,
     read_records,
     write_record,
-    write_records,
     write_text,
 )
 from errata.agents.marking.judged import judged_by
@@ -227,10 +226,7 @@ def write_start(
     corrected: Sequence[Corrected] = (),
 ) -> None:
     """The questions and the configuration: what a run is before its first step."""
-    if corrected:
-        write_records(folder.corrections, corrected)
-    for name, questions in exams.sets().items():
-        write_records(folder.exam(name), questions)
+    folder.write_questions(exams.sets(), corrected)
     if shared is not None:
         shared.copy_base_answers(folder)
     if estimate is not None:

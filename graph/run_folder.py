@@ -33,7 +33,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -45,10 +45,10 @@ from errata.agents.engine import copy_engine
 from errata.agents.errors import ExamError, RunError
 from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.held_out import RESEMBLES
-from errata.agents.jsonl import Log, read_record, read_records, so_far
+from errata.agents.jsonl import Log, read_record, read_records, so_far, write_records
 from errata.agents.marking.judged import JUDGED
 from errata.agents.promotion import Promotion
-from errata.agents.records import Attempt, Question, Record, Refusal, RefusalLine, Unusable
+from errata.agents.records import Attempt, Mistake, Question, Record, Refusal, RefusalLine, Unusable
 from errata.graph.manifest import Manifest
 from errata.graph.trace import HIDDEN
 
@@ -164,6 +164,15 @@ class RunFolder:
         path = self.corrections
         return read_records(path, Corrected) if path.exists() else []
 
+    def write_questions(
+        self, sets: Mapping[str, Sequence[Question]], corrected: Sequence[Corrected]
+    ) -> None:
+        """Each set's, by its name, and what corrections did to them."""
+        if corrected:
+            write_records(self.corrections, corrected)
+        for name, questions in sets.items():
+            write_records(self.exam(name), questions)
+
     def questions(self, name: str) -> list[Question]:
         """Of the set `practice`, `dev`, `test`, `out-of-domain` or `guard`, without those not
         counted; none where there is no such set.
@@ -186,6 +195,12 @@ class RunFolder:
         """The lines of one of a round's files; none where its way does not write it."""
         path = self.round(index) / f"{name}.jsonl"
         return read_records(path, of) if path.exists() else []
+
+    def mistakes_so_far(self, index: int) -> list[Mistake]:
+        """Of a round, with their contrast where there is one."""
+        folder = self.round(index)
+        contrasted = so_far(folder / "contrasts.jsonl", Mistake)
+        return contrasted or so_far(folder / "mistakes.jsonl", Mistake)
 
     def held_out_sources(self, index: int) -> set[str]:
         """Ids of what a round's writer wrote from when it came too near to a held-out question."""
@@ -212,7 +227,11 @@ class RunFolder:
             self.path / JUDGED,
             self.path / CALIBRATION,
         )
-        for path in (*itertools.chain(*finished), *records):
+        self.copy_files((*itertools.chain(*finished), *records), to)
+
+    def copy_files(self, paths: Iterable[Path], to: RunFolder) -> None:
+        """Those of its files that are there, into another folder, with the engine's record."""
+        for path in paths:
             if path.exists():
                 copy = to.path / path.relative_to(self.path)
                 copy.parent.mkdir(parents=True, exist_ok=True)

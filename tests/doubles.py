@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from errata.agents.records import Question
+from errata.agents.records import Question, Response
+from errata.agents.student import Student
 from errata.agents.testing.tables import TableStudent, TableTrainer
 
 
@@ -21,3 +22,20 @@ def table_agents(
         "student": TableStudent(knows, log),
         "trainer": TableTrainer({q.id: q.kind or "" for q in questions}, learns, log),
     }
+
+
+class Stopping:
+    """A student that a person stops after so many answers, while it makes the next one."""
+
+    def __init__(self, student: Student, after: int) -> None:
+        self.student, self.left = student, after
+
+    def ask(self, *given: Any, **named: Any) -> Iterator[Response]:
+        for response in self.student.ask(*given, **named):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+            yield response
+
+    def close(self) -> None:
+        self.student.close()

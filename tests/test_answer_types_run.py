@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from desk import LABELS, Clerk, desk_config, json_run, labels_run
-from rich.console import Console
+from screen import printed
 
 from errata.agents.errors import ConfigError
 from errata.agents.exams import named_questions
@@ -41,10 +41,8 @@ def report_of(folder: RunFolder) -> Report:
     return read_record(folder.path / "report.json", Report)
 
 
-def printed(folder: RunFolder) -> str:
-    out = io.StringIO()
-    print_summary(report_of(folder), Console(file=out, width=100), folder.path)
-    return out.getvalue()
+def summary(folder: RunFolder) -> str:
+    return printed(lambda console: print_summary(report_of(folder), console, folder.path), 100)
 
 
 def test_where_there_is_no_solution_the_bare_target_is_learnt(labels: RunFolder) -> None:
@@ -77,7 +75,7 @@ def test_every_screen_and_page_says_what_accuracy_hides(labels: RunFolder) -> No
     )
     assert "- hello answered with no label after: 3." in page
     assert "- hello answered with bug after: 1." in page
-    screen = printed(labels)
+    screen = summary(labels)
     assert "Sealed test: macro-F1 0.630, 0.333 before" in screen
     assert "no label" in screen
     index = page_of([labels])[0].runs[0]
@@ -102,7 +100,7 @@ def test_fields_and_what_parses_are_reported_of_json(objects: RunFolder) -> None
     page = text_of(report_of(objects))
     assert "- Answers that parse as JSON: 5 of 12 before, 9 after." in page
     assert "- Field case.number: 4 of 12 right before, 8 after." in page
-    screen = printed(objects)
+    screen = summary(objects)
     assert "Sealed test: 75.0% parse as JSON, 41.7% before" in screen
     assert "8/12" in screen
 
@@ -112,11 +110,10 @@ def test_an_exam_without_a_run_shows_the_same(labels: RunFolder, objects: RunFol
         ExamResult(exam=each.name, result=report_of(each).test.final) for each in (labels, objects)
     ]
     for shown in (results[:1], results[1:], results):
-        out = io.StringIO()
         found = Evaluation(model="m", exams=tuple(shown), average=0.5)
-        print_evaluation(found, Console(file=out, width=100))
-        assert ("macro-F1 0.630" in out.getvalue()) == (results[0] in shown)
-        assert ("75.0% parse as JSON" in out.getvalue()) == (results[1] in shown)
+        out = printed(partial(print_evaluation, found), 100)
+        assert ("macro-F1 0.630" in out) == (results[0] in shown)
+        assert ("75.0% parse as JSON" in out) == (results[1] in shown)
 
 
 @pytest.mark.parametrize("strategy", ["lec", "augment", "sft+lec", "sft+augment"])

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tampering
+from command_line import errata, refused
 from doubles import table_agents
 from killed_runs import Runner
-from rich.console import Console
+from screen import printed, words
 from tampering import TAMPERS, Tamper, audited, make_run, mend, names, tampered
-from test_cli import errata, refused
 
 from errata.agents.errors import RunError
 from errata.agents.exams.several import load_exams
@@ -68,13 +66,6 @@ def contents(folder: RunFolder) -> dict[str, bytes]:
 def again(folder: RunFolder, **more: Any) -> Report:
     """What `errata resume` gives of a finished run, which asks nobody."""
     return resume(folder, **table_agents([], [[]]), cache=False, **more)
-
-
-def shown(show: Callable[[Console], None]) -> str:
-    """Its words, wherever lines end."""
-    file = io.StringIO()
-    show(Console(width=120, file=file))
-    return " ".join(file.getvalue().split())
 
 
 # What is sealed.
@@ -197,7 +188,7 @@ def test_the_summary_of_a_run_shows_the_seal_to_note_down(folder: RunFolder) -> 
     report = again(folder)
     seal = folder.manifest.sealing()
     assert seal is not None
-    said = shown(lambda console: print_summary(report, console, folder.path))
+    said = words(printed(lambda console: print_summary(report, console, folder.path), 120))
     assert f"--seal {seal.short}" in said
 
 
@@ -513,7 +504,7 @@ def test_the_command_ends_with_0_1_or_2(folder: RunFolder, tmp_path: Path) -> No
 def test_findings_are_said_with_their_file_and_what_they_mean(folder: RunFolder) -> None:
     tampering.flip_a_verdict(folder, random.Random(1))
     found = audited(folder)
-    said = shown(lambda console: print_audit(found, console))
+    said = words(printed(lambda console: print_audit(found, console), 120))
     for finding in found.findings:
         for part in (finding.file, finding.wrong, finding.means):
             assert part in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles import Stopping
 from judging import Seen, exam_files, greets, judged_toml, people
 from judging import reply as judged
-from rich.console import Console
+from screen import printed, words
 from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
@@ -72,10 +72,8 @@ def trainer_for(settings: RunConfig) -> TableTrainer:
     return TableTrainer(kinds, [ALL[:10]])
 
 
-def printed(found: Audition, folder: Path) -> str:
-    file = io.StringIO()
-    print_audition(found, Console(file=file, width=120, highlight=False), folder)
-    return " ".join(file.getvalue().split())
+def as_table(found: Audition, folder: Path) -> str:
+    return words(printed(lambda console: print_audition(found, console, folder), 120))
 
 
 class Knowing(TableStudent):
@@ -155,7 +153,7 @@ def test_one_without_a_key_is_a_row_with_its_reason_and_the_others_go_on(
     assert "ERRATA_NO_SUCH_KEY" in row.why
     assert [row.status for row in found.rows[:2]] == ["taught", "taught"]
     assert "Not compared: keyless" in found.advice.why
-    assert "ERRATA_NO_SUCH_KEY" in printed(found, folder.path)
+    assert "ERRATA_NO_SUCH_KEY" in as_table(found, folder.path)
 
 
 @pytest.mark.loop
@@ -188,7 +186,7 @@ def test_gains_are_paired_on_dev_against_the_base_and_between_instructors(
         assert row.trained.gain.value > 0.2
     [pair] = found.gains
     assert (pair.first, pair.second, pair.difference.value) == ("plain", "steps", 0)
-    shown = printed(found, folder.path)
+    shown = as_table(found, folder.path)
     assert "cannot be told apart on 18 dev questions" in shown
     assert "one training with one seed" in shown
 
@@ -288,7 +286,7 @@ def test_who_writes_wrong_or_known_examples_is_told_from_who_does_not(tmp_path: 
     assert found.advice.take == "good"
     assert found.advice.sure
     assert "told apart on 12 mistakes" in found.advice.why
-    assert "unknown" in printed(found, tmp_path)
+    assert "unknown" in as_table(found, tmp_path)
     exams = load_exams(config().exam)
     assert not [q.id for q in [*exams.dev, *exams.test] if q.prompt in sent]
 
@@ -343,21 +341,6 @@ def test_the_budget_is_of_all_together_and_a_larger_one_goes_on(tmp_path: Path) 
         assert one.calls == 2 * two.calls == 10  # and `free`'s; no call is made twice
 
 
-class Stopping(Knowing):
-    """Stopped at its n-th answer."""
-
-    left = 0
-
-    def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
-    ) -> Iterator[Response]:
-        for response in super().ask(model, questions, answered):
-            if self.left == 0:
-                raise KeyboardInterrupt
-            self.left -= 1
-            yield response
-
-
 @pytest.mark.loop
 def test_an_audition_stopped_anywhere_goes_on_and_pays_nothing_twice(tmp_path: Path) -> None:
     """Stopped in practice, between two instructors, and in their trainings' dev exams."""
@@ -367,10 +350,10 @@ def test_an_audition_stopped_anywhere_goes_on_and_pays_nothing_twice(tmp_path: P
         asked: Counter[tuple[str, str]] = Counter()
         stops = trainings = 0
         while True:
-            student, trainer = Stopping(ALL[:3]), trainer_for(settings)
-            student.left = 29
+            student, trainer = Knowing(ALL[:3]), trainer_for(settings)
+            given |= {"student": Stopping(student, 29), "trainer": trainer}
             try:
-                found = audition(settings, (), tmp_path, student=student, trainer=trainer, **given)
+                found = audition(settings, (), tmp_path, **given)
             except KeyboardInterrupt:
                 stops += 1
                 assert stops < 12, "the audition does not get on"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +13,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from command_line import errata
 
 from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.commands.instructors import available, models_at
@@ -40,19 +39,6 @@ def teacher(request: dict[str, Any]) -> Reply:
     if "missing_skill" in request["messages"][-1]["content"]:
         return json.dumps(DIAGNOSIS)
     return json.dumps({"examples": [EXAMPLE]})
-
-
-def errata(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "errata.graph.cli", *args],
-        cwd=cwd,
-        env={k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
-        | {"COLUMNS": "200"}
-        | env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def checked(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from command_line import errata, refused
 
 pytestmark = pytest.mark.process
 
@@ -22,26 +22,6 @@ practice = 18
 dev = 18
 test = 18
 """
-
-
-def errata(*args: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "errata.graph.cli", *args],
-        cwd=cwd,
-        env={k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")} | env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def refused(*args: str, cwd: Path, **env: str) -> str:
-    """The one sentence that a bad call gets."""
-    done = errata(*args, cwd=cwd, **env)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    (sentence,) = done.stderr.strip().splitlines()
-    return sentence
 
 
 @pytest.mark.parametrize("command", ["run", "demo", "resume", "runs", "exam", "trace"])

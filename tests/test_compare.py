@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import re
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 import typer
 from doubles import table_agents
-from rich.console import Console
+from screen import printed
 from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
@@ -710,13 +709,6 @@ def test_a_comparison_that_is_stopped_says_that_the_same_command_goes_on(
 
 
 # What a person sees.
-
-
-def printed(show: Any, width: int = 80, encoding: str = "utf-8") -> str:
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    show(Console(file=file, width=width, highlight=False))
-    file.seek(0)
-    return file.read()
 
 
 def test_the_table_shows_each_arm_with_its_gain_its_cost_and_its_rivals(

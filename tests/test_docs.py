@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from doubles import table_agents
+from scripts import load
 
 from errata.agents.exams import FileSet
 from errata.agents.exams.arithmetic import KINDS
@@ -44,16 +43,7 @@ PAGES = [
 ALL = [kind.name for kind in KINDS]
 
 
-def load_generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generate = load_generator()
+generate = load("docs/generate.py")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from doubles import table_agents
+from scripts import load
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
@@ -25,22 +24,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 ALL = [kind.name for kind in KINDS]
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
 def test_every_example_configuration_loads(path: Path) -> None:
     load_config(path)
 
 
 def test_a_student_of_ones_own_is_examined() -> None:
-    found = load("own_student").main(questions=90)
+    found = load("examples/own_student.py").main(questions=90)
     assert found.n == 90
     assert 0 < found.accuracy < 0.5  # it is right where adding is right
     assert "add" in max(found.by_kind, key=lambda kind: found.by_kind[kind][0])
@@ -49,13 +39,13 @@ def test_a_student_of_ones_own_is_examined() -> None:
 def test_an_instructor_of_ones_own_teaches_and_its_run_can_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    example = load("own_instructor")
+    example = load("examples/own_instructor.py")
     practice = load_exams(example.CONFIG.exam).practice
     report = example.main(runs=tmp_path, **table_agents(practice, [ALL[:9]], ALL[:3]))
     assert report.test.final.accuracy > report.test.base.accuracy
     assert all(cause.startswith("questions of the kind ") for cause in report.rounds[1].causes)
 
-    read, fixed, broken = load("read_run").main(tmp_path / "own-instructor")
+    read, fixed, broken = load("examples/read_run.py").main(tmp_path / "own-instructor")
     assert read == report
     assert len(fixed) - len(broken) == round(report.test.gain.accuracy * report.test.base.n)
     assert "the first example, against 'questions of the kind" in capsys.readouterr().out
@@ -63,7 +53,7 @@ def test_an_instructor_of_ones_own_teaches_and_its_run_can_be_read(
 
 @pytest.mark.loop
 def test_a_way_of_ones_own_learns_from_what_it_chooses(tmp_path: Path) -> None:
-    example = load("own_way")
+    example = load("examples/own_way.py")
     practice = load_exams(example.CONFIG.exam).practice
     report = example.main(runs=tmp_path, **table_agents(practice, [ALL[:9]], ALL[:3]))
     assert report.test.final.accuracy > report.test.base.accuracy
@@ -72,7 +62,8 @@ def test_a_way_of_ones_own_learns_from_what_it_chooses(tmp_path: Path) -> None:
 
 
 def test_markers_of_ones_own_stand_beside_errata_s() -> None:
-    assert [verdict.correct for verdict in load("own_marking").main()] == [True, False, True, True]
+    marked = load("examples/own_marking.py").main()
+    assert [verdict.correct for verdict in marked] == [True, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +71,7 @@ def test_markers_of_ones_own_stand_beside_errata_s() -> None:
     [("2024-07-01", True), ("2024-07-02", False), ("2024-02-30", False), ("soon", False)],
 )
 def test_the_marker_of_dates_says_what_it_read(response: str, right: bool) -> None:
-    assert load("own_marking").mark_date(response, "2024-07-01").correct == right
+    assert load("examples/own_marking.py").mark_date(response, "2024-07-01").correct == right
 
 
 @pytest.mark.process
@@ -115,6 +106,6 @@ def test_a_marker_of_ones_own_marks_a_whole_run(tmp_path: Path) -> None:
 
 
 def test_a_share_of_words_is_a_score() -> None:
-    example = load("own_marker")
+    example = load("examples/own_marker.py")
     question = Question(id="q", prompt="p", target="red green blue grey")
     assert example.share_of_words(question, "Blue, no: green and red") == 0.5

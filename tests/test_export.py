@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import errata
 from tiny_models import write_tiny_model
 from weighty_run import weighty_run
 
@@ -49,21 +50,15 @@ def finished(base: str, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def merged(finished: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hub-ready folder, by the command line."""
     out = tmp_path_factory.mktemp("exports") / "hub"
-    done = errata("export", finished.name, "--to", "hub-folder", "--out", out, runs=finished)
+    done = exported(finished, "--to", "hub-folder", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "100.0% of 6 dev" in " ".join(done.stdout.split())
     return out
 
 
-def errata(*args: object, runs: RunFolder, **env: str) -> subprocess.CompletedProcess[str]:
-    words = [*map(str, args), "--runs", str(runs.path.parent)]
-    return subprocess.run(
-        [sys.executable, "-m", "errata.graph.cli", *words],
-        env=os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1"} | env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def exported(run: RunFolder, *words: object) -> subprocess.CompletedProcess[str]:
+    given = (run.name, "--runs", run.path.parent, *words)
+    return errata("export", *given, OMP_NUM_THREADS="1")
 
 
 def logits(model: Any) -> Any:
@@ -315,17 +310,7 @@ def test_an_export_that_answers_otherwise_is_kept_under_another_name_with_exit_c
     changed[-60_000:-20_000] = bytes(40_000)
     try:
         weights.write_bytes(changed)
-        done = errata(
-            "export",
-            "weighty",
-            "--to",
-            "adapter",
-            "--questions",
-            3,
-            "--out",
-            tmp_path / "e",
-            runs=run,
-        )
+        done = exported(run, "--to", "adapter", "--questions", 3, "--out", tmp_path / "e")
     finally:
         weights.write_bytes(kept)
     assert done.returncode == 2

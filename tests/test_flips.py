@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Sequence
 from math import comb
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from rich.console import Console
+from screen import printed
 
 from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
@@ -59,13 +58,6 @@ def copies(runs: Path, tmp_path: Path) -> tuple[RunFolder, RunFolder]:
     for name in ("a", "b"):
         shutil.copytree(runs / name, tmp_path / name)
     return a_and_b(tmp_path)
-
-
-def printed(show: Any) -> str:
-    file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    show(Console(file=file, width=90, highlight=False))
-    file.seek(0)
-    return file.read()
 
 
 def test_each_question_is_kept_fixed_or_broken(runs: Path) -> None:
@@ -116,16 +108,16 @@ def test_texts_are_shown_only_when_asked_for(runs: Path) -> None:
     for flip in shown.examples:
         assert flip.prompt == questions[flip.question_id].prompt
         assert (flip.second or "").startswith("I like") == (flip.outcome == "broken")
-    page = printed(lambda console: print_flips(hidden, console))
+    page = printed(lambda console: print_flips(hidden, console), 90)
     assert "12 fixed, 8 broken" in page
     assert "I like" not in page
-    assert "I like" in printed(lambda console: print_flips(shown, console))
+    assert "I like" in printed(lambda console: print_flips(shown, console), 90)
 
 
 def test_the_dev_questions_can_be_compared_too_and_are_called_what_they_are(runs: Path) -> None:
     found = compare_runs(*a_and_b(runs), "dev")
     assert (found.all.asked, found.all.fixed, found.all.broken) == (18, 6, 4)
-    page = printed(lambda console: print_flips(found, console))
+    page = printed(lambda console: print_flips(found, console), 90)
     assert "18 dev questions, on which the best models were chosen" in page
 
 

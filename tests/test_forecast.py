@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from math import log2
 from pathlib import Path
@@ -14,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import errata
 from curves import CountingTrainer, CurveStudent
-from doubles import table_agents
-from rich.console import Console
+from doubles import Stopping, table_agents
+from screen import printed
 
 from errata.agents.errors import RunError, StepFailed
 from errata.agents.exams.arithmetic import KINDS
@@ -78,9 +76,7 @@ def files(folder: RunFolder) -> dict[str, bytes]:
 
 
 def shown(found: Forecast) -> str:
-    file = io.StringIO()
-    print_forecast(found, Console(file=file, width=100))
-    return file.getvalue()
+    return printed(lambda console: print_forecast(found, console), 100)
 
 
 def test_a_curve_that_rises_evenly_is_found_and_looked_along(folder: RunFolder) -> None:
@@ -163,25 +159,13 @@ class FailingAt(CountingTrainer):
         return super().train(job, on_step)
 
 
-class StoppingStudent(CurveStudent):
-    """Stops in the middle of its second exam."""
-
-    def ask(self, *given: Any) -> Any:
-        for response in super().ask(*given):
-            if len(self.asked) == 300:
-                raise KeyboardInterrupt
-            yield response
-
-
 def test_a_stopped_forecast_goes_on_and_makes_nothing_twice(folder: RunFolder) -> None:
     curve = log_linear(0.5, 0.08)
     first, second = FailingAt(), CountingTrainer()
     with pytest.raises(StepFailed):
         forecast(folder, student=CurveStudent(curve), trainer=first)
-    stopped = StoppingStudent(curve)
-    stopped.asked += [("before", "")] * 200
     with pytest.raises(KeyboardInterrupt):
-        forecast(folder, student=stopped, trainer=second)
+        forecast(folder, student=Stopping(CurveStudent(curve), 99), trainer=second)
     student = CurveStudent(curve)
     found = forecast(folder, student=student, trainer=second)
     assert [len(rows) for rows in first.rows + second.rows] == [10, 20, 40]
@@ -351,14 +335,13 @@ def test_the_command_takes_a_run_or_its_configuration(folder: RunFolder) -> None
     runs = folder.path.parent
     (runs / "mine.toml").write_text('name = "t"\n[exam]\nname = "arithmetic"\n')
 
-    def errata(*words: str) -> str:
-        command = [sys.executable, "-m", "errata.graph.cli", "forecast", *words, "--runs", "."]
-        done = subprocess.run(command, cwd=runs, capture_output=True, text=True, check=False)
+    def said(*words: str) -> str:
+        done = errata("forecast", *words, "--runs", ".", cwd=runs)
         return done.stdout + done.stderr
 
-    assert Forecast.model_validate_json(errata("t", "--json")) == found
-    assert "With twice the rows dev would be about 58% (" in errata("mine.toml")
-    assert "errata: there is no run 'u'" in errata("u")
+    assert Forecast.model_validate_json(said("t", "--json")) == found
+    assert "With twice the rows dev would be about 58% (" in said("mine.toml")
+    assert "errata: there is no run 'u'" in said("u")
 
 
 # The line and its interval.

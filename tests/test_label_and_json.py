@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from recording import RecordingStudent, RecordingTrainer
+from scripts import load
 
 from errata.agents.exams import load_exam
 from errata.agents.exams.held_out import HeldOut
@@ -20,17 +19,7 @@ from errata.graph.config import load_config
 pytest.importorskip("jsonschema")
 
 
-def load() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "label_and_json.py"
-    spec = importlib.util.spec_from_file_location("label_and_json", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark = load()
+benchmark = load("benchmarks/label_and_json.py")
 
 
 @pytest.mark.parametrize("task", ["label", "json"])

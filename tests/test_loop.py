@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doubles import table_agents
+from doubles import Stopping, table_agents
 
 from errata.agents.data_writer import Ask
 from errata.agents.errors import RunError
@@ -366,23 +366,11 @@ def test_a_watcher_learns_how_far_each_step_is_and_what_came_of_it(finished: Fin
     ]
 
 
-class Stopping(TableStudent):
-    """Stops in the middle of its first exam."""
-
-    def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
-    ) -> Iterator[Response]:
-        for number, response in enumerate(super().ask(model, questions, answered)):
-            if number == 20:
-                raise KeyboardInterrupt
-            yield response
-
-
 def test_a_stopped_exam_asks_only_what_is_left(tmp_path: Path) -> None:
     settings = config(stop={"rounds": 1})
     table = agents(settings, [ALL[:8]])
     with pytest.raises(KeyboardInterrupt):
-        run(settings, tmp_path, **table | {"student": Stopping(ALL[:2])})
+        run(settings, tmp_path, **table | {"student": Stopping(TableStudent(ALL[:2]), 20)})
     resume(folder(tmp_path), **table)
     ids = [question for _, question in table["student"].asked if question.startswith("dev-")]
     base = ids[: len(ids) - 36]  # the candidate is asked all 36

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import errata
 from doubles import table_agents
 from ray_double import RayDouble
-from test_check import errata
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import RunExams, load_exams

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import errata
 
 from errata.agents.errors import ExamError, ModelError, RunError, StepFailed
 from errata.agents.exams import named_questions
@@ -125,12 +125,9 @@ def test_the_command_prints_a_table_or_json_and_writes_nothing_over(tmp_path: Pa
     rows = [row | {"response": "I am not sure."} for row in CHOICES]
     rows[0]["response"] = "It conducts. The answer is B."
     write(tmp_path / "responses.jsonl", rows)
-    command = [sys.executable, "-m", "errata.graph.cli", "mark", "mmlu=test.jsonl"]
 
     def marked(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, "responses.jsonl", *more], cwd=tmp_path, capture_output=True, text=True
-        )
+        return errata("mark", "mmlu=test.jsonl", "responses.jsonl", *more, cwd=tmp_path)
 
     table = marked("--out", "verdicts.jsonl")
     assert table.returncode == 0, table.stderr

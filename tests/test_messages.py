@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -16,7 +15,7 @@ import pytest
 from doubles import table_agents
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from screen import printed
 from tiny_models import write_tiny_model
 
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
@@ -498,22 +497,24 @@ def test_other_names_are_not_given_to_people_whom_earlier_messages_name() -> Non
     assert all("Tom" in prompt for prompt in written)
 
 
-def test_a_solver_sees_the_messages_before_a_drafts_question_once() -> None:
+def client() -> ChatClient:
+    """Of an LLM that nobody asks."""
     settings = LlmSettings(model="openai:scripted", base_url="http://127.0.0.1:9/v1")
-    client = ChatClient(open_chat_model(settings), lambda call: None, settings)
+    return ChatClient(open_chat_model(settings), lambda call: None, settings)
+
+
+def test_a_solver_sees_the_messages_before_a_drafts_question_once() -> None:
     question = asked("5 cups at 8?", "40", "And a plate for 7?", target=47)
     problem = Problem(question, "d", "And a bowl for 9?", question.answer, 0)
-    (_, user) = LlmSolver(client).messages(problem)[1]
+    (_, user) = LlmSolver(client()).messages(problem)[1]
     assert user.count("5 cups at 8?") == 1
     assert "The same messages stand before it" in user
     assert user.index("And a plate for 7?") < user.index("And a bowl for 9?")
 
 
 def test_a_writer_of_system_prompts_sees_what_stood_before_a_mistake() -> None:
-    settings = LlmSettings(model="openai:scripted", base_url="http://127.0.0.1:9/v1")
-    client = ChatClient(open_chat_model(settings), lambda call: None, settings)
     question = asked("5 cups at 8?", "40", "And a plate for 7?", target=47)
-    (_, user) = LlmPromptWriter(client).messages([missed(question)], 2, None, 1)[1]
+    (_, user) = LlmPromptWriter(client()).messages([missed(question)], 2, None, 1)[1]
     assert user.index("5 cups at 8?") < user.index("And a plate for 7?")
 
 
@@ -568,12 +569,10 @@ def test_a_fact_in_an_earlier_message_is_in_the_question() -> None:
 
 
 def test_the_doctors_solver_reads_the_messages_of_the_question_and_not_of_its_example() -> None:
-    settings = LlmSettings(model="openai:scripted", base_url="http://127.0.0.1:9/v1")
-    client = ChatClient(open_chat_model(settings), lambda call: None, settings)
     example, question = asked("5 cups?", "40", "In all?"), asked("9 maps?", "33", "In all?")
     [each] = votes_of({"dev": [question]})
     assert examples_for([each], [example]) == {id(each): example}
-    (_, user) = LlmSolver(client).messages(problem(example, question, 0))[1]
+    (_, user) = LlmSolver(client()).messages(problem(example, question, 0))[1]
     assert user.index("5 cups?") < user.index("9 maps?")
     assert "The same messages" not in user
 
@@ -769,10 +768,9 @@ def test_the_trace_and_the_page_show_what_stands_before_a_question(
 ) -> None:
     folder, _ = finished
     question = folder.questions("practice")[0]
-    file = io.StringIO()
-    print_trace(folder, Console(file=file, width=200), question.id, full=True)
-    assert TILL in file.getvalue()
-    assert question.before[1][1] in file.getvalue()
+    told = printed(lambda console: print_trace(folder, console, question.id, full=True), 200)
+    assert TILL in told
+    assert question.before[1][1] in told
     [shown] = gather(folder).texts["practice"][:1]
     assert isinstance(shown, QuestionTexts)
     assert shown.before == question.before

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import io
 import json
 import re
 import shutil
@@ -14,12 +13,13 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paged import EDIT, HOSTILE, NAMES, add_call, hostile, made, reviewed, tale
-from rich.console import Console
+from screen import printed
 from typer.testing import CliRunner
 
 from errata.agents.errors import RunError
@@ -368,10 +368,9 @@ def test_a_draft_that_is_a_held_out_question_is_nowhere_in_the_terminal_on_the_p
     prompt, source = planted_refusal(folder)
     (folder.round(1) / "refusals.jsonl").rename(folder.round(1) / refusals)
     for question in (None, source):
-        file = io.StringIO()
-        print_trace(folder, Console(file=file, width=100_000), question, full=True)
-        assert prompt not in file.getvalue()
-        assert file.getvalue().count("held out") >= 2
+        told = printed(partial(print_trace, folder, question=question, full=True), 100_000)
+        assert prompt not in told
+        assert told.count("held out") >= 2
     _, data = built(folder)
     assert prompt not in json.dumps(data, ensure_ascii=False)
     assert any("held out" in json.dumps(block) for id, block in data.items() if "examples" in id)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from doubles import table_agents
+from scripts import load
 
 from errata.agents.data_writer import Ask
 from errata.agents.errors import ConfigError
@@ -27,17 +26,7 @@ ALL = [kind.name for kind in KINDS]
 KNOWN = ALL[:9]
 
 
-def load() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "perfect_writer.py"
-    spec = importlib.util.spec_from_file_location("perfect_writer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark = load()
+benchmark = load("benchmarks/perfect_writer.py")
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from command_line import errata
+from screen import printed
 
 from errata.agents.checks import wrong
 from errata.agents.errors import ExamError, StepFailed
@@ -248,9 +246,8 @@ def test_practice_without_equations_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_a_line_for_each_operation(found: Found) -> None:
     result, _, out = found
-    file = io.StringIO()
-    print_probe(result, Console(file=file, width=110, highlight=False), str(out))
-    lines = [" ".join(line.split()) for line in file.getvalue().splitlines()]
+    told = printed(lambda console: print_probe(result, console, str(out)), 110)
+    lines = [" ".join(line.split()) for line in told.splitlines()]
     [adds] = [line for line in lines if line.startswith("adds ") and "and" not in line]
     assert adds == "adds · 8/8 0/8 0/8 · · · adds to 100, fails from 3 digits"
     assert f"{result.written} practice questions at the edge: {out}" in lines
@@ -259,8 +256,7 @@ def test_the_terminal_shows_a_line_for_each_operation(found: Found) -> None:
 @pytest.mark.process
 def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('[exam]\nname = "arithmetic"\n[student]\nmodel = "./none"')
-    command = [sys.executable, "-m", "errata.graph.cli", "probe", "c.toml", "--out", "more.jsonl"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = errata("probe", "c.toml", "--out", "more.jsonl", cwd=tmp_path)
     assert done.returncode == 2
     assert "./none is no model folder" in done.stderr.strip().splitlines()[-1]
     assert not (tmp_path / "more.jsonl").exists()

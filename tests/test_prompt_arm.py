@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections import Counter
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles import Stopping
 from judging import Seen, exam_files, judge_server, judged_toml
-from rich.console import Console
+from screen import printed
 
 from errata.agents.errors import ConfigError, RunError
 from errata.agents.exams import HeldOut
@@ -61,10 +61,8 @@ def stage_in(runs: Path, seed: int = 1) -> RunFolder:
     return RunFolder(runs / "c.compare" / "arms" / f"prompt-{seed}")
 
 
-def printed(found: Comparison, folder: Path) -> str:
-    file = io.StringIO()
-    print_comparison(found, Console(file=file, width=100, highlight=False), folder)
-    return file.getvalue()
+def as_table(found: Comparison, folder: Path) -> str:
+    return printed(lambda console: print_comparison(found, console, folder), 100)
 
 
 Finished = tuple[Comparison, Path, TableStudent, TableTrainer]
@@ -147,7 +145,7 @@ def test_the_table_names_the_prompt_and_says_what_its_dev_figure_is_worth(
     finished: Finished,
 ) -> None:
     found, runs, _, _ = finished
-    shown = printed(found, runs)
+    shown = as_table(found, runs)
     assert "3/18" in shown
     assert "12/18" in shown
     assert "chosen on these questions" in shown
@@ -231,21 +229,6 @@ def test_a_prompt_that_forgets_in_practice_is_not_proven(tmp_path: Path) -> None
     assert not choice.proven
 
 
-class Stopping(TableStudent):
-    """Stopped at its n-th answer."""
-
-    left = 0
-
-    def ask(
-        self, model: ModelRef, questions: Sequence[Question], answered: frozenset[str]
-    ) -> Iterator[Response]:
-        for response in super().ask(model, questions, answered):
-            if self.left == 0:
-                raise KeyboardInterrupt
-            self.left -= 1
-            yield response
-
-
 @pytest.mark.loop
 def test_an_arm_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     finished: Finished, tmp_path: Path
@@ -254,12 +237,10 @@ def test_an_arm_stopped_anywhere_goes_on_and_ends_as_an_undisturbed_one(
     asked: Counter[tuple[str, str]] = Counter()
     stops, arms = 0, ["prompt", "le", "prompt+le"]
     while True:
-        student = Stopping(ALL[:3], under=UNDER)
-        student.left = 47
+        student = TableStudent(ALL[:3], under=UNDER)
+        given = {"student": Stopping(student, 47), "trainer": trainer_for(config())}
         try:
-            found = compare(
-                config(), arms, 1, tmp_path, student=student, trainer=trainer_for(config())
-            )
+            found = compare(config(), arms, 1, tmp_path, **given)
         except KeyboardInterrupt:
             stops += 1
             assert stops < 20, "the comparison does not get on"
@@ -364,7 +345,7 @@ def test_a_reply_that_cannot_be_used_leaves_the_students_own_prompt(tmp_path: Pa
         "no prompt to try",
         "the instructor's reply could not be used",
     )
-    assert "could not be used" in printed(found, tmp_path)
+    assert "could not be used" in as_table(found, tmp_path)
 
 
 @pytest.mark.loop

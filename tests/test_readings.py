@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from rich.console import Console
+from screen import printed
 
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_records, write_records
@@ -145,15 +144,11 @@ def test_the_summary_says_how_often_a_set_was_read(
     readings = tuple(
         reading.model_copy(update={"earlier_runs": runs_before}) for reading in report.readings
     )
-    file = io.StringIO()
-    print_summary(
-        report.model_copy(update={"readings": readings}),
-        Console(file=file, width=120),
-        tmp_path / "runs" / "a",
-    )
-    assert ("This test set" in file.getvalue()) == bool(said)
-    assert ("The out-of-domain set of far" in file.getvalue()) == bool(said)
-    assert said in file.getvalue()
+    read = report.model_copy(update={"readings": readings})
+    told = printed(lambda console: print_summary(read, console, tmp_path / "runs" / "a"), 120)
+    assert ("This test set" in told) == bool(said)
+    assert ("The out-of-domain set of far" in told) == bool(said)
+    assert said in told
 
 
 def test_questions_that_are_not_counted_belong_to_the_set_all_the_same(tmp_path: Path) -> None:

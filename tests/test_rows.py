@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from recording import Played, RecordingStudent, RecordingTrainer, play
-from rich.console import Console
+from screen import printed
 
 from errata.agents.checks import marked_against, refuse_row
 from errata.agents.errors import ConfigError
@@ -365,35 +364,32 @@ def test_an_audit_finds_a_rejected_answer_that_is_right_and_a_rehearsal_that_is_
     assert "examples have not 1 answers" in wrong
 
 
-def printed(folder: RunFolder, question: str | None = None, full: bool = False) -> str:
-    console = Console(file=io.StringIO(), width=120)
-    print_trace(folder, console, question, full)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+def traced(folder: RunFolder, question: str | None = None, full: bool = False) -> str:
+    return printed(lambda console: print_trace(folder, console, question, full), 120)
 
 
 @loop
 def test_a_trace_shows_rows_as_they_are_trained_on(shaped: RunFolder, tmp_path: Path) -> None:
-    said = printed(shaped)
+    said = traced(shaped)
     rows = rows_in(shaped, 1)
     own = [row for row in rows if row.made_by == "own_words"]
     right = len(own)
     assert f"{len(rows)} rows to train on · beforehand the student got {right} of 20 right" in said
     assert "own_words" in said
     assert own[0].completion in said
-    assert own[0].completion in printed(shaped, own[0].question_id)
+    assert own[0].completion in traced(shaped, own[0].question_id)
     shutil.copytree(shaped.path, tmp_path / "t")
     pair = {"given": "Three and ", "completion": "4 is 7.", "rejected": "4 is 8.", "ends": False}
     first_line(tmp_path / "t" / "round-01" / "training.jsonl", **pair)
     gone = Unusable(source_id=rows[-1].id, reason="solved already")
     write_records(tmp_path / "t" / "round-01" / "shaped.jsonl", [gone])
     lines = [
-        line.strip(" │└├─") for line in printed(RunFolder(tmp_path / "t"), full=True).split("\n")
+        line.strip(" │└├─") for line in traced(RunFolder(tmp_path / "t"), full=True).split("\n")
     ]
     for label, text in (("given", "Three and"), ("next step", "4 is 7."), ("rejected", "4 is 8.")):
         assert any(line.split() == [*label.split(), *text.split()] for line in lines), label
     assert any("solved already" in line for line in lines)
-    assert "solved already" in printed(RunFolder(tmp_path / "t"), rows[-1].question_id)
+    assert "solved already" in traced(RunFolder(tmp_path / "t"), rows[-1].question_id)
 
 
 # A configuration.

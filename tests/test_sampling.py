@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
+from screen import printed
 from tiny_models import write_tiny_model
 
 from errata.agents.errors import ConfigError, ExamError, StepFailed
@@ -219,9 +218,7 @@ def test_sampling_that_cannot_be_is_one_sentence(
 
 
 def shown(found: Evaluation) -> str:
-    console = Console(file=StringIO(), width=100)
-    print_evaluation(found, console)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    return printed(lambda console: print_evaluation(found, console), 100)
 
 
 def test_what_several_samples_reached_is_printed_for_one_exam_and_for_two() -> None:

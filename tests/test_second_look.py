@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from screen import printed, words
 
 from errata.agents.errors import ExamError, StepFailed
 from errata.agents.records import Attempt, ModelRef, Question, Response
@@ -191,9 +190,7 @@ def test_answers_with_and_without_a_second_look_are_not_mixed(tmp_path: Path) ->
 
 def test_the_terminal_shows_both_shares_and_the_rss() -> None:
     found = evaluate(StudentSettings(), EXAM[:1], None, NoWatcher(), Doubting(), second_look=True)
-    file = io.StringIO()
-    print_evaluation(found, Console(file=file, width=90, highlight=False))
-    shown = " ".join(file.getvalue().split())
+    shown = words(printed(lambda console: print_evaluation(found, console), 90))
     assert "sums: a second look at 12 answers" in shown
     assert "confidence: right again 33.3%" in shown
     assert "2 of 6 that were right" in shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import sys
 import time
 import traceback
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from command_line import errata
 from doubles import table_agents
 from pydantic import SecretStr
 from rich.console import Console
@@ -106,13 +106,7 @@ def test_errata_check_does_not_show_the_key(tmp_path: Path) -> None:
             api_key_file = "key"
             """
         )
-        done = subprocess.run(
-            [sys.executable, "-m", "errata.graph.cli", "check", "my.toml"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = errata("check", "my.toml", cwd=tmp_path)
     assert done.returncode == 2
     said = done.stdout + done.stderr
     assert "refuses the API key" in said.replace("\n", " ")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from rich.console import Console
+from screen import printed, words
 
 from errata.agents.data_writer import Ask
 from errata.agents.errors import ConfigError, ExamError
@@ -183,12 +183,8 @@ def test_the_offline_writer_writes_for_equations_and_skips_the_rest(
 
 
 def test_the_summary_shows_the_papers_table(report: Report, tmp_path: Path) -> None:
-    import io
-
-    file = io.StringIO()
-    console = Console(file=file, width=80, highlight=False)
-    print_summary(report, console, tmp_path / "runs" / "several")
-    shown = " ".join(file.getvalue().split())
+    folder = tmp_path / "runs" / "several"
+    shown = words(printed(lambda console: print_summary(report, console, folder)))
     assert "in domain out of domain all" in shown
     assert "sums shelves average far average" in shown
     assert "best 100.0 0.0 50.0 100.0 66.7" in shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from rich.console import Console
+from screen import printed
 
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
 from errata.agents.errors import ConfigError
@@ -223,8 +222,7 @@ def test_a_wrong_example_that_holds_together_is_refused_by_votes(tmp_path: Path)
     assert report.cost is not None
     [estimated] = [row for row in report.cost.estimate if row.agent == "verifier"]
     assert (estimated.calls, estimated.money is not None) == (30, True)
-    print_trace(folder, console := Console(file=io.StringIO(), width=200))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = printed(lambda console: print_trace(folder, console), 200)
     said = f"{len(votes)} independent solutions: 10 confirmed, {len(refused)} refused"
     assert said in shown
     assert f"refused: {DISAGREE}: {len(refused)}" in shown

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from doubles import table_agents
-from rich.console import Console
+from screen import printed
 
 from errata.agents.errors import ConfigError, StepFailed
 from errata.agents.exams.arithmetic import KINDS
@@ -55,9 +54,7 @@ def agents(*learns: Sequence[str]) -> dict[str, Any]:
 
 
 def summary(report: Report, tmp_path: Path) -> str:
-    file = io.StringIO()
-    print_summary(report, Console(file=file, width=100), tmp_path / "t")
-    return file.getvalue()
+    return printed(lambda console: print_summary(report, console, tmp_path / "t"), 100)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from rich.console import Console
+from screen import printed, words
 
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import HeldOut
@@ -264,9 +263,7 @@ def test_the_summary_shows_from_where_to_where_a_model_fell(
     finished: tuple[Report, RunFolder],
 ) -> None:
     report, folder = finished
-    file = io.StringIO()
-    print_summary(report, Console(file=file, width=90, highlight=False), folder.path)
-    shown = " ".join(file.getvalue().split())
+    shown = words(printed(lambda console: print_summary(report, console, folder.path), 90))
     fall = report.twisted[0].falls[1]
     assert "The sealed test with a twist" in shown
     assert f"best {100 * fall.plain:.1f} {100 * fall.twisted:.1f} " in shown

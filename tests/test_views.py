@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from doubles import table_agents
 from rich.console import Console
+from screen import printed, words
 
 from errata.agents.chat_models.ledger import Budget
 from errata.agents.errors import RunError
@@ -61,18 +61,6 @@ def folder(finished: Path, tmp_path: Path) -> RunFolder:
 @pytest.fixture
 def report(finished: Path) -> Report:
     return Report.model_validate_json((finished / "report.json").read_text())
-
-
-def printed(show: Callable[[Console], None], width: int = 80, encoding: str = "utf-8") -> str:
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    show(Console(file=file, width=width, highlight=False))
-    file.seek(0)
-    return file.read()
-
-
-def words(text: str) -> str:
-    """The text as a person reads it, whatever the line breaks."""
-    return " ".join(text.replace("│", " ").split())
 
 
 def traced(folder: RunFolder, question: str | None = None, full: bool = False) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from recording import (
     variations,
 )
 from rich.console import Console
+from screen import printed
 
 from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.errors import ConfigError, StepFailed
@@ -602,12 +603,13 @@ def test_no_screen_speaks_of_mistakes_where_none_were_looked_at(
 ) -> None:
     watcher = Listening()
     played = play(config(strategy), tmp_path, knows(9, 10), watcher=watcher)
-    file = io.StringIO()
-    console = Console(file=file, width=120)
-    print_trace(played.folder, console)
-    print_trace(played.folder, console, played.exams.practice[0].id)
-    print_summary(played.report, console, played.folder.path)
-    shown = file.getvalue() + "\n".join(watcher.said)
+
+    def show(console: Console) -> None:
+        print_trace(played.folder, console)
+        print_trace(played.folder, console, played.exams.practice[0].id)
+        print_summary(played.report, console, played.folder.path)
+
+    shown = printed(show, 120) + "\n".join(watcher.said)
     assert "mistake" not in shown
     assert "None" not in shown
     picks, solves = strategy in BLIND, strategy != "augment"
@@ -619,11 +621,9 @@ def test_no_screen_speaks_of_mistakes_where_none_were_looked_at(
 
 def test_both_diagnoses_of_a_mistake_are_shown(tmp_path: Path) -> None:
     played = play(config("le+lec", stop={"rounds": 1}), tmp_path, knows(9))
-    file = io.StringIO()
     id = played.instructor.got[0].question.id
-    print_trace(played.folder, Console(file=file, width=120), id)
-    print_trace(played.folder, Console(file=file, width=120))
-    shown = file.getvalue()
+    tell = partial(print_trace, played.folder)
+    shown = printed(partial(tell, question=id), 120) + printed(tell, 120)
     assert f"a mistake, m01-{id}\n" in shown
     assert f"a mistake, m01-{id}-contrast" in shown
     assert "9 mistakes, each beside" in shown

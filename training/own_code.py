@@ -58,11 +58,7 @@ def made_by(name: str, what: str, protocol: Any = None) -> Any:
     Raises:
         OwnCodeError: There is no such code, it fails, or a member is missing.
     """
-    place, attribute = parts_of(name)
-    module = module_of(name, what)
-    if not hasattr(module, attribute):
-        raise OwnCodeError(f"{name}: there is no {attribute} in {place}; correct the name")
-    found = getattr(module, attribute)
+    found = named(name, what)
     if inspect.isabstract(found):
         raise OwnCodeError(lacks(name, what, found.__abstractmethods__))
     try:
@@ -81,11 +77,7 @@ def function_by(name: str, what: str) -> Any:
     Raises:
         OwnCodeError: There is no such code, it fails, or it cannot be called.
     """
-    place, attribute = parts_of(name)
-    module = module_of(name, what)
-    if not hasattr(module, attribute):
-        raise OwnCodeError(f"{name}: there is no {attribute} in {place}; correct the name")
-    found = getattr(module, attribute)
+    found = named(name, what)
     if inspect.isclass(found):
         try:
             found = found()
@@ -148,6 +140,19 @@ def parts_of(name: str) -> tuple[str, str]:
     if not place:
         raise OwnCodeError(f"{name} names nothing in a file: write python:my_code.py:NAME")
     return place, attribute
+
+
+def named(name: str, what: str) -> Any:
+    """What stands under the name.
+
+    Raises:
+        OwnCodeError: There is no such code, or it fails.
+    """
+    place, attribute = parts_of(name)
+    module = module_of(name, what)
+    if not hasattr(module, attribute):
+        raise OwnCodeError(f"{name}: there is no {attribute} in {place}; correct the name")
+    return getattr(module, attribute)
 
 
 def module_of(name: str, what: str) -> ModuleType:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from errata.agents.marking.choice import NEXT_QUESTION, verdict_on
+from errata.agents.marking.choice import NEXT_QUESTION, past, verdict_on
 from errata.agents.records import Verdict
 
 
@@ -190,12 +190,6 @@ def folded(text: str) -> str:
     text = re.sub(r"\bcan(?:no|')t\b", "can not", text)
     text = re.sub(r"\b(is|was|are|were|do|does|did|should|would|could)n't\b", r"\1 not", text)
     return re.sub(r" *\n\s*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip()
-
-
-def past(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """Where what `pattern` matches at `at` ends; `at` when it matches nothing."""
-    match = pattern.match(text, at)
-    return match.end() if match else at
 
 
 PLAIN = str.maketrans(

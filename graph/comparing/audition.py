@@ -43,7 +43,7 @@ from errata.agents.errors import (
 from errata.agents.exams.corrections import Corrected, said_of
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
-from errata.agents.jsonl import Journal, Log, read_record, read_records, write_record, write_records
+from errata.agents.jsonl import Log, read_record, read_records, write_record, write_records
 from errata.agents.marking.judged import judged_by
 from errata.agents.records import (
     GREEDY,
@@ -55,19 +55,16 @@ from errata.agents.records import (
     Mistake,
     Question,
     Record,
-    Refusal,
     RefusalLine,
-    Unusable,
 )
 from errata.agents.shapers import check_objective
 from errata.agents.stratified import stratified
 from errata.agents.student import Student
 from errata.agents.trainer import Trained, Trainer, TrainingJob
-from errata.agents.verifier import Vote
 from errata.agents.weights import check_model
 from errata.agents.weights.models import special_tokens
 from errata.graph.agents import Given, open_agents
-from errata.graph.asks import Asked, RememberingWriter
+from errata.graph.asks import Asked
 from errata.graph.comparing.auditioned import (
     Audition,
     Candidate,
@@ -96,8 +93,8 @@ from errata.graph.provenance import (
 from errata.graph.rows import rehearse, rows_of
 from errata.graph.run import report_skipped
 from errata.graph.run_folder import NotCountedQuestion, RunFolder, StepTime
+from errata.graph.teaching import diagnose_mistakes, writing
 from errata.graph.trace import Trace
-from errata.graph.votes import RememberingSolver, verifier_for
 from errata.graph.watcher import NoWatcher, Watcher
 
 if TYPE_CHECKING:
@@ -353,10 +350,7 @@ def write_start(
     examples: int,
     corrected: Sequence[Corrected],
 ) -> None:
-    if corrected:
-        write_records(folder.corrections, corrected)
-    for name, questions in exams.sets().items():
-        write_records(folder.exam(name), questions)
+    folder.write_questions(exams.sets(), corrected)
     began = Began(provenance=provenance_of(config), mistakes=mistakes, examples=examples)
     write_record(folder.path / BEGAN, began)
 
@@ -556,7 +550,8 @@ def teach(shown: Sequence[Mistake], each: int, context: Context) -> list[Example
     folder, config = context.folder.round(1), context.config
     if (folder / "examples.jsonl").exists():
         return read_records(folder / "examples.jsonl", Example)
-    named = diagnose(shown, context)
+    results = diagnose_mistakes(shown, 1, "diagnosing", context)
+    named = {each.mistake_id: each for each in results if isinstance(each, Diagnosis)}
     lessons = [Diagnosed(mistake, named[mistake.id]) for mistake in shown if mistake.id in named]
     asks = [Ask(lesson, each, config.seed) for lesson in lessons]
     checker = Checker(
@@ -564,51 +559,16 @@ def teach(shown: Sequence[Mistake], each: int, context: Context) -> list[Example
         context.questions("practice"),
         special_tokens(config.student.model),
     )
-    examples: list[Example] = []
-    refused: list[Refusal | Unusable] = []
-    with (
-        Journal(folder / "asks.jsonl", Asked) as journal,
-        Journal(folder / "votes.jsonl", Vote) as votes,
-    ):
-        writer = RememberingWriter(context.agents.writer, journal)
-        solver = context.agents.llms.solver
-        remembering = RememberingSolver(solver, votes) if solver is not None else None
-        verifier = verifier_for(remembering, config.verify)
+    with writing(1, context) as written:
+        writer, examples = written.writer, written.examples
         for at in range(0, len(asks), writer.asks_per_batch):
             context.watcher.progress("writing examples", at, len(asks), f"{len(examples)} passed")
             batch = asks[at : at + writer.asks_per_batch]
-            for result in verify_drafts(check_drafts(batch, writer, checker, set(), 1), verifier):
-                if isinstance(result, Example):
-                    examples.append(result)
-                else:
-                    refused.append(result)
-        journal.finish(order=writer.place)
-        votes.finish(order=remembering.place if remembering is not None else None)
-    write_records(folder / "refusals.jsonl", [RefusalLine(result=result) for result in refused])
-    write_records(folder / "examples.jsonl", examples)
-    context.watcher.say(f"{len(examples)} examples passed, {len(refused)} did not")
+            checked = check_drafts(batch, writer, checker, set(), 1)
+            for result in verify_drafts(checked, written.verifier):
+                written.add(result)
+    context.watcher.say(f"{len(examples)} examples passed, {len(written.refused)} did not")
     return examples
-
-
-def diagnose(shown: Sequence[Mistake], context: Context) -> dict[str, Diagnosis]:
-    """Mistake → its diagnosis, of those with a usable one: diagnoses.jsonl."""
-    with Journal(context.folder.round(1) / "diagnoses.jsonl", DiagnosisLine) as journal:
-        if not journal.finished:
-            done = {mistake_of(line) for line in journal.records}
-            context.watcher.progress("diagnosing", len(done), len(shown))
-            left = [mistake for mistake in shown if mistake.id not in done]
-            for result in context.agents.instructor.diagnose(left):
-                journal.add(DiagnosisLine(result=result))
-                context.watcher.progress("diagnosing", len(journal.records), len(shown))
-        place = {mistake.id: at for at, mistake in enumerate(shown)}
-        lines = journal.finish(order=lambda line: place.get(mistake_of(line), len(place)))
-    found = (line.result for line in lines)
-    return {each.mistake_id: each for each in found if isinstance(each, Diagnosis)}
-
-
-def mistake_of(line: DiagnosisLine) -> str:
-    result = line.result
-    return result.mistake_id if isinstance(result, Diagnosis) else result.source_id
 
 
 def stopped(

@@ -28,7 +28,7 @@ from errata.agents.exams.corrections import Corrected, said_of
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.instructor import Instructor
-from errata.agents.jsonl import read_record, write_record, write_records
+from errata.agents.jsonl import read_record, write_record
 from errata.agents.marking.judged import JUDGED, judged_by
 from errata.agents.records import ModelRef, Question, Record, whole_text
 from errata.agents.student import Student, Under
@@ -418,10 +418,7 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
 def write_start(
     folder: RunFolder, config: RunConfig, exams: RunExams, corrected: Sequence[Corrected]
 ) -> None:
-    if corrected:
-        write_records(folder.corrections, corrected)
-    for name, questions in exams.sets().items():
-        write_records(folder.exam(name), questions)
+    folder.write_questions(exams.sets(), corrected)
     write_record(folder.path / BEGAN, provenance_of(config))
 
 

@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from errata.agents.chat_models.ledger import Ledger
-from errata.agents.engine import copy_engine
 from errata.agents.errors import BudgetSpent
 from errata.agents.jsonl import part_of, read_record, write_record
 from errata.agents.promotion import Compared, Guard, Promotion, exam_guards, judge, practice_guards
@@ -171,12 +170,7 @@ def improve_prompt(seed: int, config: RunConfig, comparison: Context) -> PromptC
 
 def copy_questions(comparison: RunFolder, to: RunFolder) -> None:
     records = (comparison.not_counted.path, comparison.corrections, comparison.path / CALIBRATION)
-    for path in (*comparison.path.glob("exam/*.jsonl"), *records):
-        if path.exists():
-            copy = to.path / path.relative_to(comparison.path)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-    copy_engine(comparison.path, to.path)
+    comparison.copy_files((*comparison.path.glob("exam/*.jsonl"), *records), to)
 
 
 def propose(config: RunConfig, stage: RunFolder, trace: Trace, comparison: Context) -> Proposed:

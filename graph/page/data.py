@@ -26,7 +26,6 @@ from errata.agents.records import (
     Diagnosis,
     DiagnosisLine,
     Example,
-    Mistake,
     Picked,
     Question,
     Record,
@@ -385,10 +384,6 @@ class Reader:
         path = self.folder.review(index)
         return read_record(path, Review) if path.exists() else None
 
-    def mistakes(self, index: int) -> list[Mistake]:
-        contrasted = self.of_round(index, "contrasts", Mistake)
-        return contrasted or self.of_round(index, "mistakes", Mistake)
-
 
 def gather(folder: RunFolder) -> Gathered:
     """What the page shows of a run; of an unfinished one, as far as it came.
@@ -596,7 +591,7 @@ class Joined:
                         practice.right(start),
                         practice.right(index),
                         [each for each in (*written, *solutions) if not self.rejected(each, index)],
-                        self.read.mistakes(index),
+                        self.read.folder.mistakes_so_far(index),
                     )
                 )
         return ExampleIndex.model_validate(columns | {"reasons": reasons.texts}), texts
@@ -626,7 +621,7 @@ class Joined:
         """What a round's mistakes were found to be; id of a mistake, diagnosis or picked question
         → (question id, cause)."""
         sources: dict[str, tuple[str, str | None]] = {}
-        for mistake in self.read.mistakes(index):
+        for mistake in self.read.folder.mistakes_so_far(index):
             sources[mistake.id] = (mistake.question.id, None)
             life = self.of_life(index, mistake.question.id)
             life["mistake"] = True

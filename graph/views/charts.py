@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from errata.graph.report import KindGain, Report
 
@@ -167,10 +167,7 @@ def draw_parts(kinds: Sequence[KindGain], title: str, axes: Axes) -> None:
     axes.set_ylim(max(len(kinds), 8) - 0.4, -0.6)
     axes.set_xlim(-0.03, 1.03)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    axes.grid(axis="x", color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(length=0)
+    rule(axes, "x")
     axes.set_xlabel("hollow: before, filled: after")
     axes.set_title(title)
 
@@ -210,7 +207,12 @@ def color_of(gain: float) -> str:
 def percent_scale(axes: Axes) -> None:
     axes.set_ylim(0, 1.08)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-    axes.grid(axis="y", color=FAINT, linewidth=0.8)
+    rule(axes, "y")
+
+
+def rule(axes: Axes, axis: Literal["x", "y"]) -> None:
+    """Faint lines behind everything at the marks of an axis, in place of frame and ticks."""
+    axes.grid(axis=axis, color=FAINT, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     axes.tick_params(length=0)

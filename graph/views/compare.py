@@ -18,13 +18,13 @@ from errata.graph.comparing.compare import PROMPT, Outlook
 from errata.graph.comparing.comparison import ArmRow, Comparison
 from errata.graph.comparing.flips import Counts, Flip, Flips, Loss
 from errata.graph.views.charts import (
-    FAINT,
     INK,
     QUIET,
     SMALL,
     STYLE,
     TEST,
     color_of,
+    rule,
     save,
     shorten,
 )
@@ -403,10 +403,7 @@ def draw_panel(found: Comparison, at: int, axes: Axes) -> None:
     axes.set_yticks(range(len(found.rows)), [row.arm for row in found.rows], color=INK)
     axes.set_ylim(len(found.rows) - 0.4, -0.6)
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
-    axes.grid(axis="x", color=FAINT, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(length=0)
+    rule(axes, "x")
     column = found.columns[at]
     axes.set_title(f"{shorten(column.name, 24)}, {column.domain} ({column.n})")
     axes.set_xlabel(

@@ -85,9 +85,7 @@ class Story:
         return self.of_round(index, exam, Attempt)
 
     def mistakes(self, index: int) -> list[Mistake]:
-        """With their contrast, where there is one."""
-        contrasted = self.of_round(index, "contrasts", Mistake)
-        return contrasted or self.of_round(index, "mistakes", Mistake)
+        return self.folder.mistakes_so_far(index)
 
     def first_question(self) -> str | None:
         """A practice question that something was learnt from."""
