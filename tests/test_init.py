@@ -110,7 +110,10 @@ def test_a_file_becomes_a_folder_with_the_next_command(
     write_csv(Path("My tickets (2).csv"), pairs())
     result = init("My tickets (2).csv")
     assert result.exit_code == 0
-    assert "Next: errata run My-tickets-2/errata.toml" in result.stdout
+    steps = result.stdout.partition("Next:")[2].splitlines()
+    assert [step.partition("#")[0].split() for step in steps] == [
+        ["errata", command, "My-tickets-2/errata.toml"] for command in ("check", "doctor", "run")
+    ]
     assert "No LLM is asked" in result.stdout
     assert sorted(path.name for path in Path("My-tickets-2").iterdir()) == [
         "dev.jsonl", "errata.toml", "practice.jsonl", "test.jsonl",
@@ -283,7 +286,11 @@ def test_free_text_is_judged_once_a_person_has_labelled_answers(
     assert found["answer"] == "judge"
     assert found["estimate"] is None
     assert "judge" in found["unknown_cost"] or "API_KEY" in found["unknown_cost"]
-    assert found["next"].endswith(f"errata judge {out / 'errata.toml'}")
+    labelled, *commands = found["next"]
+    assert str(out / "labelled.jsonl") in labelled
+    assert commands == [
+        f"errata {command} {out / 'errata.toml'}" for command in ("judge", "check", "doctor", "run")
+    ]
     [(_, judge)] = loaded(out)[0].judged_exams
     assert "reference answer" in judge.read_rubric()
     assert judge.labelled is not None

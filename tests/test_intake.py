@@ -68,7 +68,7 @@ def test_a_task_makes_the_same_small_exam_each_time(task: str) -> None:
     seen = look(source, wishes)
     assert not seen.undecided
     assert not seen.left_out
-    assert not seen.findings
+    assert {one.state for one in seen.findings} <= {"ok"}
     assert (seen.sizes.dev, seen.sizes.test) == (45, 45)
     assert 60 <= seen.sizes.practice <= 200
 

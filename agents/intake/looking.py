@@ -12,9 +12,10 @@ from errata.agents.chat_models.ledger import CHARACTERS_PER_TOKEN
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import plain
 from errata.agents.exams.rows import Skipped
-from errata.agents.intake.answer_types import TYPES, Judged, as_label, judge_type
+from errata.agents.intake.answer_types import MOSTLY, TYPES, Judged, as_label, judge_type
 from errata.agents.intake.columns import Columns, Said, empty, read_columns
 from errata.agents.intake.findings import Finding, Undecided, by_reason, finding
+from errata.agents.intake.pairs import whole_chats
 from errata.agents.intake.plan import Plan, plan_for
 from errata.agents.intake.reading import Given, Source
 from errata.agents.intake.rows import (
@@ -22,7 +23,9 @@ from errata.agents.intake.rows import (
     OwnRow,
     bare_answer,
     common_system,
+    listed_in,
     own_row,
+    prompt_of,
     raw_target,
     read_chat,
 )
@@ -101,7 +104,9 @@ def look(source: Source, wishes: Wishes) -> Looked:
         )
     if (wishes.answer == "regex") != (wishes.pattern is not None):
         raise ConfigError("--answer regex and --pattern go together: the pattern finds the answer")
-    columns, undecided = read_columns(source.rows, wishes.columns)
+    source, chat = whole_chats(source, wishes.columns)
+    columns, undecided = read_columns(source.rows, wishes.columns, chat)
+    columns = with_listed(source.rows, columns, wishes)
     choices, asked = settled(source.rows, columns, wishes)
     undecided += asked
     judged = judge_type(answers_in(source.rows, columns, choices), columns, wishes.answer)
@@ -167,9 +172,26 @@ def look(source: Source, wishes: Wishes) -> Looked:
         questions=lengths([row.asked for row in rows]),
         answers=lengths([row.completion for row in rows]),
         plan=plan,
-        system=choices.system,
+        system=choices.system or system_for(judged),
         pattern=wishes.pattern,
     )
+
+
+def with_listed(rows: Sequence[Given], columns: Columns, wishes: Wishes) -> Columns:
+    """The same, and whether the questions end in the options that the answers name."""
+    if columns.options or columns.wrong or columns.tests or columns.messages:
+        return columns
+    if wishes.answer not in (None, "choice"):
+        return columns
+    some, found = rows[:: 1 + len(rows) // 200], 0
+    for row in some:
+        try:
+            _, options = listed_in(prompt_of(row, columns.prompt))
+        except ExamError:
+            continue
+        said = as_label(row.fields.get(columns.target or "")).strip("().").upper()
+        found += said in options
+    return columns.model_copy(update={"listed": found >= MOSTLY * len(some)})
 
 
 def settled(
@@ -253,10 +275,17 @@ def questions_in(
     return found
 
 
+def system_for(judged: Judged) -> str | None:
+    """What no question says of the form of its answer."""
+    return f"Give the date as {judged.dates}." if judged.dates else None
+
+
 def has_working(row: OwnRow, judged: Judged) -> bool:
     """Whether a person's own working stands there, and not the bare answer."""
-    bare = bare_answer(row.fields.get("target"), judged.type)
-    return row.fields.get("solution") not in (None, bare)
+    said = row.fields.get("solution")
+    if row.fields.get("answer") == "regex":  # the target is a pattern of several answers
+        return said is not None and not said.startswith(bare_answer("", "text") or "")
+    return said not in (None, bare_answer(row.fields.get("target"), judged.type))
 
 
 def lengths(texts: Sequence[str]) -> Lengths:
@@ -305,7 +334,7 @@ def seen(source: Source, columns: Columns, judged: Judged, rows: Sequence[OwnRow
         said = "Rows hold control characters, which no example may have."
         found.append(finding("control characters", "warning", said, controls, "take them out"))
     found += leaks(judged, rows)
-    unused = [name for name in source.columns if name and name not in columns.used]
+    unused = [name for name in source.columns if name and name not in columns.why]
     if unused:
         said = f"Columns that are not used: {', '.join(unused[:12])}."
         found.append(finding("columns not used", "ok", said, count=len(unused)))
