@@ -181,6 +181,13 @@ def type_of(values: Sequence[object], columns: Columns) -> Judged:
     if share("math", "number") >= MOSTLY and share("math") > 0.02:
         return Judged("math", "the answers are formulas")
     short = all(len(as_label(value)) <= LONGEST_LABEL for value in values)
+    if (amounts := amounts_in(values)) is not None:
+        return asked(
+            ("number", "label", "text") if frequent else ("number", "text"),
+            "number",
+            f"the answers are numbers {amounts.said}: as number that is taken off and values are "
+            "compared, as text they must be met sign by sign",
+        )
     if (sign := separator_of([as_label(value) for value in values])) is not None:
         return asked(
             ("json", "label", "text") if frequent else ("json", "text"),
@@ -194,13 +201,6 @@ def type_of(values: Sequence[object], columns: Columns) -> Judged:
         if not class_name and share("math", "number") > 0.5:
             return asked(("label", "math"), "label", "few answers, and most of them formulas")
         return Judged("label", f"{labels} answers come up again and again in {len(values):,} rows")
-    if (amounts := amounts_in(values)) is not None:
-        return asked(
-            ("number", "text"),
-            "number",
-            f"the answers are numbers {amounts.said}: as number that is taken off and values are "
-            "compared, as text they must be met sign by sign",
-        )
     main, count = shares.most_common(1)[0] if shares else ("text", 0)
     if main in ("number", "object", "math") and 0.5 <= count / total < MOSTLY:
         kind = {"object": "json"}.get(main, main)

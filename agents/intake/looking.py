@@ -29,7 +29,7 @@ from errata.agents.intake.rows import (
     raw_target,
     read_chat,
 )
-from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Sizes, divide, sizes_of
+from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Near, Sizes, divide, sizes_of
 from errata.agents.marking.equations import read_equations
 from errata.agents.records import Record
 from errata.training.own_code import is_own
@@ -38,6 +38,9 @@ MARKUP = re.compile(
     r"<(?:/?[a-zA-Z][a-zA-Z0-9]{0,15})(?:\s[^<>]{0,200})?/?>|&(?:[a-z]{2,6}|#\d{1,5});"
 )
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+NEAR: tuple[Near, ...] = ("together", "drop", "ignore")
 
 
 class Wishes(Record):
@@ -119,22 +122,8 @@ def look(source: Source, wishes: Wishes) -> Looked:
             f"{source.name}: no row is a question that can be marked as {judged.type}; the first: "
             f"{first}"
         )
-    divided = divide(rows, wishes.near != "ignore", wishes.dev, wishes.test)
-    if wishes.near is None and divided.largest_family > LOPSIDED:
-        share = divided.largest_family
-        alone = divide(rows, False, wishes.dev, wishes.test)
-        undecided.append(
-            Undecided(
-                flag="--near",
-                asked="May questions that nearly equal each other be on several sides?",
-                choices=("together", "ignore"),
-                proposal="ignore",
-                why=f"{share:.0%} of the questions nearly equal each other, as if made from one "
-                "template: together they leave too little for the other sides; apart, dev and "
-                "test say less of new questions, and no run trains on those near them",
-            )
-        )
-        divided = alone
+    divided, question = divided_as(rows, wishes)
+    undecided += question
     unusable, left_out = left_out, [*left_out, *divided.left_out]
     own = [row for row in rows if has_working(row, judged)]
     equations = sum(bool(read_equations(row.fields["solution"])) for row in own) / len(rows)
@@ -175,6 +164,57 @@ def look(source: Source, wishes: Wishes) -> Looked:
         system=choices.system or system_for(judged),
         pattern=wishes.pattern,
     )
+
+
+LOST = 0.02
+"""Share of the rows that nearly equal others and would be left out, from which on it is asked."""
+
+
+def divided_as(rows: Sequence[OwnRow], wishes: Wishes) -> tuple[Divided, list[Undecided]]:
+    """The sides as the person wants near-duplicates; where too much hangs on that, a question and
+    the sides as proposed.
+
+    Raises:
+        ConfigError: They want what is not known.
+    """
+    if wishes.near is not None:
+        if wishes.near not in NEAR:
+            raise ConfigError(f"--near takes {', '.join(NEAR)}; it is {wishes.near!r}")
+        return divide(rows, wishes.near, wishes.dev, wishes.test), []
+    found = divide(rows, dev=wishes.dev, test=wishes.test)
+    lost = sum(one.reason.startswith("nearly the same") for one in found.left_out) / len(rows)
+    if found.largest_family <= LOPSIDED and lost <= LOST:
+        return found, []
+    ways = ((near, divide(rows, near, wishes.dev, wishes.test)) for near in NEAR)
+    proposal, proposed = next(((n, way) for n, way in ways if n == NEAR[-1] or even(way)))
+    what = (
+        f"{found.largest_family:.0%} of the questions nearly equal each other"
+        if found.largest_family > LOPSIDED
+        else f"{lost:.0%} of the rows nearly equal rows of two sides"
+    )
+    sizes = ", ".join(f"{side} {len(way):,}" for side, way in proposed.sides.items())
+    why = (
+        f"{what}, as if made from templates. together: all that are near to each other are on one "
+        "side; drop: the first of them is kept alone; ignore: they are divided all the same, and "
+        "then dev and test say less of new questions, and no run trains on those near them. With "
+        f"{proposal} there are {sizes}"
+    )
+    question = Undecided(
+        flag="--near",
+        asked="What of questions that nearly equal each other?",
+        choices=NEAR,
+        proposal=proposal,
+        why=why,
+    )
+    return proposed, [question]
+
+
+def even(divided: Divided) -> bool:
+    """Whether each side has enough, and nearly all of the questions have a side."""
+    practice, dev, test = (len(divided.sides[side]) for side in ("practice", "dev", "test"))
+    left_out = sum(one.reason.startswith("nearly the same") for one in divided.left_out)
+    fair = min(dev, test) >= LEAST and dev + test <= 1.5 * practice
+    return fair and left_out < 0.5 * (practice + dev + test)
 
 
 def with_listed(rows: Sequence[Given], columns: Columns, wishes: Wishes) -> Columns:

@@ -51,7 +51,8 @@ def pattern_for(texts: Sequence[str]) -> str:
     """What matches each of these texts, as many as a pattern has room for, and nothing else."""
     found = ""
     for text in texts:
-        more = f"{found}|{literal(text)}" if found else literal(text)
+        one = literal(text).replace("\\ ", " ")
+        more = f"{found}|{one}" if found else one
         if len(more) > LONGEST_PATTERN:
             break
         found = more
