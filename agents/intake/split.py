@@ -37,7 +37,7 @@ LOPSIDED = 0.5
 """Share of all questions in one family of near-duplicates, from which on these decide too much."""
 READ = 2000
 """Characters of a question that are compared with those of others."""
-USUAL = 200
+USUAL = 32
 """Questions; words that more of them share are their template, and say of none alone that it is
 near another."""
 LEAST = 20
