@@ -185,7 +185,10 @@ def init(
     ] = None,
     near: Annotated[
         str | None,
-        typer.Option(help="Near-duplicates on one side: `together`, or `ignore` them."),
+        typer.Option(
+            help="Near-duplicates: keep all that are near each other on one side (`together`), "
+            "keep the first alone (`drop`), or divide them all the same (`ignore`)."
+        ),
     ] = None,
     dev: Annotated[int | None, typer.Option(min=1, help="Dev questions.")] = None,
     test: Annotated[int | None, typer.Option(min=1, help="Test questions.")] = None,

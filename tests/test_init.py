@@ -22,6 +22,9 @@ from errata.agents.exams.several import RunExams, load_exams
 from errata.agents.intake.answer_types import TYPES
 from errata.agents.intake.findings import Undecided
 from errata.agents.intake.tasks import TASKS
+from errata.agents.marking import mark
+from errata.agents.marking.schema import misfit
+from errata.agents.records import JsonAnswer
 from errata.graph.cli import app
 from errata.graph.config import RunConfig, load_config
 from errata.graph.run import run
@@ -110,7 +113,10 @@ def test_a_file_becomes_a_folder_with_the_next_command(
     write_csv(Path("My tickets (2).csv"), pairs())
     result = init("My tickets (2).csv")
     assert result.exit_code == 0
-    assert "Next: errata run My-tickets-2/errata.toml" in result.stdout
+    steps = result.stdout.partition("Next:")[2].splitlines()
+    assert [step.partition("#")[0].split() for step in steps] == [
+        ["errata", command, "My-tickets-2/errata.toml"] for command in ("check", "doctor", "run")
+    ]
     assert "No LLM is asked" in result.stdout
     assert sorted(path.name for path in Path("My-tickets-2").iterdir()) == [
         "dev.jsonl", "errata.toml", "practice.jsonl", "test.jsonl",
@@ -128,6 +134,54 @@ def test_each_key_of_the_configuration_says_why_it_stands_so(tmp_path: Path) -> 
     bare = [line for at, line in enumerate(lines) if line in keys and "#" not in line]
     assert len(keys) >= 10
     assert [line.split(" = ")[0] for line in bare] == ["name", "model"]
+
+
+def test_rows_that_are_left_out_are_spoken_of_only_where_there_are_some(tmp_path: Path) -> None:
+    made(LAYOUTS["numbers in a CSV"][0](tmp_path), "--out", tmp_path / "out")
+    assert not (tmp_path / "out" / "left-out.jsonl").exists()
+    assert "60 questions, 0 rows left out.\n" in (tmp_path / "out" / "errata.toml").read_text()
+
+
+def test_json_answers_come_with_a_schema_that_each_question_shows(tmp_path: Path) -> None:
+    found = made(LAYOUTS["JSON in the cells of a CSV"][0](tmp_path), "--out", tmp_path / "out")
+    assert "schema.json" in found["files"]
+    config, exams = loaded(tmp_path / "out")
+    given = tomllib.loads((tmp_path / "out" / "errata.toml").read_text())["exam"]
+    assert (given["schema"], given["fields"]) == ("schema.json", {"tags": "set", "n": "number"})
+    for question in (*exams.practice, *exams.dev, *exams.test):
+        assert question.prompt.endswith('nothing else: {"tags": [text], "n": whole number}')
+        assert isinstance(question.answer, JsonAnswer)
+        assert not misfit(json.loads(question.target), question.answer.schema_)
+        assert mark(question, question.target).correct
+    config.way.check(exams.practice)
+
+
+def test_several_labels_become_a_list_in_any_order(tmp_path: Path) -> None:
+    tags = ("bug", "login", "urgent")
+    rows = [{"text": q, "labels": "|".join(rng.sample(tags, at % 3 + 1))}
+            for at, (q, rng) in enumerate(questions(90))]  # fmt: skip
+    data = write_csv(tmp_path / "a.csv", rows)
+    found = made(data, "--out", tmp_path / "out", "--yes")
+    assert found["decided"] == {"--answer": "json"}
+    assert found["why"] == "many cells hold several labels with '|' between them"
+    for question in loaded(tmp_path / "out")[1].practice:
+        assert question.prompt.endswith('["bug" | "login" | "urgent"]')
+        assert mark(question, json.dumps(json.loads(question.target)[::-1])).correct
+
+
+def test_questions_on_a_text_load_with_their_accepted_answers(tmp_path: Path) -> None:
+    rows = [
+        {"context": f"So it is: {q}", "question": f"Which, {at}?",
+         "answers": {"text": ["one", "two"][: 1 + at % 2], "answer_start": [1, 2][: 1 + at % 2]}}
+        for at, (q, _) in enumerate(questions())
+    ]  # fmt: skip
+    made(write_lines(tmp_path / "a.jsonl", rows), "--out", tmp_path / "out")
+    config, exams = loaded(tmp_path / "out")
+    assert {question.answer.type for question in exams.practice} == {"text", "regex"}
+    for question in exams.practice:
+        assert question.prompt.endswith('End with "So the answer is", then the answer alone.')
+        assert mark(question, question.solution or "").correct
+    config.way.check(exams.practice)
 
 
 def test_nothing_is_written_over_without_being_told(tmp_path: Path) -> None:
@@ -283,7 +337,11 @@ def test_free_text_is_judged_once_a_person_has_labelled_answers(
     assert found["answer"] == "judge"
     assert found["estimate"] is None
     assert "judge" in found["unknown_cost"] or "API_KEY" in found["unknown_cost"]
-    assert found["next"].endswith(f"errata judge {out / 'errata.toml'}")
+    labelled, *commands = found["next"]
+    assert str(out / "labelled.jsonl") in labelled
+    assert commands == [
+        f"errata {command} {out / 'errata.toml'}" for command in ("judge", "check", "doctor", "run")
+    ]
     [(_, judge)] = loaded(out)[0].judged_exams
     assert "reference answer" in judge.read_rubric()
     assert judge.labelled is not None

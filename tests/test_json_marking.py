@@ -296,8 +296,10 @@ def test_the_bounds_hold_where_a_schema_names_its_draft_and_points_to_itself() -
 
 def test_a_reader_is_told_the_form_of_an_answer() -> None:
     assert sketch(json.dumps(SCHEMA)) == (
-        '{"name": text, "pattern": number, "tags": [value], "kind": "new" | "old"}'
+        '{"name": text, "pattern": number or left out, "tags": [value] or left out, '
+        '"kind": "new" | "old" or left out}'
     )
+    assert sketch('{"type": "array", "items": {"enum": ["bug", "login"]}}') == '["bug" | "login"]'
     assert sketch("") == sketch('{"type": "object"}') == ""
 
 

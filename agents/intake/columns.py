@@ -16,28 +16,55 @@ ASKS = re.compile(r"\s*(what|which|who|whose|how|when|where|why)\b", re.IGNORECA
 """In place of a column's name: there is no such column."""
 
 PROMPTS = (
-    "prompt question instruction instructions query problem utterance user_message user_input "
-    "message ticket input request text sentence review comment email body content document "
-    "description"
+    "prompt question instruction instructions query user_prompt user_query problem "
+    "problem_statement utterance user_message user_input message ticket input inputs request "
+    "input_text text sentence statement claim review comment email body content document "
+    "description tweet post complaint x"
 ).split()
-CONTEXTS = "context passage background input document article source_text".split()
+TWO_TEXTS = (
+    ("premise", "hypothesis"),
+    ("sentence1", "sentence2"),
+    ("text1", "text2"),
+    ("question1", "question2"),
+    ("text_a", "text_b"),
+)
+"""Names of two texts that are asked about together."""
+CONTEXTS = "context passage background input document article source_text support".split()
 """What a question is about; shown before it, or after an instruction."""
+HEADINGS = "subject title headline".split()
+HEADED = "body text content message email review comment description document post".split()
+"""Texts that may have a heading of their own."""
 TARGETS = (
-    ("target", "gold", "gold_answer", "ground_truth", "correct_answer", "expected", "reference",
-     "expected_output", "expected_answer", "final_answer", "true_label", "answerkey"),
-    ("answer", "answers", "label", "labels", "output", "response", "completion", "reply", "result",
-     "correct", "summary", "translation", "chosen"),
-    ("category", "class", "intent", "sentiment", "tag", "rating", "stars", "score", "y",
-     "department", "priority", "status", "topic"),
+    ("target", "gold", "gold_answer", "gold_label", "ground_truth", "groundtruth", "truth",
+     "correct_answer", "best_answer", "correct_option", "correct_label", "correct_response",
+     "right_answer",
+     "expected", "expected_output", "expected_answer", "expected_response", "expected_label",
+     "reference", "reference_answer", "ideal", "ideal_answer", "ideal_response", "final_answer",
+     "true_label", "answerkey", "answer_key"),
+    ("answer", "answers", "label", "labels", "output", "outputs", "response", "completion", "reply",
+     "result", "correct", "summary", "translation", "chosen", "sql", "json"),
+    ("category", "categories", "class", "intent", "sentiment", "emotion", "tag", "tags", "rating",
+     "stars", "score", "y", "department", "priority", "severity", "status", "topic"),
 )  # fmt: skip
 """Names of right answers; a name of an earlier line goes before all of the later ones."""
+GIVEN = (
+    "model_output model_answer model_response model_prediction prediction predicted "
+    "predicted_label ai_output ai_answer ai_response llm_output llm_answer llm_response bot_answer "
+    "bot_response assistant_response generated generation generated_answer"
+).split()
+"""Names of what a model answered: right only where a person says so."""
+CHOSEN = "chosen chosen_response".split()
+REJECTED = "rejected rejected_response".split()
+"""The better and the worse answer of a pair."""
+WRONG = "incorrect_answers wrong_answers distractors incorrect_options incorrect".split()
+"""Lists of options without the right one."""
 SOLUTIONS = (
     "solution worked_solution rationale reasoning explanation working steps cot chain_of_thought "
     "thought canonical_solution"
 ).split()
 CORRECTIONS = (
     "correction corrected corrected_output corrected_answer human_correction corrected_response "
-    "edited edited_output revised human_answer"
+    "corrected_label edited edited_output revised human_answer human_label human_response"
 ).split()
 KINDS = "kind subject topic skill domain task type difficulty level category".split()
 GROUPS = (
@@ -48,6 +75,12 @@ IDS = "id uid uuid idx index question_id row_id example_id key guid".split()
 OPTIONS = "options choices candidates alternatives".split()
 SPLITS = "split fold partition subset set".split()
 LETTERS = "abcdefgh"
+WRONG_ONE = re.compile(r"(?:distractor|(?:incorrect|wrong)(?:_answer|_option)?)_?[1-9]")
+MODELS = "model predicted pred generated rejected incorrect wrong old previous num has".split()
+"""First words of names that are no right answer's, whatever the last one is."""
+ANSWERS = "answer output label target expected gold correct".split()
+"""First words of names that are no question's."""
+NO_TEXT = re.compile(r"\S+@\S+|[#+-]?[\d.,]+|https?://\S+|[0-9a-fA-F-]{32,36}")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{1,2}([./])\d{1,2}\1\d{2,4}(?!\d)")
 
 
@@ -66,19 +99,18 @@ class Columns(Record):
     split: str | None = None
     options: tuple[str, ...] = ()
     """One column with a list, or one for each option."""
+    wrong: tuple[str, ...] = ()
+    """The same, of options without the right one."""
+    asked: str = ""
+    """Stands after each prompt: the name of a column of answers may be the question."""
+    listed: bool = False
+    """The options stand at the end of the question, a line each: `A) …`."""
     messages: str | None = None
     tests: str | None = None
     stub: str | None = None
     entry_point: str | None = None
     why: Mapping[str, str] = {}
-    """Column → why it is taken for that."""
-
-    @property
-    def used(self) -> set[str]:
-        """Columns that are read."""
-        single = (self.target, self.correction, self.solution, self.kind, self.group, self.id,
-                  self.split, self.messages, self.tests, self.stub, self.entry_point)  # fmt: skip
-        return {*self.prompt, *self.options, *(name for name in single if name)}
+    """Column → why it is taken for that; those that are not in it are not used."""
 
 
 class Said(Record):
@@ -145,8 +177,13 @@ def empty(value: object) -> bool:
     )
 
 
-def read_columns(rows: Sequence[Given], said: Said) -> tuple[Columns, list[Undecided]]:
+def read_columns(
+    rows: Sequence[Given], said: Said, chat: str | None = None
+) -> tuple[Columns, list[Undecided]]:
     """What each column is, and what only the person can say.
+
+    Args:
+        chat: Column that holds conversations, whatever it is called.
 
     Raises:
         ExamError: A column that they named is not there, or no column can be the question or the
@@ -155,14 +192,20 @@ def read_columns(rows: Sequence[Given], said: Said) -> tuple[Columns, list[Undec
     reader = Reader(list(dict.fromkeys(name for row in rows for name in row.fields)), rows, said)
     found: dict[str, object] = {}
     prompt = tuple(reader.take(name, "the question, as you say") for name in said.prompt)
-    target = reader.told(said.target, "the answer")
-    if not prompt and (chats := [reader.names[name] for name in CHATS if name in reader.names]):
+    target = None if said.target == chat else reader.told(said.target, "the answer")
+    chats = [chat] if chat else [reader.names[name] for name in CHATS if name in reader.names]
+    if chats and not prompt:
         found["messages"] = reader.take(chats[0], "a conversation; its last answer is learnt")
     found["solution"] = reader.told(said.solution, "the worked solution")
     found["kind"] = reader.told(said.kind, "the kind")
     found["group"] = reader.told(said.group, "what must stay on one side")
     found |= code_columns(reader)
     found["options"] = option_columns(reader)
+    if not found["options"]:
+        found["wrong"] = wrong_columns(reader)
+    worse = next((reader.names[name] for name in REJECTED if name in reader.names), None)
+    if worse and any(name in reader.names for name in CHOSEN):
+        reader.take(worse, "the worse answer of a pair: not used")
     if said.solution is None:
         found["solution"] = reader.named(SOLUTIONS, "the worked solution")
     found["correction"] = reader.named(CORRECTIONS, "a person's correction")
@@ -181,6 +224,9 @@ def read_columns(rows: Sequence[Given], said: Said) -> tuple[Columns, list[Undec
         prompt = (question_by_content(reader),)
     if target is None and not any(found.get(name) for name in ("messages", "tests", "correction")):
         target = answer_by_content(reader)
+    if target and asks(target) and prompt:
+        found["asked"] = target.strip()
+        reader.why[target] += "; its name is the question, and stands after each text"
     columns = Columns(prompt=prompt, target=target, why=reader.why, **found)  # type: ignore[arg-type]
     return columns, reader.undecided
 
@@ -221,6 +267,21 @@ def option_columns(reader: Reader) -> tuple[str, ...]:
     return ()
 
 
+def wrong_columns(reader: Reader) -> tuple[str, ...]:
+    """Options without the right one: a list, or `distractor1` …, `incorrect_answer_1` …"""
+    for known in WRONG:
+        name = reader.names.get(known)
+        if name and any(
+            isinstance(v, list) or str(v).lstrip().startswith("[")
+            for v in reader.values(name)[:20]
+        ):  # fmt: skip
+            return (reader.take(name, "the wrong options of a choice"),)
+    found = [
+        name for name in reader.all if WRONG_ONE.fullmatch(simple(name)) and free(reader, name)
+    ]
+    return tuple(reader.take(name, "a wrong option of a choice") for name in found)
+
+
 def split_column(reader: Reader) -> str | None:
     for known in SPLITS:
         name = reader.names.get(known)
@@ -256,20 +317,66 @@ def group_column(reader: Reader) -> str | None:
 
 def prompt_columns(reader: Reader) -> tuple[str, ...]:
     """The question, with what it is about."""
-    main = next(
-        (n for known in PROMPTS if (n := reader.names.get(known)) and free(reader, n)), None
-    )
-    if main is None:
-        return ()
-    reader.take(main, "the question, by its name")
+    for names in TWO_TEXTS:
+        both = [reader.names[one] for one in names if one in reader.names]
+        if len(both) == 2 and all(free(reader, name) for name in both):
+            return tuple(reader.take(name, "one of two texts, by its name") for name in both)
+    found = [n for known in PROMPTS if (n := reader.names.get(known)) and free(reader, n)]
+    main = next((name for name in found if not asks_nothing(reader.values(name))), None)
+    if main is not None:
+        reader.take(main, "the question, by its name")
+    else:
+        ends = [
+            name
+            for name in ending(reader, PROMPTS, (*MODELS, *ANSWERS))
+            if not asks_nothing(reader.values(name))
+        ]
+        if not ends:
+            return ()
+        main = max(ends, key=reader.width)
+        reader.take(main, "the question, by the last word of its name")
+    head = heading(reader, main)
     context = next(
         (n for known in CONTEXTS if (n := reader.names.get(known)) and free(reader, n)), None
     )
     if context is None:
-        return (main,)
+        return (*head, main)
     reader.take(context, "what the question is about, by its name")
     first = simple(main) in ("instruction", "instructions", "prompt")
-    return (main, context) if first else (context, main)
+    return (main, context) if first else (context, *head, main)
+
+
+def heading(reader: Reader, main: str) -> tuple[str, ...]:
+    """A mail's subject, an article's title: it stands before the text."""
+    if simple(main) not in HEADED:
+        return ()
+    for known in HEADINGS:
+        name = reader.names.get(known)
+        mail = known == "subject" and simple(main) in ("body", "email", "message")
+        if name and free(reader, name) and (mail or not few_values(reader.values(name))):
+            return (reader.take(name, f"the heading of {main!r}, by its name"),)
+    return ()
+
+
+def asks_nothing(values: Sequence[object]) -> bool:
+    """Whether they are numbers, addresses or the like, such as the sender in `email`."""
+    bare = sum(bool(NO_TEXT.fullmatch(str(value).strip())) for value in values[:500])
+    return bare > 0.9 * len(values[:500])
+
+
+def ending(reader: Reader, known: Sequence[str], without: Sequence[str]) -> list[str]:
+    """Columns whose last word is one of these names: `customer_message`, `Claim text`.
+
+    Args:
+        without: First words that make it something else.
+    """
+    found = []
+    for name in reader.all:
+        words = simple(name).split("_")
+        told = len(words) > 1 and words[-1] in known and words[0] not in without
+        if told and simple(name) not in (*GIVEN, *REJECTED) and free(reader, name):
+            found.append(name)
+    return found
 
 
 def free(reader: Reader, name: str) -> bool:
@@ -282,12 +389,19 @@ def target_column(
     """(answer, worked solution); the latter where another column is the answer written out."""
     if chat:
         return None, None
+    if any(name in reader.names for name in REJECTED) and (
+        better := reader.named(CHOSEN, "the better answer of a pair")
+    ):
+        return better, None
+    given = [n for one in GIVEN if (n := reader.names.get(one)) and free(reader, n)]
     for tier in TARGETS:
         names = [n for known in tier if (n := reader.names.get(known)) and free(reader, n)]
         if not names:
             continue
+        for name in given if not found.get("correction") else ():
+            reader.take(name, "what a model answered: not used")
         if len(names) == 1:
-            return reader.take(names[0], "the right answer, by its name"), None
+            return in_words(reader, names[0]), None
         short, *others = sorted(names, key=reader.width)
         long = others[-1]
         if len(names) == 2 and reader.width(long) > 40 and contains(reader, long, short):
@@ -295,17 +409,44 @@ def target_column(
             return short, reader.take(long, f"the worked solution: {short!r} stands in it")
         if found.get("correction"):
             return reader.take(names[0], "the answer that was given, by its name"), None
-        reader.undecided.append(
-            Undecided(
-                flag="--target",
-                asked="Which column is the right answer?",
-                choices=tuple(names),
-                proposal=names[0],
-                why="their names say so of each of them",
-            )
-        )
+        ask_target(reader, names, names[0], "their names say so of each of them")
         return reader.take(names[0], "the right answer, by its name, among others"), None
+    if given and found.get("correction"):
+        return reader.take(given[0], "the answer that was given, by its name"), None
+    words = [name for tier in TARGETS for name in tier]
+    ends = ending(reader, words, MODELS)
+    if not given and len(ends) == 1:
+        return reader.take(ends[0], "the right answer, by the last word of its name"), None
+    if given and not found.get("tests"):
+        why = f"{given[0]!r} is what a model answered, and nobody says that it is right"
+        ask_target(reader, [given[0], *left_of(reader, "right answer", "--target")], given[0], why)
+        return reader.take(given[0], "the right answer: what a model answered"), None
     return None, None
+
+
+def ask_target(reader: Reader, names: Sequence[str], proposal: str, why: str) -> None:
+    reader.undecided.append(
+        Undecided(
+            flag="--target",
+            asked="Which column is the right answer?",
+            choices=tuple(dict.fromkeys(names)),
+            proposal=proposal,
+            why=why,
+        )
+    )
+
+
+def in_words(reader: Reader, name: str) -> str:
+    """The column; or the one beside it that has the names of its numbers, as in `label_text`."""
+    for end in ("text", "name", "names", "str", "string"):
+        other = reader.names.get(f"{simple(name)}_{end}")
+        if other and free(reader, other):
+            pairs = {(str(r.fields.get(name)), str(r.fields.get(other))) for r in reader.rows}
+            numbers = all(number.isdecimal() for number, _ in pairs)
+            if numbers and len(pairs) == len(dict(pairs)) == len({text for _, text in pairs}):
+                reader.take(name, f"not used: {other!r} says its numbers in words")
+                return reader.take(other, f"the right answer: {name!r} in words")
+    return reader.take(name, "the right answer, by its name")
 
 
 def contains(reader: Reader, long: str, short: str) -> bool:
@@ -317,11 +458,18 @@ def kind_column(reader: Reader) -> str | None:
     """One with a few values that come up often."""
     for known in KINDS:
         name = reader.names.get(known)
-        if name and name not in reader.taken:
-            values = [str(value) for value in reader.values(name)]
-            if 2 <= len(set(values)) <= min(50, len(values) // 3) and max(map(len, values)) <= 60:
-                return reader.take(name, "the kind, by its name")
+        if name and name not in reader.taken and few_values(reader.values(name)):
+            return reader.take(name, "the kind, by its name")
     return None
+
+
+def few_values(values: Sequence[object]) -> bool:
+    texts = [str(value) for value in values]
+    return 2 <= len(set(texts)) <= min(50, len(texts) // 3) and max(map(len, texts)) <= 60
+
+
+def asks(name: str) -> bool:
+    return name.strip().endswith("?")
 
 
 def question_by_content(reader: Reader) -> str:
@@ -333,7 +481,7 @@ def question_by_content(reader: Reader) -> str:
     left = left_of(reader, "question", "--prompt")
     if any(
         re.fullmatch(r"[-+.\d]+|.{81,}", name.strip())
-        or (name.strip().endswith("?") and (len(name.split()) > 4 or ASKS.match(name)))
+        or (asks(name) and (len(name.split()) > 4 or ASKS.match(name)))
         for name in reader.all
     ):
         raise ExamError(
@@ -361,16 +509,12 @@ def answer_by_content(reader: Reader) -> str:
         ExamError: There is none.
     """
     left = left_of(reader, "right answer", "--target")
-    likely = [name for name in left if not dates_in(reader.values(name))] or left
-    reader.undecided.append(
-        Undecided(
-            flag="--target",
-            asked="Which column is the right answer?",
-            choices=tuple(left),
-            proposal=likely[-1],
-            why="no name tells; it is the last one that is left and holds no dates",
-        )
-    )
+    likely = [name for name in left if not dates_in(reader.values(name))]
+    if len(left) == 1 and likely:
+        return reader.take(left[0], "the right answer: the only column that is left")
+    why = "no name tells; it is the last one that is left and holds no dates"
+    likely = likely or left
+    ask_target(reader, left, likely[-1], why)
     return reader.take(likely[-1], "the right answer: no name tells, and it is left")
 
 

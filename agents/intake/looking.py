@@ -12,9 +12,10 @@ from errata.agents.chat_models.ledger import CHARACTERS_PER_TOKEN
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.exams import plain
 from errata.agents.exams.rows import Skipped
-from errata.agents.intake.answer_types import TYPES, Judged, as_label, judge_type
+from errata.agents.intake.answer_types import MOSTLY, TYPES, Judged, as_label, judge_type
 from errata.agents.intake.columns import Columns, Said, empty, read_columns
 from errata.agents.intake.findings import Finding, Undecided, by_reason, finding
+from errata.agents.intake.pairs import whole_chats
 from errata.agents.intake.plan import Plan, plan_for
 from errata.agents.intake.reading import Given, Source
 from errata.agents.intake.rows import (
@@ -22,11 +23,13 @@ from errata.agents.intake.rows import (
     OwnRow,
     bare_answer,
     common_system,
+    listed_in,
     own_row,
+    prompt_of,
     raw_target,
     read_chat,
 )
-from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Sizes, divide, sizes_of
+from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Near, Sizes, divide, sizes_of
 from errata.agents.marking.equations import read_equations
 from errata.agents.records import Record
 from errata.training.own_code import is_own
@@ -35,6 +38,9 @@ MARKUP = re.compile(
     r"<(?:/?[a-zA-Z][a-zA-Z0-9]{0,15})(?:\s[^<>]{0,200})?/?>|&(?:[a-z]{2,6}|#\d{1,5});"
 )
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+NEAR: tuple[Near, ...] = ("together", "drop", "ignore")
 
 
 class Wishes(Record):
@@ -101,7 +107,9 @@ def look(source: Source, wishes: Wishes) -> Looked:
         )
     if (wishes.answer == "regex") != (wishes.pattern is not None):
         raise ConfigError("--answer regex and --pattern go together: the pattern finds the answer")
-    columns, undecided = read_columns(source.rows, wishes.columns)
+    source, chat = whole_chats(source, wishes.columns)
+    columns, undecided = read_columns(source.rows, wishes.columns, chat)
+    columns = with_listed(source.rows, columns, wishes)
     choices, asked = settled(source.rows, columns, wishes)
     undecided += asked
     judged = judge_type(answers_in(source.rows, columns, choices), columns, wishes.answer)
@@ -114,22 +122,8 @@ def look(source: Source, wishes: Wishes) -> Looked:
             f"{source.name}: no row is a question that can be marked as {judged.type}; the first: "
             f"{first}"
         )
-    divided = divide(rows, wishes.near != "ignore", wishes.dev, wishes.test)
-    if wishes.near is None and divided.largest_family > LOPSIDED:
-        share = divided.largest_family
-        alone = divide(rows, False, wishes.dev, wishes.test)
-        undecided.append(
-            Undecided(
-                flag="--near",
-                asked="May questions that nearly equal each other be on several sides?",
-                choices=("together", "ignore"),
-                proposal="ignore",
-                why=f"{share:.0%} of the questions nearly equal each other, as if made from one "
-                "template: together they leave too little for the other sides; apart, dev and "
-                "test say less of new questions, and no run trains on those near them",
-            )
-        )
-        divided = alone
+    divided, question = divided_as(rows, wishes)
+    undecided += question
     unusable, left_out = left_out, [*left_out, *divided.left_out]
     own = [row for row in rows if has_working(row, judged)]
     equations = sum(bool(read_equations(row.fields["solution"])) for row in own) / len(rows)
@@ -167,9 +161,77 @@ def look(source: Source, wishes: Wishes) -> Looked:
         questions=lengths([row.asked for row in rows]),
         answers=lengths([row.completion for row in rows]),
         plan=plan,
-        system=choices.system,
+        system=choices.system or system_for(judged),
         pattern=wishes.pattern,
     )
+
+
+LOST = 0.02
+"""Share of the rows that nearly equal others and would be left out, from which on it is asked."""
+
+
+def divided_as(rows: Sequence[OwnRow], wishes: Wishes) -> tuple[Divided, list[Undecided]]:
+    """The sides as the person wants near-duplicates; where too much hangs on that, a question and
+    the sides as proposed.
+
+    Raises:
+        ConfigError: They want what is not known.
+    """
+    if wishes.near is not None:
+        if wishes.near not in NEAR:
+            raise ConfigError(f"--near takes {', '.join(NEAR)}; it is {wishes.near!r}")
+        return divide(rows, wishes.near, wishes.dev, wishes.test), []
+    found = divide(rows, dev=wishes.dev, test=wishes.test)
+    lost = sum(one.reason.startswith("nearly the same") for one in found.left_out) / len(rows)
+    if found.largest_family <= LOPSIDED and lost <= LOST:
+        return found, []
+    ways = ((near, divide(rows, near, wishes.dev, wishes.test)) for near in NEAR)
+    proposal, proposed = next(((n, way) for n, way in ways if n == NEAR[-1] or even(way)))
+    what = (
+        f"{found.largest_family:.0%} of the questions nearly equal each other"
+        if found.largest_family > LOPSIDED
+        else f"{lost:.0%} of the rows nearly equal rows of two sides"
+    )
+    sizes = ", ".join(f"{side} {len(way):,}" for side, way in proposed.sides.items())
+    why = (
+        f"{what}, as if made from templates. together: all that are near to each other are on one "
+        "side; drop: the first of them is kept alone; ignore: they are divided all the same, and "
+        "then dev and test say less of new questions, and no run trains on those near them. With "
+        f"{proposal} there are {sizes}"
+    )
+    question = Undecided(
+        flag="--near",
+        asked="What of questions that nearly equal each other?",
+        choices=NEAR,
+        proposal=proposal,
+        why=why,
+    )
+    return proposed, [question]
+
+
+def even(divided: Divided) -> bool:
+    """Whether each side has enough, and nearly all of the questions have a side."""
+    practice, dev, test = (len(divided.sides[side]) for side in ("practice", "dev", "test"))
+    left_out = sum(one.reason.startswith("nearly the same") for one in divided.left_out)
+    fair = min(dev, test) >= LEAST and dev + test <= 1.5 * practice
+    return fair and left_out < 0.5 * (practice + dev + test)
+
+
+def with_listed(rows: Sequence[Given], columns: Columns, wishes: Wishes) -> Columns:
+    """The same, and whether the questions end in the options that the answers name."""
+    if columns.options or columns.wrong or columns.tests or columns.messages:
+        return columns
+    if wishes.answer not in (None, "choice"):
+        return columns
+    some, found = rows[:: 1 + len(rows) // 200], 0
+    for row in some:
+        try:
+            _, options = listed_in(prompt_of(row, columns.prompt))
+        except ExamError:
+            continue
+        said = as_label(row.fields.get(columns.target or "")).strip("().").upper()
+        found += said in options
+    return columns.model_copy(update={"listed": found >= MOSTLY * len(some)})
 
 
 def settled(
@@ -253,10 +315,17 @@ def questions_in(
     return found
 
 
+def system_for(judged: Judged) -> str | None:
+    """What no question says of the form of its answer."""
+    return f"Give the date as {judged.dates}." if judged.dates else None
+
+
 def has_working(row: OwnRow, judged: Judged) -> bool:
     """Whether a person's own working stands there, and not the bare answer."""
-    bare = bare_answer(row.fields.get("target"), judged.type)
-    return row.fields.get("solution") not in (None, bare)
+    said = row.fields.get("solution")
+    if row.fields.get("answer") == "regex":  # the target is a pattern of several answers
+        return said is not None and not said.startswith(bare_answer("", "text") or "")
+    return said not in (None, bare_answer(row.fields.get("target"), judged.type))
 
 
 def lengths(texts: Sequence[str]) -> Lengths:
@@ -305,7 +374,7 @@ def seen(source: Source, columns: Columns, judged: Judged, rows: Sequence[OwnRow
         said = "Rows hold control characters, which no example may have."
         found.append(finding("control characters", "warning", said, controls, "take them out"))
     found += leaks(judged, rows)
-    unused = [name for name in source.columns if name and name not in columns.used]
+    unused = [name for name in source.columns if name and name not in columns.why]
     if unused:
         said = f"Columns that are not used: {', '.join(unused[:12])}."
         found.append(finding("columns not used", "ok", said, count=len(unused)))

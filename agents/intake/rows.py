@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import string
@@ -13,9 +14,17 @@ from typing import Any
 from errata.agents.errors import ExamError
 from errata.agents.exams import plain
 from errata.agents.exams.conversations import Conversation, read_conversation
-from errata.agents.intake.answer_types import WORKED, Judged, as_label, parsed
+from errata.agents.intake.answer_types import (
+    WORKED,
+    Judged,
+    accepted_texts,
+    as_json,
+    as_label,
+    parsed,
+)
 from errata.agents.intake.columns import Columns, empty
 from errata.agents.intake.reading import Given, split_name
+from errata.agents.intake.several import pattern_for
 from errata.agents.plain_text import one_line, well_formed
 
 
@@ -110,8 +119,15 @@ def own_row(given: Given, columns: Columns, judged: Judged, choices: Choices) ->
         fields |= asked_in(chat, choices.system)
     else:
         fields["prompt"] = prompt_of(given, columns.prompt)
+        if columns.asked:
+            fields["prompt"] += f"\n\n{columns.asked}"
     if columns.options:
         fields["options"] = options_of(given, columns.options)
+    elif columns.wrong:
+        right = as_label(raw_target(given, columns, chat, choices))
+        fields["options"] = mixed(right, options_of(given, columns.wrong, 1), fields)
+    elif columns.listed:
+        fields["prompt"], fields["options"] = listed_in(fields["prompt"])
     if columns.tests:
         fields |= {
             name: text_of(given, column)
@@ -124,7 +140,13 @@ def own_row(given: Given, columns: Columns, judged: Judged, choices: Choices) ->
         }
     else:
         raw = raw_target(given, columns, chat, choices)
+        texts = accepted_texts(raw) if judged.type == "text" else None
+        if texts is not None:
+            raw = first_of(texts, columns.target or "")
         fields["target"] = target_of(raw, judged, fields.get("options"), choices.first_option)
+        if texts is not None and len(texts) > 1:
+            fields["solution"] = bare_answer(fields["target"], "text")
+            fields |= {"target": pattern_for(texts), "answer": "regex"}
         if isinstance(raw, str) and judged.type in ("number", "math") and WORKED.search(raw[-200:]):
             fields["solution"] = raw
     if columns.solution and not empty(given.fields.get(columns.solution)):
@@ -225,6 +247,15 @@ def raw_target(
     return value
 
 
+def first_of(texts: Sequence[str], column: str) -> str:
+    """Raises: ExamError: There is none, or it is too long to be compared."""
+    if not texts:
+        raise ExamError(f"no answer in {column!r}: its list is empty")
+    if not pattern_for(texts):
+        raise ExamError(f"the answer in {column!r} is too long to be met word for word")
+    return texts[0]
+
+
 def target_of(
     raw: object, judged: Judged, options: Mapping[str, str] | list[str] | None, first_option: int
 ) -> object:
@@ -236,7 +267,7 @@ def target_of(
     if options is not None:
         return option_of(raw, options, first_option)
     if judged.type == "json":
-        held = parsed(raw)
+        held = as_json(raw, judged.separator)
         if isinstance(held, str):
             raise ExamError(f"the answer is not JSON ({one_line(held, 60)!r})")
         return held
@@ -256,24 +287,60 @@ def target_of(
     worked = WORKED.search(text[-200:]) if judged.type in ("number", "math") else None
     if worked:
         return worked[1].strip()
+    if judged.amount is not None:
+        return judged.amount.bare(text)
     if judged.type == "text" and "\n" in text:
         raise ExamError("the answer has several lines: a text is compared on one")
     return text
 
 
-def options_of(given: Given, columns: Sequence[str]) -> Mapping[str, str] | list[str]:
-    if len(columns) > 1:
-        return [as_label(v) for name in columns if not empty(v := given.fields.get(name))]
+def options_of(
+    given: Given, columns: Sequence[str], fewest: int = 2
+) -> Mapping[str, str] | list[str]:
     value = parsed(given.fields.get(columns[0]))
+    if len(columns) > 1 or not isinstance(value, Mapping | list):
+        return [as_label(v) for name in columns if not empty(v := given.fields.get(name))]
     if isinstance(value, Mapping) and {"text", "label"} <= set(value):
         return {
             as_label(a): as_label(b) for a, b in zip(value["label"], value["text"], strict=False)
         }
     if isinstance(value, Mapping):
         return {str(label): as_label(text) for label, text in value.items()}
-    if isinstance(value, list) and len(value) > 1:
+    if isinstance(value, list) and len(value) >= fewest:
         return [as_label(one) for one in value]
     raise ExamError(f"no list of options in {columns[0]!r}")
+
+
+def mixed(right: str, wrong: Mapping[str, str] | list[str], fields: Mapping[str, Any]) -> list[str]:
+    """All options, in an order that follows from the question's words and so stays."""
+    texts = {right, *(wrong.values() if isinstance(wrong, Mapping) else wrong)} - {""}
+    asked = fields.get("prompt", "")
+    return sorted(texts, key=lambda text: hashlib.sha256(f"{asked}\0{text}".encode()).digest())
+
+
+LINE = re.compile(r"\s*\(?([A-H])[).:]\s+(\S.*)")
+
+
+def listed_in(prompt: str) -> tuple[str, dict[str, str]]:
+    """A question without the options at its end, a line each, and these.
+
+    Raises:
+        ExamError: There are none.
+    """
+    lines = prompt.rstrip().splitlines()
+    if lines and lines[-1].strip().lower() in ("answer:", "answer"):
+        del lines[-1]
+    found: dict[str, str] = {}
+    while lines and (line := LINE.fullmatch(lines[-1])):
+        found = {line[1]: line[2].strip()} | found
+        del lines[-1]
+        if line[1] == "A":
+            break
+    if len(found) < 2 or [*found] != list(string.ascii_uppercase[: len(found)]):
+        raise ExamError("the question does not end in options, a line each from `A) …` on")
+    if not "".join(lines).strip():
+        raise ExamError("there is no question before the options")
+    return "\n".join(lines).rstrip(), found
 
 
 def option_of(raw: object, options: Mapping[str, str] | list[str], first: int) -> str:

@@ -16,13 +16,18 @@ from typing import Literal
 
 from errata.agents.exams.held_out import NearTexts
 from errata.agents.exams.rows import Skipped
-from errata.agents.intake.findings import Finding, finding
+from errata.agents.intake.findings import Finding, State, finding
 from errata.agents.intake.rows import OwnRow
 from errata.agents.promotion import ALPHA, visible_gain
 from errata.agents.records import Record
 
 Side = Literal["practice", "dev", "test"]
 SIDES: tuple[Side, ...] = ("practice", "dev", "test")
+Near = Literal["first", "together", "drop", "ignore"]
+"""What becomes of near-duplicates. `first`: a row goes where the one is that it nearly equals, and
+is left out where it nearly equals rows of two sides. `together`: all that are near to each other,
+however many lie between, are on one side. `drop`: the first of them is kept alone. `ignore`: they
+are divided like others."""
 SHARE = 0.2
 """Of the questions that go to dev, and as many to test, as in the exams that have one split."""
 GIVEN: dict[str, Side] = {"train": "practice", "validation": "dev", "test": "test"}
@@ -32,9 +37,9 @@ LOPSIDED = 0.5
 """Share of all questions in one family of near-duplicates, from which on these decide too much."""
 READ = 2000
 """Characters of a question that are compared with those of others."""
-USUAL = 200
-"""Questions of a side; words that more of them share are their template, and say of none alone
-that it is near another."""
+USUAL = 32
+"""Questions; words that more of them share are their template, and say of none alone that it is
+near another."""
 LEAST = 20
 """Dev questions, below which no gain of a size that comes about can be proven."""
 
@@ -69,12 +74,15 @@ def place_of(words: str) -> float:
 
 
 def divide(
-    rows: Sequence[OwnRow], near: bool = True, dev: int | None = None, test: int | None = None
+    rows: Sequence[OwnRow],
+    near: Near = "first",
+    dev: int | None = None,
+    test: int | None = None,
 ) -> Divided:
     """Puts each row on its side.
 
     Args:
-        near: Near-duplicates belong together; otherwise only equal questions do.
+        near: What becomes of near-duplicates.
         dev, test: About so many questions, in place of a fifth; then new rows may move others.
     """
     rows = sorted(rows, key=lambda row: ["test", "validation", "train", ""].index(row.split))
@@ -83,8 +91,10 @@ def divide(
     kept = unequal(rows, divided.left_out)
     first = {row.asked_text: key_of(row) for row in kept if row.group is None}
     keys = {row.where: key_in(row, first) for row in kept}
-    tested, deved = shares_for(sorted(map(place_of, keys.values())), dev, test)
     published = {GIVEN[row.split] for row in kept if row.split}
+    family = families_of(kept) if near == "together" else {}
+    keys |= {where: keys[head] for where, head in family.items()}
+    tested, deved = shares_for(sorted(map(place_of, keys.values())), dev, test)
 
     def hashed(row: OwnRow) -> Side:
         place = place_of(keys[row.where])
@@ -93,41 +103,84 @@ def divide(
         own = GIVEN.get(row.split)
         return side if own is None or (own == "practice" and side not in published) else own
 
-    texts = {side: NearTexts(USUAL) for side in SIDES}
-    families: Counter[str] = Counter()
-    family: dict[str, str] = {}
-    pairs: dict[str, str] = {}
+    texts = NearTexts(USUAL)
+    home: dict[str, Side] = {}
+    pairs: dict[str, str] = {where: head for where, head in family.items() if where != head}
+    settled = near == "ignore" or (near == "together" and not published)
     for row in kept:
         text = row.told[:READ]
-        twins = {
-            side: twin for side in SIDES if near and (twin := texts[side].nearest(text)) is not None
-        }
-        free = row.group is None and not row.split
+        twins: dict[Side, str] = {}
+        if not settled and (same := texts.texts.get(text)) is not None:
+            twins = {home[same]: same}
+        elif not settled:
+            for twin in texts.all_near(text, but=lambda one: home[one] in twins):  # noqa: B023
+                twins[home[twin]] = twin
+        if near == "drop" and twins:
+            reason = f"nearly the same as an earlier row ({next(iter(twins.values()))})"
+            divided.left_out.append(Skipped(where=row.where, reason=reason))
+            continue
+        free = row.group is None and not row.split and near == "first"
         side = next(iter(twins)) if free and len(twins) == 1 else hashed(row)
         if any(other != side for other in twins):
             other = next(other for other in twins if other != side)
             reason = f"nearly the same as a question of another side ({twins[other]}, in {other})"
             divided.left_out.append(Skipped(where=row.where, reason=reason))
             continue
-        if side in twins:
+        if side in twins and near == "first":
             pairs[row.where] = twins[side]
-        family[row.where] = family.get(twins.get(side, ""), row.where)
-        families[family[row.where]] += 1
-        texts[side].add(text, row.where)
+            family[row.where] = family.get(twins[side], twins[side])
+        home[row.where] = side
+        if not settled:
+            texts.add(text, row.where)
         divided.sides[side].append(row)
     leave_out_answered(divided)
     for found in divided.sides.values():
         found.sort(key=lambda row: place_of(row.words or row.asked))
-    divided.largest_family = max(families.values(), default=0) / max(1, len(kept))
-    divided.findings = told(kept, pairs, divided.left_out)
-    if not near:
+    sizes = Counter(family.get(where, where) for where in home)
+    divided.largest_family = max(sizes.values(), default=0) / max(1, len(kept))
+    divided.findings = told(kept, pairs, divided.left_out, near)
+    if near == "ignore":
         divided.findings += not_trained(divided.sides)
     return divided
 
 
+def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
+    """Place of each row → that of the first row of its family: whoever is near one of a family, or
+    in its group, is of it."""
+    heads: dict[str, str] = {}
+
+    def head_of(where: str) -> str:
+        while heads[where] != where:
+            heads[where] = heads[heads[where]]
+            where = heads[where]
+        return where
+
+    order = {row.where: at for at, row in enumerate(rows)}
+    groups: dict[str, str] = {}
+    texts = NearTexts(USUAL)
+    for row in rows:
+        heads[row.where] = head = row.where
+
+        def join(other: str) -> None:
+            nonlocal head
+            one, two = sorted((head, head_of(other)), key=order.__getitem__)
+            heads[two] = head = one
+
+        if row.group is not None:
+            join(groups.setdefault(row.group, row.where))
+        text = row.told[:READ]
+        if (same := texts.texts.get(text)) is not None:
+            join(same)
+        else:
+            for twin in texts.all_near(text, but=lambda one: head_of(one) == head):  # noqa: B023
+                join(twin)
+        texts.add(text, row.where)
+    return {where: head_of(where) for where in heads}
+
+
 def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
     """Practice rows that a run refuses to train on, since they give held-out ones away."""
-    held_out = NearTexts()
+    held_out = NearTexts(USUAL)
     for row in (*sides["dev"], *sides["test"]):
         held_out.add(row.told[:READ], row.where)
     rows = [row.where for row in sides["practice"] if held_out.nearest(row.told[:READ]) is not None]
@@ -211,33 +264,40 @@ def place_after(places: Sequence[float], count: int) -> float:
 
 
 def told(
-    rows: Sequence[OwnRow], pairs: dict[str, str], left_out: Sequence[Skipped]
+    rows: Sequence[OwnRow], pairs: dict[str, str], left_out: Sequence[Skipped], near: Near
 ) -> list[Finding]:
     """What was found of equal and nearly equal questions."""
     found = []
-    twice = [one.where for one in left_out if one.reason.startswith("the same question")]
-    if twice:
-        said = "Rows that ask and answer the same as an earlier one are left out."
-        found.append(finding("duplicates", "warning", said, twice))
-    several = [one.where for one in left_out if one.reason.startswith("this question")]
-    if several:
-        said = "Questions with several answers are left out: nobody knows which one is right."
-        do = "leave the right answer alone, or put what makes the difference into the question"
-        found.append(finding("conflicting answers", "problem", said, several, do))
-    near = list(pairs)
-    if near:
-        said = "Rows that nearly equal an earlier one; all of a kind are on one side."
-        found.append(finding("near-duplicates", "warning", said, near))
-    answers = {row.where: row.answer for row in rows}
-    differ = [one for one, twin in pairs.items() if answers[one] != answers[twin]]
-    if differ:
+
+    def add(name: str, state: State, places: Sequence[str], said: str, do: str = "") -> None:
+        if places:
+            found.append(finding(name, state, said, places, do))
+
+    def left(begin: str) -> list[str]:
+        return [one.where for one in left_out if one.reason.startswith(begin)]
+
+    said = "Rows that ask and answer the same as an earlier one are left out."
+    add("duplicates", "warning", left("the same question"), said)
+    said = "Questions with several answers are left out: nobody knows which one is right."
+    do = "leave the right answer alone, or put what makes the difference into the question"
+    add("conflicting answers", "problem", left("this question"), said, do)
+    said = "Rows that nearly equal an earlier one are kept, all of a kind on one side."
+    do = "--near drop would keep the first of a kind alone" if near == "first" else ""
+    add("near-duplicates", "warning", [*pairs], said, do)
+    if near == "first":
+        answers = {row.where: row.answer for row in rows}
+        differ = [one for one, twin in pairs.items() if answers[one] != answers[twin]]
         said = "Rows that nearly equal an earlier one, and have another answer."
         do = "look at some of them: is the answer right, and does a word make the difference?"
-        found.append(finding("near-duplicates, other answers", "warning", said, differ, do))
-    across = [one.where for one in left_out if "a question of another side" in one.reason]
-    if across:
-        said = "Rows that nearly equal one of another side, or answer one, are left out."
-        found.append(finding("across the sides", "warning", said, across))
+        add("near-duplicates, other answers", "warning", differ, said, do)
+    said = "Rows that nearly equal an earlier one are left out."
+    add("near-duplicates", "warning", left("nearly the same as an earlier"), said)
+    said = "Rows that nearly equal rows of two sides are left out."
+    do = "--near together keeps them: all that are near to each other are on one side then"
+    across = left("nearly the same as a question")
+    add("across the sides", "warning", across, said, do if near == "first" else "")
+    said = "Chats that answer a question of another side on their way are left out."
+    add("answered on the way", "warning", left("an earlier message"), said)
     return found
 
 

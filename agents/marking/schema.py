@@ -71,7 +71,7 @@ def sketch(schema: str, most: int = 600) -> str:
     if not schema:
         return ""
     drawn = drawing(json.loads(schema), 0)
-    return drawn if "{" in drawn and len(drawn) <= most else ""
+    return drawn if drawn[:1] in ("{", "[") and len(drawn) <= most else ""
 
 
 def drawing(schema: Any, depth: int) -> str:
@@ -80,8 +80,10 @@ def drawing(schema: Any, depth: int) -> str:
     if isinstance(options := schema.get("enum"), list):
         return " | ".join(json.dumps(each, ensure_ascii=False) for each in options)
     if isinstance(inner := schema.get("properties"), dict):
+        needed = schema.get("required", list(inner))
         fields = ", ".join(
             f"{json.dumps(name, ensure_ascii=False)}: {drawing(each, depth + 1)}"
+            + ("" if name in needed else " or left out")
             for name, each in inner.items()
         )
         return f"{{{fields}}}"

@@ -24,6 +24,7 @@ An answer is right when a person who asked this question could act on it as on t
 - Other words, another order and another length do not matter.
 """
 JUDGE = {"model": "openai:gpt-5-mini", "rubric": "rubric.md", "labelled": "labelled.jsonl"}
+SCHEMA = "schema.json"
 TO_LABEL = 60
 """Questions that a person is asked to label an answer to."""
 
@@ -34,6 +35,8 @@ def exam_keys(looked: Looked) -> dict[str, object]:
     keys: dict[str, object] = {"answer": judged.type}
     if judged.type == "label":
         keys["labels"] = list(judged.labels)
+    if judged.schema:
+        keys["schema"] = SCHEMA
     if judged.type == "json" and judged.fields:
         keys["fields"] = dict(judged.fields)
     if looked.pattern is not None:
@@ -47,8 +50,8 @@ def config_text(looked: Looked, name: str, model: str) -> str:
     source = f"{looked.source.name}, {looked.source.form}"
     lines = [
         f"# Made by `errata init` from {one_line(source)}:",
-        f"# {len(looked.rows):,} questions, {len(looked.left_out):,} rows left out "
-        "(left-out.jsonl says why).",
+        f"# {len(looked.rows):,} questions, {len(looked.left_out):,} rows left out"
+        + (" (left-out.jsonl says why)." if looked.left_out else "."),
         "# docs/your-own-task.md goes through it; docs/configuration.md lists every key.",
         f"name = {quoted(name)}",
         f"strategy = {quoted(plan.strategy)}  # {plan.why}",
@@ -66,6 +69,8 @@ def config_text(looked: Looked, name: str, model: str) -> str:
     lines.append(f"# {sizes.why}.")
     for key, value in exam_keys(looked).items():
         lines += entry(key, value, WHY.get(key, looked.judged.why))
+        if key == "fields" and "" in looked.judged.fields:
+            lines.insert(-1, '# "" is the answer itself')
     if looked.judged.type == "judge":
         lines += [
             "",
@@ -77,8 +82,9 @@ def config_text(looked: Looked, name: str, model: str) -> str:
         ]
     lines += ["", "[student]", f"model = {quoted(model)}", *answer_limit(looked)]
     if looked.system is not None:
-        lines.append("# Every conversation of the file begins with it.")
-        lines.append(f"system = {quoted(looked.system)}")
+        chats = looked.columns.messages is not None
+        why = "every conversation of the file begins with it" if chats else "no question says so"
+        lines.append(f"system = {quoted(looked.system)}  # {why}")
     lines += ["", "[instructor]", f"model = {quoted(plan.instructor)}"]
     if plan.instructor == "variations":
         lines[-1] += "  # no LLM: nothing is sent, nothing is paid"
@@ -104,7 +110,8 @@ def config_text(looked: Looked, name: str, model: str) -> str:
 
 WHY = {
     "labels": 'the closed set; `labels = { refund = ["money back"] }` names synonyms',
-    "fields": "a set: the order of a list does not count; other fields are compared exactly",
+    "schema": "what all your answers fit, and new ones must",
+    "fields": "number: by value; set: in any order; all else exactly",
     "pattern": "finds the answer in the response",
 }
 
@@ -145,6 +152,8 @@ def exam_settings(looked: Looked, folder: Path, sides: Sequence[str]) -> FileExa
     """The exam of the files in a folder, bad rows left out."""
     keys: dict[str, object] = {side: {"file": folder / f"{side}.jsonl"} for side in sides}
     keys |= exam_keys(looked) | {"skip_bad": True}
+    if looked.judged.schema:
+        keys["schema"] = folder / SCHEMA
     if looked.judged.type == "judge":
         keys["judge"] = JUDGE | {"rubric": folder / JUDGE["rubric"]}
     return FileExam.model_validate(keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from errata.graph.commands.check import sees
 from errata.graph.commands.first_config import (
     JUDGE,
     RUBRIC,
+    SCHEMA,
     config_text,
     exam_settings,
     name_of,
@@ -84,8 +86,8 @@ class Intake(Record):
     """What LLMs may take; None where none is asked."""
     unknown_cost: str = ""
     """Why there is no estimate, although an LLM is asked."""
-    next: str
-    """The next command."""
+    next: tuple[str, ...]
+    """What to do next, in this order: commands, as a rule."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,22 @@ def init(
         sees=shown,
         estimate=estimate,
         unknown_cost=unknown,
-        next=f"fill in {folder / JUDGE['labelled']}, then errata judge {folder / CONFIG}"
-        if looked.judged.type == "judge"
-        else f"errata run {folder / CONFIG}",
+        next=steps(looked.judged.type, folder),
+    )
+
+
+def steps(answer: str, folder: Path) -> tuple[str, ...]:
+    """What to do with a folder that is written."""
+    config = shlex.quote(str(folder / CONFIG))
+    judged = (
+        f"fill in {folder / JUDGE['rubric']} and {folder / JUDGE['labelled']}",
+        f"errata judge {config}",
+    )
+    return (
+        *(judged if answer == "judge" else ()),
+        f"errata check {config}",
+        f"errata doctor {config}",
+        f"errata run {config}",
     )
 
 
@@ -218,6 +233,8 @@ def markable(looked: Looked, folder: Path) -> Looked:
         write_lines(folder / f"{side}.jsonl", (row.fields for row in looked.divided.sides[side]))
     if looked.judged.type == "judge":
         write_text(folder / JUDGE["rubric"], RUBRIC)
+    if looked.judged.schema:
+        write_text(folder / SCHEMA, looked.judged.schema)
     skipped: list[Skipped] = []
     try:
         exam_settings(looked, folder, SIDES).read(skipped)
@@ -273,6 +290,8 @@ def write(looked: Looked, folder: Path, name: str, model: str) -> list[str]:
             ({"where": one.where, "reason": one.reason} for one in looked.left_out),
         )
         files.append("left-out.jsonl")
+    if looked.judged.schema:
+        files.append(SCHEMA)
     if looked.judged.type == "judge":
         write_lines(folder / JUDGE["labelled"], to_label(looked))
         files += [JUDGE["rubric"], JUDGE["labelled"]]

@@ -13,6 +13,13 @@ from errata.graph.views.costs import estimate_lines
 from errata.graph.views.printer import Printer, grid
 
 COLORS = {"ok": "dim", "warning": "yellow", "problem": "bold red"}
+WHY = {
+    "judge": "does the judge agree with you?",
+    "check": "does everything work here?",
+    "doctor": "wrong targets, leaks, too few questions; asks nobody",
+    "run": "examine, train, examine again",
+}
+"""Command → what it is for."""
 SHOWN = 6
 """Labels, kinds and columns."""
 
@@ -46,7 +53,6 @@ def print_intake(found: Intake, console: Console) -> None:
         print_finding(one, out)
     out.heading(f"written to {found.folder}/")
     out.print(", ".join(found.files))
-    out.print(f"{found.sees}.")
     if found.estimate is not None:
         for line in estimate_lines(found.estimate, Budget(), None):
             out.print(line)
@@ -57,7 +63,9 @@ def print_intake(found: Intake, console: Console) -> None:
             else "No LLM is asked: nothing is sent and nothing is paid."
         )
     out.print("")
-    out.unwrapped(f"Next: {found.next}", "bold")
+    for at, step in enumerate(found.next):
+        why = WHY.get(step.split()[1], "")
+        out.unwrapped(f"{'Next:' if not at else '':5} {step}{why and f'  # {why}'}", "bold")
 
 
 def print_finding(one: Finding, out: Printer) -> None:
