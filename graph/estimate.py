@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from errata.agents.calibration import read_labelled
@@ -15,6 +15,7 @@ from errata.agents.exams.several import RunExams
 from errata.agents.llm import LlmInstructor, LlmPromptWriter, LlmSolver, LlmWriter
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.llm.paper import PaperInstructor
+from errata.agents.marking.judged import Judges
 from errata.agents.records import (
     Attempt,
     Diagnosis,
@@ -113,36 +114,47 @@ def judge_row(config: RunConfig, agents: Agents, exams: RunExams, quota: int) ->
     Args:
         quota: Examples of a round.
     """
-    judges = [judge for judge in agents.llms.judges.values() if isinstance(judge, LlmJudge)]
-    if not judges:
-        return None
     rounds, steps = config.rounds, config.way.steps
     times = {"practice": rounds + 1, "dev": rounds + 1, "guard": rounds + 1}
-    calls = 0
-    asked: list[Question] = []
-    for name, questions in exams.sets().items():
-        judged = [q for q in questions if isinstance(q.answer, JudgedAnswer)]
-        asked += judged
-        calls += times.get(name, 2) * len(judged)
-        if name != "practice" or not judged:
-            continue
-        written = quota * len(judged) // len(questions) if "write" in steps else 0
+    calls = sum(times.get(name, 2) * len(judged_in(qs)) for name, qs in exams.sets().items())
+    judged = judged_in(exams.practice)
+    if judged:
+        written = quota * len(judged) // len(exams.practice) if "write" in steps else 0
         sampling = config.examples.sampling(config.seed)
         calls += rounds * written * (1 + (sampling.answers if sampling else 0))
         calls += len(judged) if "write" not in steps else 0  # the questions' own solutions
-    calls += sum(
+    asked = [question for questions in exams.sets().values() for question in questions]
+    return judging(config, agents.llms.judges, asked, calls + labels_judged(config))
+
+
+def judging(
+    config: RunConfig, judges: Judges, questions: Sequence[Question], calls: int
+) -> EstimateRow | None:
+    """What so many verdicts on answers to these questions may take; None where no LLM judges."""
+    judge = next((judge for judge in judges.values() if isinstance(judge, LlmJudge)), None)
+    asked = judged_in(questions)
+    if judge is None or not asked:
+        return None
+    sample = asked[:: -(-len(asked) // SAMPLE)]
+    prompts = [size(judge.messages(question, attempt_at(question).response)) for question in sample]
+    return row(JUDGE, config.judged_exams[0][1], calls, prompts, VERDICT_TOKENS)
+
+
+def judged_in(questions: Iterable[Question]) -> list[Question]:
+    return [question for question in questions if isinstance(question.answer, JudgedAnswer)]
+
+
+def labels_judged(config: RunConfig) -> int:
+    """Verdicts that the judges are calibrated by.
+
+    Raises:
+        ExamError: The answers that a person labelled cannot be read.
+    """
+    return sum(
         3 * len(read_labelled(judge.labelled))
         for _, judge in config.judged_exams
         if judge.calibrated and judge.labelled is not None
     )
-    sample = asked[:: -(-len(asked) // SAMPLE)]
-    prompts = [
-        size(judge.messages(question, attempt_at(question).response))
-        for question in sample
-        for judge in judges[:1]
-    ]
-    settings = config.judged_exams[0][1]
-    return row(JUDGE, settings, calls, prompts, VERDICT_TOKENS)
 
 
 def estimate_proposals(
