@@ -32,6 +32,7 @@ from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
 from errata.graph.costs import CONTRAST, INSTRUCTOR, JUDGE, VERIFIER, WRITER, Estimate, EstimateRow
 from errata.graph.judging import warnings_of
+from errata.graph.run_folder import SEALED
 
 DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS = 250, 200, 150
 PROMPT_TOKENS, VERDICT_TOKENS = 150, 60
@@ -45,12 +46,14 @@ def estimate_run(
     agents: Agents,
     practice: Sequence[Question],
     exams: RunExams | None = None,
+    shared: bool = False,
 ) -> Estimate | None:
     """An estimate that takes every practice question to be missed in every round, and every
     example to be accepted at once; None where no LLM is asked.
 
     Args:
         exams: All questions, of which a judge is asked; none where not said.
+        shared: The base model's answers are judged already, and the judge is calibrated.
 
     Raises:
         ExamError: The answers that a judge is calibrated by cannot be read.
@@ -101,13 +104,18 @@ def estimate_run(
         calls = rounds * quota * config.verify.votes
         rows.append(row(VERIFIER, config.solver, calls, prompts, SOLUTION_TOKENS))
     warnings: tuple[str, ...] = ()
-    if exams is not None and (judging := judge_row(config, agents, exams, quota)) is not None:
-        rows.append(judging)
+    if (
+        exams is not None
+        and (judged := judge_row(config, agents, exams, quota, shared)) is not None
+    ):
+        rows.append(judged)
         warnings = tuple(line for lines in warnings_of(config).values() for line in lines)
     return Estimate(rows=tuple(rows), warnings=warnings) if rows else None
 
 
-def judge_row(config: RunConfig, agents: Agents, exams: RunExams, quota: int) -> EstimateRow | None:
+def judge_row(
+    config: RunConfig, agents: Agents, exams: RunExams, quota: int, shared: bool
+) -> EstimateRow | None:
     """What the judges may take: their calibration, every exam of every round with each candidate
     promoted, each example, and each solution that is trained on; None where there is none.
 
@@ -115,8 +123,11 @@ def judge_row(config: RunConfig, agents: Agents, exams: RunExams, quota: int) ->
         quota: Examples of a round.
     """
     rounds, steps = config.rounds, config.way.steps
-    times = {"practice": rounds + 1, "dev": rounds + 1, "guard": rounds + 1}
-    calls = sum(times.get(name, 2) * len(judged_in(qs)) for name, qs in exams.sets().items())
+    times = {name: 1 if name in SEALED else rounds for name in exams.sets()}
+    calls = sum(
+        (n + (not shared)) * len(judged_in(exams.sets()[name])) for name, n in times.items()
+    )
+    calls += 0 if shared else labels_judged(config)
     judged = judged_in(exams.practice)
     if judged:
         written = quota * len(judged) // len(exams.practice) if "write" in steps else 0
@@ -124,7 +135,7 @@ def judge_row(config: RunConfig, agents: Agents, exams: RunExams, quota: int) ->
         calls += rounds * written * (1 + (sampling.answers if sampling else 0))
         calls += len(judged) if "write" not in steps else 0  # the questions' own solutions
     asked = [question for questions in exams.sets().values() for question in questions]
-    return judging(config, agents.llms.judges, asked, calls + labels_judged(config))
+    return judging(config, agents.llms.judges, asked, calls)
 
 
 def judging(
@@ -133,7 +144,7 @@ def judging(
     """What so many verdicts on answers to these questions may take; None where no LLM judges."""
     judge = next((judge for judge in judges.values() if isinstance(judge, LlmJudge)), None)
     asked = judged_in(questions)
-    if judge is None or not asked:
+    if judge is None or not asked or not calls:
         return None
     sample = asked[:: -(-len(asked) // SAMPLE)]
     prompts = [size(judge.messages(question, attempt_at(question).response)) for question in sample]

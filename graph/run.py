@@ -131,7 +131,7 @@ def run(
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
-        if estimate := estimate_run(config, agents, exams.practice, exams):
+        if estimate := estimate_run(config, agents, exams.practice, exams, shared is not None):
             watcher.estimated(estimate, config.budget, currency_of(config))
         keep_room(agents.ledger, estimate, config.budget)
         folder.create(

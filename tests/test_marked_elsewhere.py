@@ -142,7 +142,9 @@ def test_a_budget_that_does_not_hold_the_exam_is_refused_before_anything_is_sent
 
 def test_responses_made_elsewhere_are_judged_as_in_a_run(folder: Path) -> None:
     questions = opened(judged_toml(folder, "http://127.0.0.1:9/v1"), split="dev")[0].questions
-    said = [{"id": q.id, "response": "hello" if at < 6 else "bye"} for at, q in enumerate(questions)]
+    said = [
+        {"id": q.id, "response": "hello" if at < 6 else "bye"} for at, q in enumerate(questions)
+    ]
     lines(folder / "responses.jsonl", said)
     with judge_server() as server:
         [exam] = opened(judged_toml(folder, server.base_url), split="dev")
@@ -208,7 +210,7 @@ def test_every_exam_of_a_configuration_is_asked_or_the_one_that_is_named(folder:
     assert [(exam.name, len(exam.questions)) for exam in both] == [("one", 3), ("arithmetic", 3)]
     [named] = opened(f"one={path}", split="dev")
     assert [q.id for q in named.questions] == [f"dev-{at:05}" for at in range(1, 9)]
-    with pytest.raises(ExamError, match="no exam 'two' under .*: it has one, arithmetic"):
+    with pytest.raises(ExamError, match=r"no exam 'two' under .*: it has one, arithmetic"):
         opened(f"two={path}")
     with pytest.raises(ExamError, match="no split 'train': say practice, dev, test"):
         opened(path, split="train")
