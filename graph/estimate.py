@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import fmean
 
 from errata.agents.calibration import read_labelled
@@ -46,14 +46,15 @@ def estimate_run(
     agents: Agents,
     practice: Sequence[Question],
     exams: RunExams | None = None,
-    shared: bool = False,
+    judged: Collection[str] | None = None,
 ) -> Estimate | None:
     """An estimate that takes every practice question to be missed in every round, and every
     example to be accepted at once; None where no LLM is asked.
 
     Args:
         exams: All questions, of which a judge is asked; none where not said.
-        shared: The base model's answers are judged already, and the judge is calibrated.
+        judged: Sets whose answers by the base model are judged already, and by judges that are
+            calibrated; None: neither is.
 
     Raises:
         ExamError: The answers that a judge is calibrated by cannot be read.
@@ -106,28 +107,32 @@ def estimate_run(
     warnings: tuple[str, ...] = ()
     if (
         exams is not None
-        and (judged := judge_row(config, agents, exams, quota, shared)) is not None
+        and (verdicts := judge_row(config, agents, exams, quota, judged)) is not None
     ):
-        rows.append(judged)
+        rows.append(verdicts)
         warnings = tuple(line for lines in warnings_of(config).values() for line in lines)
     return Estimate(rows=tuple(rows), warnings=warnings) if rows else None
 
 
 def judge_row(
-    config: RunConfig, agents: Agents, exams: RunExams, quota: int, shared: bool
+    config: RunConfig,
+    agents: Agents,
+    exams: RunExams,
+    quota: int,
+    done: Collection[str] | None,
 ) -> EstimateRow | None:
     """What the judges may take: their calibration, every exam of every round with each candidate
     promoted, each example, and each solution that is trained on; None where there is none.
 
     Args:
         quota: Examples of a round.
+        done: As `judged` of `estimate_run`.
     """
     rounds, steps = config.rounds, config.way.steps
-    times = {name: 1 if name in SEALED else rounds for name in exams.sets()}
-    calls = sum(
-        (n + (not shared)) * len(judged_in(exams.sets()[name])) for name, n in times.items()
-    )
-    calls += 0 if shared else labels_judged(config)
+    calls = labels_judged(config) if done is None else 0
+    for name, questions in exams.sets().items():
+        times = (1 if name in SEALED else rounds) + (name not in (done or ()))
+        calls += times * len(judged_in(questions))
     judged = judged_in(exams.practice)
     if judged:
         written = quota * len(judged) // len(exams.practice) if "write" in steps else 0

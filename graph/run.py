@@ -131,7 +131,8 @@ def run(
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
-        if estimate := estimate_run(config, agents, exams.practice, exams, shared is not None):
+        judged = None if shared is None else base_answered(shared)
+        if estimate := estimate_run(config, agents, exams.practice, exams, judged):
             watcher.estimated(estimate, config.budget, currency_of(config))
         keep_room(agents.ledger, estimate, config.budget)
         folder.create(
@@ -236,6 +237,12 @@ def write_start(
     if estimate is not None:
         write_record(folder.path / "estimate.json", estimate)
     write_record(folder.path / "config.json", provenance_of(config))
+
+
+def base_answered(folder: RunFolder) -> set[str]:
+    """Sets that the base model's answers are there to."""
+    names = [path.stem for path in folder.path.glob("exam/*.jsonl")]
+    return {name for name in names if folder.base_answers(name).exists()}
 
 
 def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:

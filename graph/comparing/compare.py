@@ -393,7 +393,7 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
     if left and not (opened.folder.path / CALIBRATION).exists():
         verdicts += labels_judged(config)
     for name, questions in sets.items() if left else ():
-        if not base_answers(opened.folder, name).exists():
+        if not opened.folder.base_answers(name).exists():
             verdicts += len(judged_in(questions))
     for planned in opened.runs:
         if planned not in left:
@@ -402,8 +402,8 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
         agents = open_agents(planned.config, nowhere, trace, None, given)
         practice = opened.exams.practice
         if planned.prompted != "alone":
-            alike = planned.prompted == "no"  # under another prompt the base answers anew
-            expected = estimate_run(planned.config, agents, practice, opened.exams, alike)
+            judged = sets if planned.prompted == "no" else ()  # another prompt, other base answers
+            expected = estimate_run(planned.config, agents, practice, opened.exams, judged)
             keep_room(Ledger(), expected, planned.config.budget)
             for row in expected.rows if expected else ():
                 found.setdefault((row.agent, row.model), []).append(row)
@@ -482,12 +482,8 @@ def sit_base(context: Context) -> None:
     for path in sorted(folder.path.glob("exam/*.jsonl")):
         name = path.stem
         exam_id = f"{name}-base" if name in SEALED else f"{name}-0"
-        sit(context, 0, name, base_answers(folder, name), exam_id, f"base model: {name} exam")
+        sit(context, 0, name, folder.base_answers(name), exam_id, f"base model: {name} exam")
     context.agents.student.close()
-
-
-def base_answers(folder: RunFolder, name: str) -> Path:
-    return folder.final_exam(name, "base") if name in SEALED else folder.round(0) / f"{name}.jsonl"
 
 
 def prompt_for(planned: PlannedRun, context: Context) -> PromptChoice:
