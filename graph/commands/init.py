@@ -166,10 +166,16 @@ def init(
         sees=shown,
         estimate=estimate,
         unknown_cost=unknown,
-        next=f"fill in {folder / JUDGE['labelled']}, then errata judge {folder / CONFIG}"
-        if looked.judged.type == "judge"
-        else f"errata run {folder / CONFIG}",
+        next=next_command(looked, folder),
     )
+
+
+def next_command(looked: Looked, folder: Path) -> str:
+    if looked.judged.type != "judge":
+        return f"errata run {folder / CONFIG}"
+    labelled = JUDGE["labelled"]
+    first = "" if labelled in looked.source.files else f"fill in {folder / labelled}, then "
+    return f"{first}errata judge {folder / CONFIG}"
 
 
 def decide(
@@ -218,6 +224,8 @@ def markable(looked: Looked, folder: Path) -> Looked:
         write_lines(folder / f"{side}.jsonl", (row.fields for row in looked.divided.sides[side]))
     if looked.judged.type == "judge":
         write_text(folder / JUDGE["rubric"], RUBRIC)
+    for name, text in looked.source.files.items():
+        write_text(folder / name, text)
     skipped: list[Skipped] = []
     try:
         exam_settings(looked, folder, SIDES).read(skipped)
@@ -274,9 +282,10 @@ def write(looked: Looked, folder: Path, name: str, model: str) -> list[str]:
         )
         files.append("left-out.jsonl")
     if looked.judged.type == "judge":
-        write_lines(folder / JUDGE["labelled"], to_label(looked))
+        if JUDGE["labelled"] not in looked.source.files:
+            write_lines(folder / JUDGE["labelled"], to_label(looked))
         files += [JUDGE["rubric"], JUDGE["labelled"]]
-    return files
+    return [*dict.fromkeys([*files, *looked.source.files])]
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
