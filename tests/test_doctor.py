@@ -429,7 +429,7 @@ def test_a_prompt_of_ones_own_is_kept_before_the_form_and_is_toml() -> None:
 
     dev = arithmetic(0, SMALL)["dev"]
     cut = dev_answers(dev, cut=1, mute=0, wrong=0)
-    own = 'You are "Ada".\nBe \\ brief.'
+    own = 'You are "Ada".\n\tBe \\ brief.\x7f\x01'
     more, *prompts = changes(dev, cut, own, 64)
     assert tomllib.loads(more.toml) == {"student": {"max_new_tokens": 256}}
     for one in prompts:

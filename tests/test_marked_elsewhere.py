@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judging import Seen, exam_files, greets, judge_server, judged_toml, lines, reply
+from judging import Seen, exam_files, greets, judge_server, judged_toml, lines, people, reply
 from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError, InstructorError
@@ -17,6 +17,7 @@ from errata.agents.records import ModelRef, Question, Response
 from errata.agents.student import StudentSettings
 from errata.agents.testing.openai_server import OpenAIServer, Reply, error
 from errata.graph.cli import app
+from errata.graph.commands.doctor import Wanted, doctor, find_subject
 from errata.graph.commands.exam import Answered, Evaluation, OpenedExam, evaluate, open_exams
 from errata.graph.commands.mark import mark_responses
 from errata.graph.watcher import NoWatcher
@@ -197,6 +198,39 @@ def test_answers_that_another_marker_marked_are_not_gone_on_with(folder: Path) -
     (folder / "mine.py").write_text(MINE + "\n")
     with pytest.raises(ExamError, match=r"own_code.*mine\.py"):
         sat(path, out)
+
+
+def test_the_doctor_has_its_answers_marked_by_the_marker_as_it_is_now(folder: Path) -> None:
+    path = own_toml(folder)
+
+    def floor(student: Polite) -> list[str]:
+        subject = find_subject(str(path), folder / "runs")
+        wanted = Wanted(ask=True)
+        found = doctor(subject, wanted, folder / "runs", NoWatcher(), lambda settings: student)
+        return [one.said for one in found.findings if one.name == "base model"]
+
+    assert floor(Polite()) == []
+    (folder / "mine.py").write_text(MINE.replace("hello", "x"))
+    [said] = floor(Polite())
+    assert "next to nothing right" in said
+    (folder / "mine.py").write_text(MINE)
+    unasked = Polite()
+    assert floor(unasked) == []
+    assert unasked.asked == []  # they are kept since the first time
+
+
+def test_the_doctor_says_what_its_judge_is_worth_and_which_answers_it_left_uncounted(
+    folder: Path,
+) -> None:
+    def mostly(request: dict[str, Any]) -> Reply:
+        return "no" if Seen(request).question.endswith(f"{people('dev3')}.") else reply(True)
+
+    with OpenAIServer(mostly) as server:
+        subject = find_subject(str(judged_toml(folder, server.base_url)), folder / "runs")
+        given = (subject, Wanted(ask=True), folder / "runs", NoWatcher())
+        found = doctor(*given, lambda settings: Polite())
+    assert any(note.startswith("1 of 8 dev questions are not counted") for note in found.notes)
+    assert any("errata judge " in note for note in found.notes)
 
 
 def test_every_exam_of_a_configuration_is_asked_or_the_one_that_is_named(folder: Path) -> None:

@@ -216,6 +216,16 @@ def examined(
             not_looked.append(NotLookedAt(what=what, why=why, do=how))
     else:
         answers = [base[question.id] for question in known]
+        if left := len(dev) - len(known):
+            notes.append(
+                f"{left} of {plural(len(dev), 'dev question')} are not counted: the base model's "
+                "answers to them have no verdict"
+            )
+        if folder is None and config.judged_exams:
+            notes.append(
+                "an LLM judged the base model's answers, outside [budget]; how far it agrees with "
+                f"a person says errata judge {shlex.quote(subject.name)}"
+            )
         findings += find_unread(known, answers, config.student.max_new_tokens)
         alpha = ALPHA[gate]
         shown = None if alpha is None else visible_gain(len(set(clusters(known))), alpha / rounds)
