@@ -42,7 +42,7 @@ from errata.graph.config import RunConfig
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, costs_log, currency_of
 from errata.graph.estimate import estimate_run
-from errata.graph.judging import calibrated, keep_room
+from errata.graph.judging import calibrated, keep_room, recall
 from errata.graph.manifest import PICTURES
 from errata.graph.provenance import (
     check_same_code,
@@ -138,6 +138,8 @@ def run(
         folder.create(
             lambda scratch: write_start(scratch, config, exams, estimate, shared, corrected)
         )
+        if shared is not None:
+            recall(folder.path, agents.llms.judges)
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judging import Seen, exam_files, greets, judged_toml, people
-from judging import reply as judged
+from judging import exam_files, judged_toml, judging_mind
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -36,7 +35,7 @@ from errata.agents.records import (
 )
 from errata.agents.stratified import stratified
 from errata.agents.testing.mistakes import attempt_at, missed
-from errata.agents.testing.openai_server import OpenAIServer, completion, error
+from errata.agents.testing.openai_server import OpenAIServer, error
 from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.trainer import Trained
 from errata.graph.cli import app
@@ -660,26 +659,6 @@ class Hearing(NoWatcher):
 
     def estimated(self, estimate: Estimate, budget: Budget, currency: str | None) -> None:
         self.rows += estimate.rows
-
-
-def judging_mind(request: dict[str, Any]) -> Any:
-    """An instructor whose every second example is wrong, and the judge; it counts tokens as the
-    estimate does."""
-    said = json.dumps(request["messages"])
-    if "BEGIN ANSWER" in said:
-        text = judged(greets(Seen(request)))
-    elif "missing_skill" in json.dumps(request["response_format"]):
-        fields = ("explanation", "cause", "missing_skill", "advice")
-        text = json.dumps(dict.fromkeys(fields, "no greeting"))
-    else:
-        starts = {people(f"wave{at}"): ("hello", "bye")[at % 2] for at in range(8)}
-        drafts = [
-            {"prompt": f"Wave to {name}.", "completion": f"{start} {name}", "target": "a wave"}
-            for name, start in starts.items()
-        ]
-        text = json.dumps({"examples": drafts})
-    used = {"prompt_tokens": len(said) // 4, "completion_tokens": len(text) // 4}
-    return 200, completion(text) | {"usage": used | {"total_tokens": sum(used.values())}}
 
 
 def judged_audition(folder: Path, server: OpenAIServer, more: str = "") -> RunConfig:

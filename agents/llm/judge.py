@@ -108,9 +108,14 @@ class LlmJudge:
         self.one_at_a_time = Lock()
         self.calls: dict[str, Future[JudgedCall]] = {}
         """Verdicts by what they are of; some of them still to come."""
-        for call in known:
-            self.calls[call.key] = Future()
-            self.calls[call.key].set_result(call)
+        self.recall(known)
+
+    def recall(self, known: Iterable[JudgedCall]) -> None:
+        """Takes these verdicts as given: they are not asked for again."""
+        with self.one_at_a_time:
+            for call in known:
+                self.calls[call.key] = Future()
+                self.calls[call.key].set_result(call)
 
     @property
     def concurrency(self) -> int:
