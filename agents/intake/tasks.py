@@ -41,7 +41,7 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
     if name not in TASKS:
         raise ConfigError(f"there is no example {name!r}: {', '.join(TASKS)}")
     make, more = TASKS[name]
-    files = FILES.get(name, lambda seed: {})(seed)
+    files = FILES[name](seed) if name in FILES else {}
     rows: list[Row] = []
     texts = NearTexts()
     for row in make(random.Random(f"{seed}/{name}")):
@@ -54,7 +54,9 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
     given = [Given(f"example {at}", row) for at, row in enumerate(rows, 1)]
     said = f"an example of the type {name}, made from seed {seed}"
     source = Source(f"{name}-task", said, given, files=files)
-    return source, Wishes(**{"answer": name, "dev": HELD_OUT, "test": HELD_OUT} | dict(more))
+    return source, Wishes.model_validate(
+        {"answer": name, "dev": HELD_OUT, "test": HELD_OUT} | dict(more)
+    )
 
 
 def numbers(rng: random.Random) -> Iterator[Row]:
