@@ -86,9 +86,11 @@ def read_labelled(file: Path) -> list[Labelled]:
     """The answers that a person labelled.
 
     Raises:
-        ExamError: The file or a line of it cannot be read, or there are too few.
+        ExamError: The file or a line of it cannot be read, two contradict each other, or there are
+            too few.
     """
     found: list[Labelled] = []
+    labels: dict[Labelled, tuple[str, bool]] = {}
     for row in read_rows(file, file.stem):
         if row.problem:
             raise ExamError(f"{row.where} {row.problem}")
@@ -101,6 +103,15 @@ def read_labelled(file: Path) -> list[Labelled]:
                 f"{row.where}: {first_problem(error)}; a labelled answer has prompt or messages, "
                 "response, right (true or false) and, if there is a reference answer, target"
             ) from None
+        one = found[-1]
+        where, said = labels.setdefault(
+            one.model_copy(update={"right": True}), (row.where, one.right)
+        )
+        if said != one.right:
+            raise ExamError(
+                f"{where} and {row.where} label the same answer to the same question, once right "
+                "and once wrong: leave the line that you mean"
+            )
     right = sum(one.right for one in found)
     if len(found) < LEAST or min(right, len(found) - right) < LEAST_EACH:
         raise ExamError(

@@ -70,8 +70,9 @@ app = typer.Typer(
 )
 
 EXAM = (
-    "`arithmetic`; a JSON-lines file; or NAME=PATH, or NAME alone from the hub, of gsm8k, "
-    "gsm-plus, mmlu, arc-challenge, mbpp, humaneval, bbh."
+    "`arithmetic`; a JSON-lines file; NAME=PATH, or NAME alone from the hub, of gsm8k, "
+    "gsm-plus, mmlu, arc-challenge, mbpp, humaneval, bbh; or a run's TOML file, with its markers "
+    "and judges (NAME=FILE.toml: one exam of it)."
 )
 SPLIT = "Which split of an exam that has several; its test, when not said."
 PROMPTS = "Folder of BIG-Bench Hard's worked questions, a text file for each task."
@@ -605,6 +606,7 @@ def exam(
         bool,
         typer.Option("--second-look", help="Ask after each answer to look at it again."),
     ] = False,
+    no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
     """Examine MODEL on one EXAM or several, and change nothing."""
@@ -630,7 +632,15 @@ def exam(
     )
     with working(to_stderr=as_json) as watcher:
         opened = open_exams(exams, seed, limit, split, skip_bad, prompts, watcher)
-        found = evaluate(settings, opened, out, watcher, sampling=sampling, second_look=second_look)
+        found = evaluate(
+            settings,
+            opened,
+            out,
+            watcher,
+            sampling=sampling,
+            second_look=second_look,
+            cache=not no_cache,
+        )
     tell(found, as_json, print_evaluation)
 
 
@@ -653,6 +663,7 @@ def mark(
         Path | None,
         typer.Option(help="Write a verdict a line here: id, correct, answer, why."),
     ] = None,
+    no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
     """Mark RESPONSES to EXAM that were made elsewhere."""
@@ -661,8 +672,11 @@ def mark(
     from errata.graph.views.exams import print_marks
 
     with working(to_stderr=as_json) as watcher:
-        [opened] = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
-        found = mark_responses(opened, responses, out, watcher)
+        opened = open_exams([exam], seed, limit, split, skip_bad, prompts, watcher)
+        if len(opened) > 1:
+            names = " or ".join(f"{one.name}={exam}" for one in opened)
+            raise typer.BadParameter(f"{exam} has several: say {names}", param_hint="EXAM")
+        found = mark_responses(opened[0], responses, out, watcher, not no_cache)
     tell(found, as_json, print_marks)
 
 

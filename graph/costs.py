@@ -75,6 +75,8 @@ class Estimate(Record):
     rows: tuple[EstimateRow, ...]
     warnings: tuple[str, ...] = ()
     """What speaks against the choice of the LLMs."""
+    basis: str = "for all rounds, if every practice question is missed in each"
+    """What it takes to happen."""
 
 
 def costs_log(folder: RunFolder) -> Log[Entry]:

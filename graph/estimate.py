@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from statistics import fmean
 
 from errata.agents.calibration import read_labelled
@@ -15,6 +15,7 @@ from errata.agents.exams.several import RunExams
 from errata.agents.llm import LlmInstructor, LlmPromptWriter, LlmSolver, LlmWriter
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.llm.paper import PaperInstructor
+from errata.agents.marking.judged import Judges
 from errata.agents.records import (
     Attempt,
     Diagnosis,
@@ -31,6 +32,7 @@ from errata.graph.agents import Agents
 from errata.graph.config import RunConfig
 from errata.graph.costs import CONTRAST, INSTRUCTOR, JUDGE, VERIFIER, WRITER, Estimate, EstimateRow
 from errata.graph.judging import warnings_of
+from errata.graph.run_folder import SEALED
 
 DIAGNOSIS_TOKENS, EXAMPLE_TOKENS, SOLUTION_TOKENS = 250, 200, 150
 PROMPT_TOKENS, VERDICT_TOKENS = 150, 60
@@ -44,12 +46,15 @@ def estimate_run(
     agents: Agents,
     practice: Sequence[Question],
     exams: RunExams | None = None,
+    judged: Collection[str] | None = None,
 ) -> Estimate | None:
     """An estimate that takes every practice question to be missed in every round, and every
     example to be accepted at once; None where no LLM is asked.
 
     Args:
         exams: All questions, of which a judge is asked; none where not said.
+        judged: Sets whose answers by the base model are judged already, and by judges that are
+            calibrated; None: neither is.
 
     Raises:
         ExamError: The answers that a judge is calibrated by cannot be read.
@@ -102,49 +107,72 @@ def estimate_run(
         calls = rounds * quota * config.verify.votes
         rows.append(row(VERIFIER, config.solver, calls, prompts, SOLUTION_TOKENS))
     warnings: tuple[str, ...] = ()
-    if exams is not None and (judging := judge_row(config, agents, exams, quota)) is not None:
-        rows.append(judging)
+    if (
+        exams is not None
+        and (verdicts := judge_row(config, agents, exams, quota, judged)) is not None
+    ):
+        rows.append(verdicts)
         warnings = tuple(line for lines in warnings_of(config).values() for line in lines)
     return Estimate(rows=tuple(rows), warnings=warnings) if rows else None
 
 
-def judge_row(config: RunConfig, agents: Agents, exams: RunExams, quota: int) -> EstimateRow | None:
+def judge_row(
+    config: RunConfig,
+    agents: Agents,
+    exams: RunExams,
+    quota: int,
+    done: Collection[str] | None,
+) -> EstimateRow | None:
     """What the judges may take: their calibration, every exam of every round with each candidate
     promoted, each example, and each solution that is trained on; None where there is none.
 
     Args:
         quota: Examples of a round.
+        done: As `judged` of `estimate_run`.
     """
-    judges = [judge for judge in agents.llms.judges.values() if isinstance(judge, LlmJudge)]
-    if not judges:
-        return None
     rounds, steps = config.rounds, config.way.steps
-    times = {"practice": rounds + 1, "dev": rounds + 1, "guard": rounds + 1}
-    calls = 0
-    asked: list[Question] = []
+    calls = labels_judged(config) if done is None else 0
     for name, questions in exams.sets().items():
-        judged = [q for q in questions if isinstance(q.answer, JudgedAnswer)]
-        asked += judged
-        calls += times.get(name, 2) * len(judged)
-        if name != "practice" or not judged:
-            continue
-        written = quota * len(judged) // len(questions) if "write" in steps else 0
+        times = (1 if name in SEALED else rounds) + (name not in (done or ()))
+        calls += times * len(judged_in(questions))
+    judged = judged_in(exams.practice)
+    if judged:
+        written = quota * len(judged) // len(exams.practice) if "write" in steps else 0
         sampling = config.examples.sampling(config.seed)
         calls += rounds * written * (1 + (sampling.answers if sampling else 0))
         calls += len(judged) if "write" not in steps else 0  # the questions' own solutions
-    calls += sum(
+    asked = [question for questions in exams.sets().values() for question in questions]
+    return judging(config, agents.llms.judges, asked, calls)
+
+
+def judging(
+    config: RunConfig, judges: Judges, questions: Sequence[Question], calls: int
+) -> EstimateRow | None:
+    """What so many verdicts on answers to these questions may take; None where no LLM judges."""
+    judge = next((judge for judge in judges.values() if isinstance(judge, LlmJudge)), None)
+    asked = judged_in(questions)
+    if judge is None or not asked or not calls:
+        return None
+    sample = asked[:: -(-len(asked) // SAMPLE)]
+    prompts = [size(judge.messages(question, attempt_at(question).response)) for question in sample]
+    return row(JUDGE, config.judged_exams[0][1], calls, prompts, VERDICT_TOKENS)
+
+
+def judged_in(questions: Iterable[Question]) -> list[Question]:
+    return [question for question in questions if isinstance(question.answer, JudgedAnswer)]
+
+
+def labels_judged(config: RunConfig) -> int:
+    """Verdicts that the judges are calibrated by.
+
+    Raises:
+        ExamError: The answers that a person labelled cannot be read.
+    """
+    return sum(
         3 * len(read_labelled(judge.labelled))
         for _, judge in config.judged_exams
         if judge.calibrated and judge.labelled is not None
     )
-    sample = asked[:: -(-len(asked) // SAMPLE)]
-    prompts = [
-        size(judge.messages(question, attempt_at(question).response))
-        for question in sample
-        for judge in judges[:1]
-    ]
-    settings = config.judged_exams[0][1]
-    return row(JUDGE, settings, calls, prompts, VERDICT_TOKENS)
 
 
 def estimate_proposals(

@@ -72,6 +72,14 @@ def open_judges(
     return judges
 
 
+def recall(folder: Path, judges: Mapping[JudgedAnswer, Judge]) -> None:
+    """Has them know the verdicts that were put into the folder since they were opened."""
+    known = Log(folder / JUDGED, JudgedCall).read() if judges else []
+    for judge in judges.values():
+        if isinstance(judge, LlmJudge):
+            judge.recall(known)
+
+
 def keep_room(
     ledger: Ledger, estimate: Estimate | None, budget: Budget, before: Sequence[Entry] = ()
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,12 @@ def provenance_of(config: RunConfig) -> Provenance:
 
 def hashes_of(config: RunConfig) -> dict[str, str]:
     """File of the user's own code → its SHA-256."""
-    names = [text for text in texts_in(config.model_dump(mode="json")) if is_own(text)]
-    files = [file_of(name) for name in names]
+    return hashes_of_code(filter(is_own, texts_in(config.model_dump(mode="json"))))
+
+
+def hashes_of_code(names: Iterable[str]) -> dict[str, str]:
+    """The same of code that is named as `python:FILE.py:NAME`."""
+    files = {file_of(name) for name in set(names)}
     return {str(file): sha256_of(file) for file in files if file is not None and file.is_file()}
 
 

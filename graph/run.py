@@ -41,7 +41,7 @@ from errata.graph.config import RunConfig
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, costs_log, currency_of
 from errata.graph.estimate import estimate_run
-from errata.graph.judging import calibrated, keep_room
+from errata.graph.judging import calibrated, keep_room, recall
 from errata.graph.manifest import PICTURES
 from errata.graph.provenance import (
     check_same_code,
@@ -130,12 +130,15 @@ def run(
     with opened_cache(cache, watcher) as replies:
         # What can fail for want of a key or a package fails before anything is written.
         agents = open_agents(config, folder, trace, replies, given, watcher.say)
-        if estimate := estimate_run(config, agents, exams.practice, exams):
+        judged = None if shared is None else base_answered(shared)
+        if estimate := estimate_run(config, agents, exams.practice, exams, judged):
             watcher.estimated(estimate, config.budget, currency_of(config))
         keep_room(agents.ledger, estimate, config.budget)
         folder.create(
             lambda scratch: write_start(scratch, config, exams, estimate, shared, corrected)
         )
+        if shared is not None:
+            recall(folder.path, agents.llms.judges)
         with folder.locked():
             context = Context(config, folder, trace, agents, watcher, clock)
             report_skipped(skipped, context)
@@ -232,6 +235,12 @@ def write_start(
     if estimate is not None:
         write_record(folder.path / "estimate.json", estimate)
     write_record(folder.path / "config.json", provenance_of(config))
+
+
+def base_answered(folder: RunFolder) -> set[str]:
+    """Sets that the base model's answers are there to."""
+    names = [path.stem for path in folder.path.glob("exam/*.jsonl")]
+    return {name for name in names if folder.base_answers(name).exists()}
 
 
 def report_skipped(skipped: Sequence[Skipped], context: Context) -> None:

@@ -217,6 +217,10 @@ class RunFolder:
         left_out = {line.question_id for line in self.not_counted.read()}
         return [a for a in read_records(path, Attempt) if a.question_id not in left_out]
 
+    def base_answers(self, name: str) -> Path:
+        """The base model's to a set."""
+        return self.final_exam(name, "base") if name in SEALED else self.round(0) / f"{name}.jsonl"
+
     def copy_base_answers(self, to: RunFolder) -> None:
         """The base model's finished answers, and which questions are corrected or not counted, into
         another folder."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from errata.agents.testing.openai_server import OpenAIServer, Reply
+from errata.agents.testing.openai_server import OpenAIServer, Reply, completion
 
 RUBRIC = "Right is an answer that greets everybody who is named."
 
@@ -104,6 +104,26 @@ def judged_toml(folder: Path, url: str, judge: str = "", more: str = "") -> Path
         f'{judge or LABELLED}\n[stop]\nrounds = 1\ngate = "any"\n{more}'
     )
     return path
+
+
+def judging_mind(request: dict[str, Any]) -> Any:
+    """An instructor whose every second example is wrong, and the judge; it counts tokens as the
+    estimate does."""
+    said = json.dumps(request["messages"])
+    if "BEGIN ANSWER" in said:
+        text = reply(greets(Seen(request)))
+    elif "missing_skill" in json.dumps(request["response_format"]):
+        fields = ("explanation", "cause", "missing_skill", "advice")
+        text = json.dumps(dict.fromkeys(fields, "no greeting"))
+    else:
+        starts = {people(f"wave{at}"): ("hello", "bye")[at % 2] for at in range(8)}
+        drafts = [
+            {"prompt": f"Wave to {name}.", "completion": f"{start} {name}", "target": "a wave"}
+            for name, start in starts.items()
+        ]
+        text = json.dumps({"examples": drafts})
+    used = {"prompt_tokens": len(said) // 4, "completion_tokens": len(text) // 4}
+    return 200, completion(text) | {"usage": used | {"total_tokens": sum(used.values())}}
 
 
 LABELLED = 'labelled = "labelled.jsonl"'

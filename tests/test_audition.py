@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 from doubles import Stopping
-from judging import Seen, exam_files, greets, judged_toml, people
-from judging import reply as judged
+from judging import exam_files, judged_toml, judging_mind
 from screen import printed, words
 from typer.testing import CliRunner
 
+from errata.agents.chat_models.ledger import Budget
 from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.held_out import TOO_NEAR
@@ -42,7 +42,7 @@ from errata.graph.cli import app
 from errata.graph.comparing.audition import audition
 from errata.graph.comparing.auditioned import Audition, Candidate, Teaching, build_audition
 from errata.graph.config import RunConfig, load_config, parse_config
-from errata.graph.costs import Cost, CostRow
+from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.audition import print_audition
 from errata.graph.watcher import NoWatcher
@@ -635,38 +635,36 @@ def test_another_configuration_or_other_keys_under_the_same_name_are_refused(
 class Hearing(NoWatcher):
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.rows: list[EstimateRow] = []
 
     def say(self, text: str) -> None:
         self.said.append(text)
+
+    def estimated(self, estimate: Estimate, budget: Budget, currency: str | None) -> None:
+        self.rows += estimate.rows
+
+
+def judged_audition(folder: Path, server: OpenAIServer, more: str = "") -> RunConfig:
+    model = f'model = "openai:scripted-judge"\nbase_url = "{server.base_url}"'
+    more = f"[audition.instructors.one]\n{model}\n{more}"
+    judge = 'labelled = "labelled.jsonl"\nmax_tokens = 60'
+    path = judged_toml(folder, server.base_url, judge, more)
+    path.write_text(path.read_text().replace('"sft"', '"le"'))
+    return load_config(path)
 
 
 @pytest.mark.loop
 def test_answers_that_an_llm_judges_are_judged_once_by_a_calibrated_judge(tmp_path: Path) -> None:
     exam_files(tmp_path)
-
-    def mind(request: dict[str, Any]) -> Any:
-        if "BEGIN ANSWER" in json.dumps(request["messages"]):
-            return judged(greets(Seen(request)))
-        if "missing_skill" in json.dumps(request["response_format"]):
-            fields = ("explanation", "cause", "missing_skill", "advice")
-            return json.dumps(dict.fromkeys(fields, "no greeting"))
-        starts = {people(f"wave{at}"): ("hello", "bye")[at % 2] for at in range(8)}
-        drafts = [
-            {"prompt": f"Wave to {name}.", "completion": f"{start} {name}", "target": "a wave"}
-            for name, start in starts.items()
-        ]
-        return json.dumps({"examples": drafts})
-
     given: dict[str, Any] = {"mistakes": 4, "examples": 2, "student": TableStudent(["odd"])}
     watcher = Hearing()
-    with OpenAIServer(mind) as server:
-        model = f'model = "openai:scripted-judge"\nbase_url = "{server.base_url}"'
-        path = judged_toml(tmp_path, server.base_url, more=f"[audition.instructors.one]\n{model}")
-        path.write_text(path.read_text().replace('"sft"', '"le"'))
-        found = audition(load_config(path), (), tmp_path, watcher=watcher, **given)
-        calls = server.calls
-        assert audition(load_config(path), (), tmp_path, **given) == found
-        assert server.calls == calls
+    with OpenAIServer(judging_mind) as server:
+        settings = judged_audition(tmp_path, server)
+        found = audition(settings, (), tmp_path, watcher=watcher, **given)
+        seen = [json.dumps(request.body["messages"]) for request in server.requests]
+        again = Hearing()
+        assert audition(settings, (), tmp_path, watcher=again, **given) == found
+        assert server.calls == len(seen)
     [row] = found.rows
     assert (row.status, row.refused) == ("taught", {"completion is marked wrong": 4})
     assert (row.passed, row.asked, row.new) == (4, 4, 4)
@@ -674,6 +672,33 @@ def test_answers_that_an_llm_judges_are_judged_once_by_a_calibrated_judge(tmp_pa
     assert (tmp_path / "t.audition" / "calibration.json").is_file()
     assert any("agrees with a person on 100% of 40" in line for line in watcher.said)
     assert sum("judges and is the instructor" in line for line in watcher.said) == 1
+
+    guess = {row.agent: row.calls for row in watcher.rows}
+    verdicts = sum("BEGIN ANSWER" in text for text in seen)
+    # Each label three times, practice, and twice each example: it and the student's answer to it.
+    assert guess["judge"] == 3 * 40 + 8 + 2 * 4 * 2 >= verdicts >= 0.9 * guess["judge"]
+    assert again.rows == []  # nothing is left
+
+
+@pytest.mark.loop
+def test_a_budget_keeps_room_for_the_judge_of_an_audition(tmp_path: Path) -> None:
+    exam_files(tmp_path)
+    given: dict[str, Any] = {"mistakes": 4, "examples": 2, "student": TableStudent(["odd"])}
+    with OpenAIServer(judging_mind) as server:
+        small = judged_audition(tmp_path, server, "[budget]\ntokens = 1000\n")
+        with pytest.raises(ConfigError, match=r"judge alone may take .* the budget holds 1,000"):
+            audition(small, (), tmp_path, **given)
+        assert (server.calls, (tmp_path / "t.audition").exists()) == (0, False)
+
+        watcher = Hearing()
+        audition(judged_audition(tmp_path, server), (), tmp_path / "x", watcher=watcher, **given)
+        [judge] = [row for row in watcher.rows if row.agent == "judge"]
+        enough = judge.tokens_in + judge.tokens_out
+        just = judged_audition(tmp_path, server, f"[budget]\ntokens = {enough}\n")
+        [row] = audition(just, (), tmp_path, **given).rows
+        later = audition(judged_audition(tmp_path, server), (), tmp_path, **given).rows
+    assert (row.status, later[0].status) == ("budget spent", "taught")
+    assert row.took.calls < later[0].took.calls == 5
 
 
 def test_records_that_were_changed_are_found(tmp_path: Path) -> None:

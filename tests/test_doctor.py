@@ -28,6 +28,7 @@ from errata.agents.errors import BudgetSpent, ConfigError, ExamError, RunError
 from errata.agents.exams.corrections import read_corrections
 from errata.agents.exams.several import load_exams
 from errata.agents.marking import mark
+from errata.agents.promotion import visible_gain
 from errata.agents.records import (
     GREEDY,
     Accuracy,
@@ -329,7 +330,22 @@ def test_a_dev_that_cannot_show_what_is_left_to_gain_is_too_small_and_says_how_m
     assert list(find_dev_too_small(fewer, 3, "sure", 0.95, reached(51, 60)))
     assert list(find_dev_too_small(dev, 3, "any", 0.95, reached(51, 60))) == []
     [alone] = find_dev_too_small(dev[:3], 1, "sure", 0.95, None)
-    assert "no gain at all" in alone.said
+    assert (alone.severity, "no gain at all" in alone.said) == ("serious", True)
+
+
+def test_a_dev_that_misses_what_is_a_good_gain_is_a_warning_whatever_the_base_reaches() -> None:
+    dev = [Question(id=str(n), prompt=f"{n}?", target="1") for n in range(60)]
+    for base in (None, reached(24, 60)):  # half of all is left to gain
+        [found] = find_dev_too_small(dev, 1, "sure", 0.95, base)
+        assert found.severity == "warning"
+        assert found.said == (
+            "60 dev questions show gains from 15 points on, and 10 points are a good gain already"
+        )
+        assert [line.partition("\n")[0] for line in found.do[1:]] == ["[stop]"]
+        wanted = int(found.do[0].removeprefix("Give dev ").split()[0])
+        assert (visible_gain(wanted - 10, 0.05) or 1) > 0.1 >= (visible_gain(wanted, 0.05) or 1)
+    [likely] = find_dev_too_small(dev[:30], 1, "likely", 0.95, None)
+    assert len(likely.do) == 1  # there is no laxer gate, and no fewer rounds
 
 
 def test_kinds_that_practice_lacks_are_named() -> None:
@@ -413,7 +429,7 @@ def test_a_prompt_of_ones_own_is_kept_before_the_form_and_is_toml() -> None:
 
     dev = arithmetic(0, SMALL)["dev"]
     cut = dev_answers(dev, cut=1, mute=0, wrong=0)
-    own = 'You are "Ada".\nBe \\ brief.'
+    own = 'You are "Ada".\n\tBe \\ brief.\x7f\x01'
     more, *prompts = changes(dev, cut, own, 64)
     assert tomllib.loads(more.toml) == {"student": {"max_new_tokens": 256}}
     for one in prompts:

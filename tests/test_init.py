@@ -15,7 +15,7 @@ from doubles import table_agents
 from intake_files import LAYOUTS, questions, write_csv, write_lines
 from typer.testing import CliRunner, Result
 
-from errata.agents.calibration import read_labelled
+from errata.agents.calibration import Labelled, read_labelled
 from errata.agents.errors import ConfigError, ErrataError, ExamError
 from errata.agents.exams.files import AnswerType, OwnFields
 from errata.agents.exams.several import RunExams, load_exams
@@ -23,6 +23,7 @@ from errata.agents.intake.answer_types import TYPES
 from errata.agents.intake.findings import Undecided
 from errata.agents.intake.tasks import TASKS
 from errata.agents.marking import mark
+from errata.agents.marking.own import forget_markers
 from errata.agents.marking.schema import misfit
 from errata.agents.records import JsonAnswer
 from errata.graph.cli import app
@@ -30,7 +31,7 @@ from errata.graph.config import RunConfig, load_config
 from errata.graph.run import run
 from errata.graph.views.init import ask_person
 
-HERE = get_args(AnswerType)
+HERE = (*get_args(AnswerType), "own")
 
 
 def needs(answer: str) -> None:
@@ -93,6 +94,37 @@ def test_the_configuration_of_each_task_loads_with_its_exam(task: str, tmp_path:
     assert {q.answer.type for q in exams.test} == {task}
     assert found["estimate"] is None
     assert config.instructor.model == "variations"
+
+
+def test_the_example_with_its_own_marker_takes_a_date_in_any_form(tmp_path: Path) -> None:
+    made("--task", "own", "--out", tmp_path / "out")
+    _, exams = loaded(tmp_path / "out")
+    assert all(mark(q, q.solution or "").correct for q in exams.practice[:3])
+    assert all(mark(q, f"On {q.target}.").correct for q in exams.practice[:3])
+    assert not mark(exams.practice[0], "On 1 May 1999").correct
+    forget_markers()
+
+
+def test_the_example_with_a_judge_brings_labels_that_a_fair_judge_agrees_with(
+    tmp_path: Path,
+) -> None:
+    found = made("--task", "judge", "--out", tmp_path / "out")
+    config, exams = loaded(tmp_path / "out")
+    assert "API key" in found["unknown_cost"]
+    assert {"rubric.md", "labelled.jsonl", "README.md"} <= set(found["files"])
+    [(_, judge)] = config.judged_exams
+    assert "sorry" in judge.read_rubric()
+    assert judge.labelled is not None
+    labelled = read_labelled(judge.labelled)
+
+    def fair(one: Labelled) -> bool:
+        name = (one.target or "").split()[1].strip(",")
+        day = (one.target or "").partition("will come on ")[2]
+        return all(part in one.response for part in (name, "sorry", day))
+
+    assert [fair(one) for one in labelled] == [one.right for one in labelled]
+    asked = {q.prompt for q in (*exams.practice, *exams.dev, *exams.test)}
+    assert not asked & {one.prompt for one in labelled}
 
 
 @pytest.mark.loop

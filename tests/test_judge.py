@@ -166,6 +166,31 @@ def test_a_reply_that_cannot_be_used_is_asked_for_once_more() -> None:
         assert server.calls == 2
 
 
+@pytest.mark.parametrize("both", [f"{said(True)} or {said(False)}", said(False) + said(True)])
+def test_a_reply_with_both_verdicts_is_none_and_asked_for_once_more(both: str) -> None:
+    with scripted(both, said(True)) as server, judged_by({JUDGED: judge_at(server)}):
+        assert mark(asked(), "hello").correct
+        assert server.calls == 2
+    with (
+        scripted(both, both) as server,
+        judged_by({JUDGED: judge_at(server)}),
+        pytest.raises(ExamError, match="it decides twice, and not the same"),
+    ):
+        mark(asked(), "hello")
+    with scripted(said(True) * 2) as server, judged_by({JUDGED: judge_at(server)}):
+        assert mark(asked(), "hello").correct
+
+
+@pytest.mark.parametrize("reply", ["", "x" * 2_100_000, "[" * 100_000, '{"right": null}'])
+def test_whatever_a_judge_sends_in_place_of_a_verdict_is_none(reply: str) -> None:
+    with (
+        scripted(reply, reply) as server,
+        judged_by({JUDGED: judge_at(server)}),
+        pytest.raises(ExamError, match="the judge gives no verdict"),
+    ):
+        mark(asked(), "hello")
+
+
 def test_a_judge_without_a_verdict_leaves_the_question_uncounted_and_never_wrong() -> None:
     told: list[str] = []
     with (
@@ -209,13 +234,13 @@ def test_answers_are_judged_side_by_side_and_come_in_their_order() -> None:
 
 
 def test_a_score_is_right_from_the_threshold_on_and_must_be_of_ten() -> None:
-    scores = (7, 6.5, 11, 9)
+    scores = (7, 6.5, True, 9)
     replies = [json.dumps({"reason": "so", "score": score}) for score in scores]
     with scripted(*replies) as server, judged_by({SCORED: judge_at(server, SCORED)}):
         assert mark(asked(1, answer=SCORED), "hello").correct
         low = mark(asked(2, answer=SCORED), "hello")
         assert (low.correct, low.why) == (False, "6.5 of 10: so")
-        assert mark(asked(3, answer=SCORED), "hello").correct  # 11 was asked for again
+        assert mark(asked(3, answer=SCORED), "hello").correct  # true was asked for again
         assert server.calls == 4
 
 
@@ -316,6 +341,18 @@ def test_labels_that_cannot_calibrate_are_refused(
 ) -> None:
     lines(tmp_path / "labelled.jsonl", rows)
     with pytest.raises(ExamError, match=said):
+        read_labelled(tmp_path / "labelled.jsonl")
+
+
+def test_labels_that_contradict_each_other_are_named_with_both_lines(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "Greet Ada.", "target": "hello", "response": f"{at}", "right": bool(at % 2)}
+        for at in range(30)
+    ]
+    lines(tmp_path / "labelled.jsonl", [*rows, rows[3]])  # twice the same is no contradiction
+    assert len(read_labelled(tmp_path / "labelled.jsonl")) == 31
+    lines(tmp_path / "labelled.jsonl", [*rows, rows[3] | {"right": False}])
+    with pytest.raises(ExamError, match=r"line 4 and .*line 31 label the same answer"):
         read_labelled(tmp_path / "labelled.jsonl")
 
 

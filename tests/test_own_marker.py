@@ -126,6 +126,19 @@ def test_a_marker_that_hangs_is_ended_and_the_next_answer_is_marked(folder: Path
     marker.close()
 
 
+def test_a_marker_that_forks_gives_each_answer_its_own_verdict(folder: Path) -> None:
+    forks = "import os\ndef forks(q, r):\n    pid = os.fork()\n    return r == 'x'\n"
+    (folder / "mine.py").write_text(forks)
+    told = [mark(asked(folder, "forks"), text).correct for text in "xyxxyy"]
+    assert told == [True, False, True, True, False, False]
+
+
+def test_a_score_that_is_no_number_is_no_verdict(folder: Path) -> None:
+    (folder / "mine.py").write_text("def none(q, r):\n    return float('nan')\n")
+    with pytest.raises(ExamError, match="a score that is no number"):
+        mark(asked(folder, "none", threshold=0.5), "x")
+
+
 def test_questions_on_which_it_fails_are_not_counted_and_said_once(folder: Path) -> None:
     said: list[str] = []
     left = NotCounted(said.append)

@@ -290,8 +290,14 @@ def test_a_training_after_the_prompt_keeps_the_judges_verdicts_and_the_correctio
         student = TableStudent(["odd"], under={texts[0]: ["odd", "even"]})
         trainer = TableTrainer({q.id: q.kind or "" for q in asked}, [["odd"]])
         given: dict[str, Any] = {"student": student, "trainer": trainer}
-        found = compare(settings, ["sft", "prompt+sft"], 1, tmp_path, **given)
+        arms = ["sft", "prompt", "prompt+sft"]
+        ahead = outlook(settings, arms, 1, tmp_path).estimate
+        found = compare(settings, arms, 1, tmp_path, **given)
         seen = [Seen(request.body) for request in server.requests]
+    assert ahead is not None
+    [guess] = ahead.rows
+    assert guess.agent == "judge"
+    assert len(seen) <= guess.calls <= 2 * len(seen)
     assert found.prompts[0].system == texts[0]
     assert sum("you" in each.answer for each in seen) == 3 * 40  # one calibration for all
     for arm in ("sft-1", "prompt-sft-1"):
@@ -299,6 +305,27 @@ def test_a_training_after_the_prompt_keeps_the_judges_verdicts_and_the_correctio
         assert audit(here, NoWatcher()).findings == ()
         report = read_record(here.path / "report.json", Report)
         assert (report.corrected, len(report.judges)) == ({"test": 1}, 1)
+
+
+def test_a_comparison_counts_its_judge_on_each_prompt_and_keeps_room_for_it(
+    tmp_path: Path,
+) -> None:
+    exam_files(tmp_path)
+
+    def judged(arms: list[str], more: str = "") -> int:
+        path = judged_toml(tmp_path, "http://127.0.0.1:9/v1", more=more)
+        path.write_text(f"prompts = 3\n{path.read_text()}")
+        ahead = outlook(load_config(path), arms, 1, tmp_path).estimate
+        assert ahead is not None
+        return sum(row.calls for row in ahead.rows)
+
+    # Labels three times, the base's practice, dev and test; then dev under three prompts, and
+    # practice and test under the chosen one.
+    assert judged(["prompt"]) == 3 * 40 + 3 * 8 + 3 * 8 + 8 + 8
+    # A round of practice, dev and test, and the practice solutions that it trains on.
+    assert judged(["sft"]) == 3 * 40 + 3 * 8 + 3 * 8 + 8
+    with pytest.raises(ConfigError, match=r"judge alone may take .* the budget holds 1,000"):
+        judged(["prompt"], "[budget]\ntokens = 1000\n")
 
 
 def replying(*prompts: str) -> Any:

@@ -154,9 +154,7 @@ class Ledger:
         self.longest_reply = REPLY_TOKENS
         self.kept: dict[str, tuple[int, float]] = {}
         """Agent → tokens and money that are left to it alone."""
-        for entry in before:
-            self.tokens += entry.tokens
-            self.money += entry.money or 0
+        self.take(before)
 
     def keep(self, agent: str, tokens: int, money: float, before: Iterable[Entry] = ()) -> None:
         """Keeps room for an agent that must not come too late: no other one is given it. What the
@@ -166,6 +164,13 @@ class Ledger:
                 tokens, money = tokens - entry.tokens, money - (entry.money or 0)
         with self.changed:
             self.kept[agent] = (max(0, tokens), max(0.0, money))
+
+    def take(self, entries: Iterable[Entry]) -> None:
+        """Counts what others took of the same budget."""
+        with self.changed:
+            for entry in entries:
+                self.tokens += entry.tokens
+                self.money += entry.money or 0
 
     def reserve(
         self, agent: str, model: str, tokens_in_estimate: int, tokens_out_limit: int | None

@@ -352,13 +352,13 @@ def own_question(
         if isinstance(kept.answer, Marked) and kept.answer != marked:
             raise ExamError(
                 "it names a marker of its own, or a judge, which only a configuration may do: "
-                "name it as answer under [exam]"
+                "name it as answer under [exam] of a TOML file, and give that"
             )
         return kept
     if is_own(str(fields.get("answer"))):
         raise ExamError(
             "it names code as its answer, which only a configuration may do: name it as answer "
-            "under [exam], of all rows"
+            "under [exam] of a TOML file, for all rows"
         )
     try:
         given = OwnFields.model_validate(dict(fields))
@@ -437,7 +437,10 @@ def asked_question(
     said = {"prompt": given.prompt} if as_said else {}
     match kind:
         case "judge":
-            raise ExamError('answer = "judge" needs a judge: describe it under [exam.judge]')
+            raise ExamError(
+                'answer = "judge" needs a judge: describe it under [exam.judge] of a TOML file, '
+                "which `errata exam` and `errata mark` take as an exam"
+            )
         case "choice":
             return own_choice(given, given.id or id)
         case "code":

@@ -85,6 +85,8 @@ class Source:
     bad: list[Skipped] = field(default_factory=list)
     """What could not be read as a row, and why."""
     findings: list[Finding] = field(default_factory=list)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name → text: what an example brings besides, to lie beside the configuration."""
 
     @property
     def columns(self) -> list[str]:

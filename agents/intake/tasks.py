@@ -14,6 +14,7 @@ from errata.agents.exams import plain
 from errata.agents.exams.arithmetic import NAMES, THINGS, make_questions
 from errata.agents.exams.held_out import NearTexts
 from errata.agents.intake.looking import Wishes
+from errata.agents.intake.marked_tasks import due_dates, judged_files, own_files, replies
 from errata.agents.intake.reading import Given, Source
 
 ROWS = 200
@@ -40,6 +41,7 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
     if name not in TASKS:
         raise ConfigError(f"there is no example {name!r}: {', '.join(TASKS)}")
     make, more = TASKS[name]
+    files = FILES[name](seed) if name in FILES else {}
     rows: list[Row] = []
     texts = NearTexts()
     for row in make(random.Random(f"{seed}/{name}")):
@@ -50,8 +52,11 @@ def task_source(name: str, seed: int = 0) -> tuple[Source, Wishes]:
         if len(rows) == ROWS:
             break
     given = [Given(f"example {at}", row) for at, row in enumerate(rows, 1)]
-    source = Source(f"{name}-task", f"an example of the type {name}, made from seed {seed}", given)
-    return source, Wishes(answer=name, dev=HELD_OUT, test=HELD_OUT, **more)
+    said = f"an example of the type {name}, made from seed {seed}"
+    source = Source(f"{name}-task", said, given, files=files)
+    return source, Wishes.model_validate(
+        {"answer": name, "dev": HELD_OUT, "test": HELD_OUT} | dict(more)
+    )
 
 
 def numbers(rng: random.Random) -> Iterator[Row]:
@@ -221,5 +226,9 @@ TASKS: dict[str, tuple[Maker, Mapping[str, Any]]] = {
     "label": (labels, {}),
     "json": (notes, {}),
     "regex": (orders, {"pattern": r"\b[A-Z]{2}-[0-9]{5}\b"}),
+    "own": (due_dates, {"answer": "python:marker.py:same_day"}),
+    "judge": (replies, {}),
 }
 """Answer type → what makes its rows, and what a person would say besides."""
+FILES: dict[str, Callable[[int], dict[str, str]]] = {"own": own_files, "judge": judged_files}
+"""Answer type → from the seed what lies beside the configuration."""

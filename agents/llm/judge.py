@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.chat_models.pacing import event_loop
@@ -44,6 +44,12 @@ def _of_ten(score: float) -> float:
     return score
 
 
+def _no_truth(score: object) -> object:
+    if isinstance(score, bool):
+        raise ValueError("must be a number from 0 to 10, not true or false")
+    return score
+
+
 class RightReply(LlmReply):
     """The verdict on one answer."""
 
@@ -53,14 +59,22 @@ class RightReply(LlmReply):
     right: bool
     """Whether the answer is right by the rubric."""
 
+    @property
+    def decision(self) -> object:
+        return self.right
+
 
 class ScoreReply(LlmReply):
     """The score of one answer."""
 
     reason: Filled
     """What decides by the rubric, in one or two sentences."""
-    score: Annotated[float, AfterValidator(_of_ten)]
+    score: Annotated[float, BeforeValidator(_no_truth), AfterValidator(_of_ten)]
     """From 0, nothing of what the rubric asks for, to 10, all of it."""
+
+    @property
+    def decision(self) -> object:
+        return self.score
 
 
 class LlmJudge:
@@ -94,9 +108,14 @@ class LlmJudge:
         self.one_at_a_time = Lock()
         self.calls: dict[str, Future[JudgedCall]] = {}
         """Verdicts by what they are of; some of them still to come."""
-        for call in known:
-            self.calls[call.key] = Future()
-            self.calls[call.key].set_result(call)
+        self.recall(known)
+
+    def recall(self, known: Iterable[JudgedCall]) -> None:
+        """Takes these verdicts as given: they are not asked for again."""
+        with self.one_at_a_time:
+            for call in known:
+                self.calls[call.key] = Future()
+                self.calls[call.key].set_result(call)
 
     @property
     def concurrency(self) -> int:

@@ -104,6 +104,11 @@ class LlmReply(BaseModel):
         json_schema_extra={"additionalProperties": False},
     )
 
+    @property
+    def decision(self) -> object:
+        """What two of them in one reply must not contradict each other in; None: nothing."""
+        return None
+
 
 class DiagnosisReply(LlmReply):
     """Why the student's response is wrong, and what would cure it."""
@@ -348,7 +353,8 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
     """The last JSON value of the reply that has the right fields; prose around it is ignored.
 
     Raises:
-        ValueError: There is none; the message says plainly why, for the model to read.
+        ValueError: There is none, or there are two that decide otherwise; the message says plainly
+            why, for the model to read.
     """
     if raw.problem:
         raise ValueError(raw.problem)
@@ -358,6 +364,7 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
         raise ValueError(TOO_LONG if raw.truncated else "it was empty")
     found: Fit[Reply] | None = None
     problems: list[str] = []
+    decisions: set[object] = set()
     for each in values_of(raw.text):
         if isinstance(each, BrokenError):
             problems.append(f"it was no whole JSON object: {each}")
@@ -369,6 +376,9 @@ def read_reply(raw: RawReply, reply_type: type[Reply]) -> Read[Reply]:
             problems.append(whole + str(error))
         else:
             found = fit if found is None or fit.rank >= found.rank else found
+            decisions.add(fit.read.reply.decision)
+    if len(decisions) > 1:
+        raise ValueError("it decides twice, and not the same; reply with one JSON object")
     if found is not None:
         return found.read
     if raw.truncated:

@@ -24,7 +24,8 @@ from errata.agents.exams.corrections import Corrected, Correction, read_correcti
 from errata.agents.exams.rows import Skipped
 from errata.agents.exams.several import read_exams
 from errata.agents.jsonl import Journal, read_record, write_text
-from errata.agents.promotion import ALPHA, visible_gain
+from errata.agents.marking.own import forget_markers
+from errata.agents.promotion import ALPHA, foresight, visible_gain
 from errata.agents.records import Attempt, LlmCall, Question, Record
 from errata.agents.scores import accuracy, clusters
 from errata.agents.student import Student, StudentSettings
@@ -150,6 +151,7 @@ def doctor(
     """
     kept = runs / KEPT if subject.folder is None else subject.folder.path
     asks = wanted.ask or wanted.form
+    forget_markers()  # their files may have been edited
     with judges_at_hand(subject.config, kept) if asks else nullcontext():
         return examined(subject, wanted, runs, watcher, open_with, solver)
 
@@ -178,7 +180,10 @@ def examined(
     watcher.progress("solving the questions again", 0, 0)
     plain_sets = {n: [q for q in qs if q.exam not in twisted] for n, qs in sets.items()}
     asked = gather(plain_sets, {} if folder is None else said_in(folder), watcher)
-    notes = [said_of_solved(asked, wanted.votes)]
+    notes = [
+        said_of_solved(asked, wanted.votes),
+        foresight(dev, config.rounds, config.stop.gate),
+    ]
     if wanted.votes:
         open_ones = sample(asked, wanted.most, config.seed)
         with solver_of(config, wanted.votes, watcher, solver) as opened:
@@ -211,6 +216,16 @@ def examined(
             not_looked.append(NotLookedAt(what=what, why=why, do=how))
     else:
         answers = [base[question.id] for question in known]
+        if left := len(dev) - len(known):
+            notes.append(
+                f"{left} of {plural(len(dev), 'dev question')} are not counted: the base model's "
+                "answers to them have no verdict"
+            )
+        if folder is None and config.judged_exams:
+            notes.append(
+                "an LLM judged the base model's answers, outside [budget]; how far it agrees with "
+                f"a person says errata judge {shlex.quote(subject.name)}"
+            )
         findings += find_unread(known, answers, config.student.max_new_tokens)
         alpha = ALPHA[gate]
         shown = None if alpha is None else visible_gain(len(set(clusters(known))), alpha / rounds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,14 +14,19 @@ from pydantic import Field, ValidationError
 from errata.agents.engine import Engine
 from errata.agents.errors import ConfigError, ExamError
 from errata.agents.examiner import NotCounted, attempt_id, examine
-from errata.agents.exams import named_questions
+from errata.agents.exams import FileExam, NamedExam, named_questions
+from errata.agents.exams.corrections import Corrected, said_of
+from errata.agents.exams.named import SIDES
 from errata.agents.exams.rows import Skipped
+from errata.agents.exams.several import read_exams
 from errata.agents.jsonl import Journal, write_text
+from errata.agents.marking.own import forget_markers
 from errata.agents.plain_text import well_formed
 from errata.agents.records import (
     GREEDY,
     Accuracy,
     Attempt,
+    OwnAnswer,
     Question,
     Record,
     Sampling,
@@ -33,7 +38,11 @@ from errata.agents.served.student import ServedStudent
 from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import check_model, check_quantize
 from errata.graph.agents import open_student
-from errata.graph.provenance import flat
+from errata.graph.commands.judge import judges_outside
+from errata.graph.config import RunConfig, Variations, VerifySettings, load_config
+from errata.graph.costs import Cost
+from errata.graph.judging import JudgeReport
+from errata.graph.provenance import flat, hashes_of_code
 from errata.graph.watcher import Watcher
 from errata.training.jobs import Quantize
 
@@ -64,6 +73,8 @@ class Conditions(Record):
     """What is asked after each answer; None where nothing is."""
     engine: Engine | None = None
     """What answers in place of weights loaded here."""
+    own_code: Mapping[str, str] = Field(default_factory=dict)
+    """File of a marker of the user's own → its SHA-256."""
 
 
 class ExamResult(Record):
@@ -90,6 +101,10 @@ class Evaluation(Record):
     exams: tuple[ExamResult, ...]
     average: float
     """Mean accuracy, each exam counting alike."""
+    judges: tuple[JudgeReport, ...] = ()
+    """The LLMs that judged, and how far they agree with a person."""
+    cost: Cost | None = None
+    """What they took; None where none was asked."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,8 @@ class OpenedExam:
     questions: Sequence[Question]
     skipped: Sequence[Skipped] = ()
     """What was left out of it."""
+    config: RunConfig | None = None
+    """What marks it, and nobody else, where it was named by a configuration."""
 
 
 def open_exams(
@@ -115,10 +132,23 @@ def open_exams(
 
     Raises:
         ExamError: There is no such exam or split, a question is bad, or two exams have one name.
+        ConfigError: A configuration cannot be read, or there are two.
     """
     opened: list[OpenedExam] = []
     for given in names:
         left, _, path = given.partition("=")
+        if (file := Path(path or given)).suffix == ".toml":
+            if any(other.config is not None for other in opened):
+                raise ConfigError(
+                    f"{given} is a second configuration: examine them one after the other"
+                )
+            if prompts is not None:
+                raise ExamError(f"{given} says itself which prompts it has: take --prompts out")
+            config = load_config(file)
+            opened += configured(file, config, left if path else None, split, skip_bad, watcher)
+            if limit is not None:
+                opened = [replace(exam, questions=exam.questions[:limit]) for exam in opened]
+            continue
         name = left if path or not Path(given).suffix else Path(given).stem
         if name in (other.name for other in opened):
             raise ExamError(f"two exams are called {name!r}: examine them one after the other")
@@ -133,6 +163,56 @@ def open_exams(
     return opened
 
 
+def configured(
+    file: Path,
+    config: RunConfig,
+    name: str | None,
+    split: str | None,
+    skip_bad: bool,
+    watcher: Watcher,
+) -> list[OpenedExam]:
+    """The exams of a configuration, with what marks them there.
+
+    Args:
+        name: Of one of them; None: all that are practised.
+        split: Which of their sets; test where not said.
+
+    Raises:
+        ExamError: It has no such exam or set, or a question is bad.
+    """
+    side = split or "test"
+    if side not in SIDES:
+        raise ExamError(f"{file} has no split {split!r}: say {', '.join(SIDES)}")
+    chosen = [exam for exam in config.exam if name in (None, exam.name)]
+    if not chosen:
+        known = ", ".join(exam.name for exam in config.exam)
+        raise ExamError(f"{file} has no exam {name!r} under [exam]: it has {known}")
+    marks = config.model_copy(
+        update={
+            "exam": tuple(chosen),
+            "out_of_domain": (),
+            "guard": (),
+            "strategy": "sft",
+            "instructor": Variations(),
+            "writer": None,
+            "verify": VerifySettings(),
+        }
+    )
+    opened = []
+    for exam in chosen:
+        if skip_bad and isinstance(exam, FileExam | NamedExam):
+            exam = exam.model_copy(update={"skip_bad": True})
+        skipped: list[Skipped] = []
+        corrected: list[Corrected] = []
+        questions = getattr(read_exams([exam], skipped=skipped, corrected=corrected), side)
+        if skipped:
+            watcher.say(f"{exam.name}: {len(skipped)} left out, the first: {skipped[0]}")
+        if said := said_of(corrected):
+            watcher.say(said)
+        opened.append(OpenedExam(exam.name, questions, skipped, marks))
+    return opened
+
+
 def evaluate(
     settings: StudentSettings,
     exams: Sequence[OpenedExam],
@@ -141,12 +221,15 @@ def evaluate(
     student: Student | None = None,
     sampling: Sampling = GREEDY,
     second_look: bool = False,
+    cache: bool = True,
 ) -> Evaluation:
     """Accuracy of a model on exams.
 
     Args:
         out: Questions and answers, as they come. An evaluation that was stopped goes on from
-            there, if all that its answers depend on is as it was.
+            there, if all that its answers depend on is as it was. Where an LLM judges, its
+            verdicts and costs are in `out`.judge.
+        cache: Takes replies of judges from the user's cache.
         student: Asked in place of the weights that `settings` name.
         second_look: After each answer the student is asked in the same conversation to look at it
             again.
@@ -157,6 +240,7 @@ def evaluate(
         ExamError: `out` is finished already, or holds answers that were made otherwise.
         ModelError, StepFailed: The model cannot be had.
         RunError: `out` cannot be written, or `out.part` is somebody else's.
+        ErrataError: A judge is refused, or cannot be asked.
     """
     if out is not None and out.exists():
         raise ExamError(f"{out} is there already: name another file, nothing is written over")
@@ -167,24 +251,49 @@ def evaluate(
     if student is None:
         check_quantize(settings, "--quantize")
         check_model(settings.model_ref)
+    forget_markers()  # their files may have been edited
     with tempfile.TemporaryDirectory(prefix="errata-exam-") as scratch:
         path = out or Path(scratch) / "answered.jsonl"
         student = student or open_student(settings, Path(scratch), say=watcher.say)
         with Journal(path, Answered) as journal:
             asked_then = LOOK_AGAIN if second_look else None
+            every = [question for exam in exams for question in exam.questions]
+            times = sampling.answers * (1 + second_look)
             try:
                 engine = student.engine if isinstance(student, ServedStudent) else None
                 now = conditions(settings, exams, sampling, asked_then, engine)
                 same_conditions(journal, now)
-                results = [
-                    evaluate_one(student, settings, exam, journal, watcher, sampling, second_look)
-                    for exam in exams
-                ]
+                beside = judge_folder(out)
+                with judges_outside(
+                    config_of(exams), every, times, beside, cache, watcher
+                ) as at_hand:
+                    results = [
+                        evaluate_one(
+                            student, settings, exam, journal, watcher, sampling, second_look
+                        )
+                        for exam in exams
+                    ]
+                    judges, cost = at_hand.judges, at_hand.cost
             finally:
                 student.close()
             journal.finish()
-    average = sum(found.result.accuracy for found in results) / len(results)
-    return Evaluation(model=str(settings.model_ref), exams=tuple(results), average=average)
+    return Evaluation(
+        model=str(settings.model_ref),
+        exams=tuple(results),
+        average=sum(found.result.accuracy for found in results) / len(results),
+        judges=judges,
+        cost=cost,
+    )
+
+
+def config_of(exams: Sequence[OpenedExam]) -> RunConfig | None:
+    """The configuration that some of them were named by."""
+    return next((exam.config for exam in exams if exam.config is not None), None)
+
+
+def judge_folder(out: Path | None) -> Path | None:
+    """X.judge beside `--out X`: judged.jsonl, costs.jsonl and calibration.json, as in a run."""
+    return None if out is None else out.with_name(f"{out.name}.judge")
 
 
 def evaluate_one(
@@ -302,6 +411,12 @@ def conditions(
         sampling=sampling,
         second_look=second_look,
         engine=engine,
+        own_code=hashes_of_code(
+            question.answer.marker
+            for exam in exams
+            for question in exam.questions
+            if isinstance(question.answer, OwnAnswer)
+        ),
     )
 
 

@@ -77,8 +77,13 @@ def config_text(looked: Looked, name: str, model: str) -> str:
             "[exam.judge]  # an LLM reads each answer beside yours; it is paid for",
             f'model = "{JUDGE["model"]}"',
             f'rubric = "{JUDGE["rubric"]}"  # yours to write',
-            f'labelled = "{JUDGE["labelled"]}"  # put answers in, and call them right (true) or '
-            "wrong (false): the judge is measured on them first",
+            f'labelled = "{JUDGE["labelled"]}"  # '
+            + (
+                "answers that are"
+                if JUDGE["labelled"] in looked.source.files
+                else "put answers in, and call them"
+            )
+            + " right (true) or wrong (false): the judge is measured on them first",
         ]
     lines += ["", "[student]", f"model = {quoted(model)}", *answer_limit(looked)]
     if looked.system is not None:

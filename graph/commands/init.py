@@ -168,23 +168,31 @@ def init(
         sees=shown,
         estimate=estimate,
         unknown_cost=unknown,
-        next=steps(looked.judged.type, folder),
+        next=steps(looked, folder),
     )
 
 
-def steps(answer: str, folder: Path) -> tuple[str, ...]:
+def steps(looked: Looked, folder: Path) -> tuple[str, ...]:
     """What to do with a folder that is written."""
     config = shlex.quote(str(folder / CONFIG))
-    judged = (
-        f"fill in {folder / JUDGE['rubric']} and {folder / JUDGE['labelled']}",
-        f"errata judge {config}",
-    )
+    judged = (f"errata judge {config}",)
+    if JUDGE["labelled"] not in looked.source.files:
+        to_fill = f"fill in {folder / JUDGE['rubric']} and {folder / JUDGE['labelled']}"
+        judged = (to_fill, *judged)
     return (
-        *(judged if answer == "judge" else ()),
+        *(judged if looked.judged.type == "judge" else ()),
         f"errata check {config}",
         f"errata doctor {config}",
         f"errata run {config}",
     )
+
+
+def next_command(looked: Looked, folder: Path) -> str:
+    if looked.judged.type != "judge":
+        return f"errata run {folder / CONFIG}"
+    labelled = JUDGE["labelled"]
+    first = "" if labelled in looked.source.files else f"fill in {folder / labelled}, then "
+    return f"{first}errata judge {folder / CONFIG}"
 
 
 def decide(
@@ -235,6 +243,8 @@ def markable(looked: Looked, folder: Path) -> Looked:
         write_text(folder / JUDGE["rubric"], RUBRIC)
     if looked.judged.schema:
         write_text(folder / SCHEMA, looked.judged.schema)
+    for name, text in looked.source.files.items():
+        write_text(folder / name, text)
     skipped: list[Skipped] = []
     try:
         exam_settings(looked, folder, SIDES).read(skipped)
@@ -293,9 +303,10 @@ def write(looked: Looked, folder: Path, name: str, model: str) -> list[str]:
     if looked.judged.schema:
         files.append(SCHEMA)
     if looked.judged.type == "judge":
-        write_lines(folder / JUDGE["labelled"], to_label(looked))
+        if JUDGE["labelled"] not in looked.source.files:
+            write_lines(folder / JUDGE["labelled"], to_label(looked))
         files += [JUDGE["rubric"], JUDGE["labelled"]]
-    return files
+    return [*dict.fromkeys([*files, *looked.source.files])]
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

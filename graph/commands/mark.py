@@ -17,9 +17,13 @@ from errata.agents.exams.files import row_question
 from errata.agents.exams.layouts import LAYOUTS, stem, wording
 from errata.agents.exams.rows import Unreadable, line_items
 from errata.agents.jsonl import Journal
+from errata.agents.marking.own import forget_markers
 from errata.agents.records import Question, Record, Turns
 from errata.agents.scores import pass_at_k, wilson
-from errata.graph.commands.exam import OpenedExam
+from errata.graph.commands.exam import OpenedExam, judge_folder
+from errata.graph.commands.judge import judges_outside
+from errata.graph.costs import Cost
+from errata.graph.judging import JudgeReport
 from errata.graph.watcher import Watcher
 
 
@@ -57,15 +61,25 @@ class Marks(Record):
     """Right responses, and wrong ones by what decided."""
     not_counted: int = 0
     """Responses without a verdict, through no fault of theirs; in none of the other numbers."""
+    judges: tuple[JudgeReport, ...] = ()
+    """The LLMs that judged, and how far they agree with a person."""
+    cost: Cost | None = None
+    """What they took; None where none was asked."""
 
 
-def mark_responses(exam: OpenedExam, file: Path, out: Path | None, watcher: Watcher) -> Marks:
+def mark_responses(
+    exam: OpenedExam, file: Path, out: Path | None, watcher: Watcher, cache: bool = True
+) -> Marks:
     """Marks a file of responses; verdicts go to `out` as they come.
+
+    Args:
+        cache: Takes replies of judges from the user's cache.
 
     Raises:
         ExamError: A line that is no response, or to no question of the exam; `out` is there.
         SandboxError: Generated code cannot be run safely here.
         RunError: `out` cannot be written, or `out.part` is somebody else's.
+        ErrataError: A judge is refused, or cannot be asked.
     """
     if out is not None and out.exists():
         raise ExamError(f"{out} is there already: name another file, nothing is written over")
@@ -73,7 +87,12 @@ def mark_responses(exam: OpenedExam, file: Path, out: Path | None, watcher: Watc
     marked: list[tuple[Question, Marked]] = []
     right = 0
     left = NotCounted(watcher.say)
-    with nullcontext() if out is None else Journal(out, Marked, anew=True) as journal:
+    forget_markers()  # their files may have been edited
+    asked = [question for question, _ in responses]
+    with (
+        judges_outside(exam.config, asked, 1, judge_folder(out), cache, watcher) as at_hand,
+        nullcontext() if out is None else Journal(out, Marked, anew=True) as journal,
+    ):
         watcher.progress(exam.name, 0, len(responses))
         for question, (id, _), verdict in mark_all(responses, lambda response: response[1], left):
             line = Marked(id=id or question.id, **verdict.model_dump())
@@ -85,9 +104,12 @@ def mark_responses(exam: OpenedExam, file: Path, out: Path | None, watcher: Watc
                 journal.add(line)
         if journal is not None:
             journal.finish()
-    if not marked:
-        raise ExamError(f"{exam.name}: no response has a verdict, {len(responses)} are not counted")
-    return summed_up(exam, marked, left_out, left)
+        if not marked:
+            raise ExamError(
+                f"{exam.name}: no response has a verdict, {len(responses)} are not counted"
+            )
+        found = summed_up(exam, marked, left_out, left)
+        return found.model_copy(update={"judges": at_hand.judges, "cost": at_hand.cost})
 
 
 def summed_up(

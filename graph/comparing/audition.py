@@ -21,13 +21,13 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from errata.agents.chat_models.ledger import Budget, Entry
+from errata.agents.chat_models.ledger import Budget, Entry, Ledger
 from errata.agents.checks import Checker
 from errata.agents.contrast_analyst import contrast_mistakes
 from errata.agents.data_writer import LARGEST_ASK, Ask, Diagnosed, check_drafts, verify_drafts
@@ -63,7 +63,7 @@ from errata.agents.student import Student
 from errata.agents.trainer import Trained, Trainer, TrainingJob
 from errata.agents.weights import check_model
 from errata.agents.weights.models import special_tokens
-from errata.graph.agents import Given, open_agents
+from errata.graph.agents import Clients, Given, open_agents
 from errata.graph.asks import Asked
 from errata.graph.comparing.auditioned import (
     Audition,
@@ -80,8 +80,8 @@ from errata.graph.config import (
 )
 from errata.graph.context import Context, held_out_in
 from errata.graph.costs import Estimate, EstimateRow, cost_of, costs_log, currency_of
-from errata.graph.estimate import estimate_run
-from errata.graph.judging import calibrated, warnings_of
+from errata.graph.estimate import estimate_run, judged_in, judging, labels_judged
+from errata.graph.judging import calibrated, keep_room, open_judges, warnings_of
 from errata.graph.nodes import practised, run_exam
 from errata.graph.provenance import (
     Provenance,
@@ -91,8 +91,8 @@ from errata.graph.provenance import (
     provenance_of,
 )
 from errata.graph.rows import rehearse, rows_of
-from errata.graph.run import report_skipped
-from errata.graph.run_folder import NotCountedQuestion, RunFolder, StepTime
+from errata.graph.run import exams_in, report_skipped
+from errata.graph.run_folder import CALIBRATION, NotCountedQuestion, RunFolder, StepTime
 from errata.graph.teaching import diagnose_mistakes, writing
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
@@ -103,6 +103,7 @@ if TYPE_CHECKING:
 BEGAN = "provenance.json"
 MISTAKES, EXAMPLES = 30, 4
 """Of an audition that does not say otherwise."""
+BASIS = "of all to come, if every mistake is diagnosed and every example passes"
 LEAST_EXAMPLES = 8
 """To train on; an instructor with fewer would make all others' trainings as small."""
 SPENT = (
@@ -198,14 +199,23 @@ def audition(
         check_model(config.student.model_ref)
     given = Given(student=student, trainer=trainer, embeddings=embeddings)
     practice = exams.practice if exams is not None else folder.questions("practice")
-    if expected := estimate_of(named, folder, given, practice[:mistakes]):
+    rows = estimate_of(named, folder, given, practice[:mistakes])
+    sets = exams if exams is not None else exams_in(folder)
+    if judged := judging_ahead(config, named, folder, sets, mistakes * examples, train):
+        rows.append(judged)
+    if rows:
+        expected = Estimate(rows=tuple(rows), basis=BASIS)
+        keep_room(Ledger(), expected, config.budget)
         watcher.estimated(expected, config.budget, currency_in(named))
     if exams is not None:
         start = (config, exams, mistakes, examples, corrected)
         folder.create(lambda scratch: write_start(scratch, *start))
     with folder.locked():
         folder.manifest.verify()
-        found = work(config, named, folder, given, mistakes, examples, train, watcher, skipped)
+        rest = partial(judging_ahead, config, named, folder, sets, mistakes * examples, train)
+        found = work(
+            config, named, folder, given, mistakes, examples, train, watcher, skipped, rest
+        )
         write_record(folder.path / "audition.json", found)
     return found
 
@@ -325,8 +335,8 @@ def check_same_audition(folder: RunFolder, config: RunConfig, mistakes: int, exa
 
 def estimate_of(
     named: Sequence[Named], shared: RunFolder, given: Given, practice: Sequence[Question]
-) -> Estimate | None:
-    """Of all that are not finished, as far as they can be opened; None where no LLM is asked."""
+) -> list[EstimateRow]:
+    """Of all that are not finished, as far as they can be opened."""
     nowhere = RunFolder(shared.path / "estimate")  # is read, not there, and never written
     rows: list[EstimateRow] = []
     for one in named:
@@ -339,7 +349,42 @@ def estimate_of(
             continue  # it is told of in its row
         expected = estimate_run(one.config, agents, practice)
         rows += expected.rows if expected else ()
-    return Estimate(rows=tuple(rows)) if rows else None
+    return rows
+
+
+def judging_ahead(
+    config: RunConfig,
+    named: Sequence[Named],
+    shared: RunFolder,
+    exams: RunExams,
+    written: int,
+    train: bool,
+) -> EstimateRow | None:
+    """What the judge of all may take for what is not finished: its calibration, practice once, each
+    example and the student's answer to it, and dev where there is a training; None where no LLM
+    judges.
+
+    Args:
+        written: Examples of each instructor.
+
+    Raises:
+        ErrataError: The judge cannot be opened, or the labelled answers cannot be read.
+    """
+    if not config.judged_exams:
+        return None
+    common = offline(config)
+    judges = open_judges(common, shared.path, Clients(shared.path, lambda call: None), keep=False)
+    practice, dev = judged_in(exams.practice), judged_in(exams.dev)
+    written = written * len(practice) // len(exams.practice)
+    calls = 0 if (shared.path / CALIBRATION).exists() else labels_judged(common)
+    calls += 0 if (shared.round(0) / "practice.jsonl").exists() else len(practice)
+    able = [folder_of(one, shared) for one in named if one.config is not None]
+    calls += 2 * written * sum(not has_taught(here) for here in able)
+    if train:
+        sat = [any(here.path.glob("train-*/round-01/dev.jsonl")) for here in able]
+        sat.append((shared.round(0) / "dev.jsonl").exists())
+        calls += len(dev) * sat.count(False)
+    return judging(common, judges, [*practice, *dev], calls)
 
 
 def write_start(
@@ -374,7 +419,12 @@ def work(
     train: bool,
     watcher: Watcher,
     skipped: Sequence[Skipped],
+    rest: Callable[[], EstimateRow | None],
 ) -> Audition:
+    """
+    Args:
+        rest: What the judge of all may still take.
+    """
     trace = Trace(folder.path / "trace.jsonl")
     agents = open_agents(offline(config), folder, trace, None, given, watcher.say)
     context = Context(config, folder, trace, agents, watcher)
@@ -382,6 +432,8 @@ def work(
     if said := said_of(folder.corrected()):
         watcher.say(said)
     judges = agents.llms.judges
+    for one in named:
+        agents.ledger.take(costs_log(folder_of(one, folder)).read())
     try:
         calibrated(folder.path, offline(config), judges, watcher)
         for each in named:
@@ -391,7 +443,7 @@ def work(
         with judged_by(judges):  # the same for all, so no instructor pays for them
             sit("practice", context)
             shown = mistakes_shown(mistakes, context)
-            found = [try_out(one, shown, examples, context) for one in named]
+            found = [try_out(one, shown, examples, context, rest()) for one in named]
             if train:
                 found = train_all(found, named, context)
         learnt = any(one.trained is not None for one in found)
@@ -459,8 +511,18 @@ def has_taught(here: RunFolder) -> bool:
     return (here.round(1) / "rehearsed.jsonl").exists()
 
 
-def try_out(named: Named, shown: Sequence[Mistake], each: int, context: Context) -> Candidate:
-    """One instructor to its end, wherever it is."""
+def try_out(
+    named: Named,
+    shown: Sequence[Mistake],
+    each: int,
+    context: Context,
+    judged: EstimateRow | None,
+) -> Candidate:
+    """One instructor to its end, wherever it is.
+
+    Args:
+        judged: What the judge of all may still take, and the instructor must leave to it.
+    """
     here = folder_of(named, context.folder)
     if named.config is None:
         return stopped(named, here, "stopped", named.why, None)
@@ -474,6 +536,7 @@ def try_out(named: Named, shown: Sequence[Mistake], each: int, context: Context)
     trace = Trace(here.path / "trace.jsonl")
     config = within_budget(named.config, here, context.folder)
     agents = context.agents
+    before = costs_log(here).read()
     try:
         opened = open_agents(
             config,
@@ -483,6 +546,8 @@ def try_out(named: Named, shown: Sequence[Mistake], each: int, context: Context)
             Given(agents.student, agents.trainer, None, None, agents.embeddings),
             context.watcher.say,
         )
+        if judged is not None:
+            keep_room(opened.ledger, Estimate(rows=(judged,)), config.budget)
     except (ConfigError, InstructorError, ModelError) as error:
         return stopped(named, here, "stopped", str(error), context)
     here.path.mkdir(parents=True, exist_ok=True)
@@ -500,6 +565,7 @@ def try_out(named: Named, shown: Sequence[Mistake], each: int, context: Context)
         return stopped(named, here, "stopped", str(error), context)
     finally:
         opened.llms.close()
+        agents.ledger.take(costs_log(here).read()[len(before) :])  # the judge's budget is the same
         seconds = round(time.monotonic() - began, 2)
         here.step_times.add(StepTime(round=1, step="teach", seconds=seconds))
         here.manifest.record_finished()

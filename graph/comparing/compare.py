@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
-from errata.agents.chat_models.ledger import Budget, estimate
+from errata.agents.chat_models.ledger import Budget, Ledger, estimate
 from errata.agents.data_writer import Writer
 from errata.agents.errors import ConfigError, RunError
 from errata.agents.exams.corrections import Corrected, said_of
@@ -54,12 +54,13 @@ from errata.graph.comparing.prompting import (
     put,
     sit_sealed,
     stage_at,
+    verdicts_on_prompts,
 )
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.context import Context
 from errata.graph.costs import Estimate, EstimateRow, currency_of
-from errata.graph.estimate import estimate_run
-from errata.graph.judging import calibrated
+from errata.graph.estimate import estimate_run, judged_in, judging, labels_judged
+from errata.graph.judging import calibrated, keep_room
 from errata.graph.nodes import run_exam
 from errata.graph.provenance import (
     Provenance,
@@ -72,7 +73,7 @@ from errata.graph.provenance import (
 from errata.graph.readings import note_readings
 from errata.graph.report import Report
 from errata.graph.run import exams_in, report_skipped, resume, run
-from errata.graph.run_folder import SEALED, RunFolder, StepTime
+from errata.graph.run_folder import CALIBRATION, SEALED, RunFolder, StepTime
 from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher, Watcher
 from errata.training.own_code import is_own
@@ -91,6 +92,8 @@ PROMPT = "prompt"
 
 BEGAN = "provenance.json"
 """As config.json of a run, which this folder is not."""
+
+BASIS = "of all runs to come, if every practice question is missed in each round"
 
 SEED_STEP = 1000
 """Between two seeds: a run adds the number of its round to them, and no two shall meet."""
@@ -379,19 +382,30 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
     """Of all runs that are not finished; what is missing for one of them is said before any begins.
 
     Raises:
-        ErrataError: The agents of an arm cannot be opened.
+        ErrataError: The agents of an arm cannot be opened, or its judge alone would take more than
+            the budget of a run.
     """
+    config, sets = opened.config, opened.exams.sets()
     nowhere = RunFolder(opened.folder.path / "estimate")  # is read, not there, and never written
     found: dict[tuple[str, str], list[EstimateRow]] = {}
     staged: set[Path] = set()
+    left = [planned for planned in opened.runs if planned.standing != "finished"]
+    verdicts = 0
+    if left and not (opened.folder.path / CALIBRATION).exists():
+        verdicts += labels_judged(config)
+    for name, questions in sets.items() if left else ():
+        if not opened.folder.base_answers(name).exists():
+            verdicts += len(judged_in(questions))
     for planned in opened.runs:
-        if planned.standing == "finished":
+        if planned not in left:
             continue
         trace = Trace(nowhere.path / "trace.jsonl")
         agents = open_agents(planned.config, nowhere, trace, None, given)
         practice = opened.exams.practice
         if planned.prompted != "alone":
-            expected = estimate_run(planned.config, agents, practice, opened.exams)
+            judged = sets if planned.prompted == "no" else ()  # another prompt, other base answers
+            expected = estimate_run(planned.config, agents, practice, opened.exams, judged)
+            keep_room(Ledger(), expected, planned.config.budget)
             for row in expected.rows if expected else ():
                 found.setdefault((row.agent, row.model), []).append(row)
         stage = stage_at(opened.folder, planned.seed)
@@ -399,6 +413,11 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
             staged.add(stage.path)
             if asked := estimate_prompts(planned.config, stage, practice):
                 found.setdefault((asked.agent, asked.model), []).append(asked)
+            verdicts += verdicts_on_prompts(planned.config, sets)
+    every = [question for questions in sets.values() for question in questions]
+    if left and (own := judging(config, agents.llms.judges, every, verdicts)):
+        keep_room(Ledger(), Estimate(rows=(own,)), config.budget)
+        found.setdefault((own.agent, own.model), []).append(own)
     rows = [
         EstimateRow(
             agent=agent,
@@ -412,7 +431,7 @@ def estimate_of(opened: Opened, given: Given) -> Estimate | None:
         )
         for (agent, model), rows in found.items()
     ]
-    return Estimate(rows=tuple(rows)) if rows else None
+    return Estimate(rows=tuple(rows), basis=BASIS) if rows else None
 
 
 def write_start(
@@ -460,10 +479,8 @@ def sit_base(context: Context) -> None:
     note_readings(folder, [name for name in SEALED if folder.exam(name).exists()])
     for path in sorted(folder.path.glob("exam/*.jsonl")):
         name = path.stem
-        sealed = name in SEALED
-        answers = folder.final_exam(name, "base") if sealed else folder.round(0) / path.name
-        exam_id = f"{name}-base" if sealed else f"{name}-0"
-        sit(context, 0, name, answers, exam_id, f"base model: {name} exam")
+        exam_id = f"{name}-base" if name in SEALED else f"{name}-0"
+        sit(context, 0, name, folder.base_answers(name), exam_id, f"base model: {name} exam")
     context.agents.student.close()
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from errata.graph.agents import open_prompt_writer
 from errata.graph.config import RunConfig
 from errata.graph.context import Context, held_out_in
 from errata.graph.costs import Cost, EstimateRow, cost_of, costs_log, prices_of
-from errata.graph.estimate import estimate_proposals
+from errata.graph.estimate import estimate_proposals, judged_in
 from errata.graph.nodes import practised, run_exam
 from errata.graph.run_folder import CALIBRATION, HELD_OUT, SEALED, RunFolder, StepTime
 from errata.graph.trace import Trace
@@ -313,3 +313,10 @@ def estimate_prompts(
     prices_of(prompt_settings(config))
     writer = open_prompt_writer(config, stage.path, lambda call: None)
     return estimate_proposals(prompt_settings(config), writer, practice[:SHOWN])
+
+
+def verdicts_on_prompts(config: RunConfig, sets: Mapping[str, Sequence[Question]]) -> int:
+    """Verdicts of judges that one seed may take: of each prompt's dev answers, of the chosen one's
+    to the guards, and to the sealed exams."""
+    times = {"dev": config.prompts, "practice": int(config.stop.guard_practice)}
+    return sum(times.get(name, 1) * len(judged_in(found)) for name, found in sets.items())

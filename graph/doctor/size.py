@@ -20,8 +20,8 @@ from errata.graph.doctor.finding import Finding, plural
 POWER = 0.8
 MOST_DEV = 20_000
 """Questions beyond which nobody is told to write more."""
-WIDE = 0.15
-"""A gain that few runs bring in a round: where dev shows none that is smaller, that is said."""
+WIDE = 0.1
+"""A gain that is a good one for a run: dev that shows only larger ones misses most runs' gains."""
 LISTED = 8
 
 
@@ -29,7 +29,7 @@ def find_dev_too_small(
     dev: Sequence[Question], rounds: int, gate: Gate, target: float, base: Accuracy | None
 ) -> Iterator[Finding]:
     """By the gate's own power (docs/promotion.md): the gain that dev shows 4 times in 5, against
-    all that there is to gain, where the base's answers are known.
+    `WIDE`, and against all that there is to gain, where the base's answers are known.
 
     Args:
         target: Share of right answers that the run is to reach.
@@ -40,21 +40,23 @@ def find_dev_too_small(
     level = alpha / rounds
     n = len(set(clusters(dev)))
     shown = visible_gain(n, level)
-    hoped = WIDE if base is None else max(0.0, target - base.accuracy)
+    room = 1.0 if base is None else max(0.0, target - base.accuracy)
+    hoped = min(WIDE, room)
     if hoped == 0 or (shown is not None and shown <= hoped):
         return
     wanted = needed(hoped, level)
     said = "no gain at all" if shown is None else f"gains from {100 * shown:.0f} points on"
-    room = (
-        f"all that is to be gained is {100 * hoped:.0f} points, up to the target of {target:.0%}"
-        if base is not None
-        else f"few rounds bring more than {100 * hoped:.0f}"
+    too_wide = shown is None or shown > room
+    against = (
+        f"all that is to be gained is {100 * room:.0f} points, up to the target of {target:.0%}"
+        if room <= WIDE or (shown is not None and too_wide)
+        else f"{100 * WIDE:.0f} points are a good gain already"
     )
     enough = "more than anybody writes" if wanted is None else f"{wanted} questions"
     yield Finding(
         name="dev too small",
-        severity="serious" if shown is None or base is not None else "warning",
-        said=f"{plural(n, 'dev question')} show {said}, and {room}",
+        severity="serious" if too_wide else "warning",
+        said=f"{plural(n, 'dev question')} show {said}, and {against}",
         evidence=(
             f"gate {gate}, {plural(rounds, 'round')}: each may err with {level:.3g}; a gain of "
             f"{100 * hoped:.0f} points is seen 4 times in 5 with {enough}",
@@ -63,8 +65,8 @@ def find_dev_too_small(
             f"Give dev {enough}, from practice if need be."
             if wanted is not None
             else "Take a harder exam, on which there is more to gain.",
-            "[stop]\nrounds = 1",
-            '[stop]\ngate = "likely"',
+            *(["[stop]\nrounds = 1"] if rounds > 1 else []),
+            *(['[stop]\ngate = "likely"'] if gate == "sure" else []),
         ),
     )
 

@@ -83,8 +83,8 @@ def summed(rows: Sequence[EstimateRow]) -> EstimateRow:
 
 
 def estimate_lines(found: Estimate, budget: Budget, currency: str | None) -> list[str]:
-    """What is said before a run begins."""
-    lines = ["estimate for all rounds, if every practice question is missed in each:"]
+    """What is said before anything is sent."""
+    lines = [f"estimate {found.basis}:"]
     for row in [*found.rows, *([summed(found.rows)] if len(found.rows) > 1 else [])]:
         price = "money unknown" if row.money is None else f"{amount(row.money)} {currency}"
         who = row.agent if row.model == "all" else f"{row.agent}, {row.model}"
@@ -98,7 +98,7 @@ def estimate_lines(found: Estimate, budget: Budget, currency: str | None) -> lis
     if (budget.tokens is not None and tokens > budget.tokens) or (
         budget.money is not None and (total.money or 0) > budget.money
     ):
-        lines.append("  that is more than the budget: the run may stop with `budget spent`")
+        lines.append("  that is more than the budget, which may be spent before the end")
     return lines
 
 

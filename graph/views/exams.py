@@ -11,6 +11,7 @@ from errata.agents.second_look import SecondLook
 from errata.graph.commands.exam import Evaluation, ExamResult
 from errata.graph.commands.mark import Marks
 from errata.graph.views.answer_types import show_answer_types
+from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
     Column,
     Printer,
@@ -67,6 +68,8 @@ def print_evaluation(found: Evaluation, console: Console) -> None:
     for exam in found.exams:
         if exam.second_look is not None:
             show_second_look(exam.exam, exam.second_look, out)
+    if found.cost is not None:
+        show_cost(found.cost, out)
 
 
 def show_pass_at(exams: Sequence[ExamResult], out: Printer) -> None:
@@ -166,3 +169,5 @@ def print_marks(found: Marks, console: Console) -> None:
         for kind, (right, asked) in found.by_kind.items():
             table.add_row(out.text(kind or "(no kind)"), out.text(f"{right}/{asked}"))
         out.print(table)
+    if found.cost is not None:
+        show_cost(found.cost, out)
