@@ -175,24 +175,15 @@ def init(
 def steps(looked: Looked, folder: Path) -> tuple[str, ...]:
     """What to do with a folder that is written."""
     config = shlex.quote(str(folder / CONFIG))
-    judged = (f"errata judge {config}",)
+    judged = [f"errata judge {config}"]
     if JUDGE["labelled"] not in looked.source.files:
-        to_fill = f"fill in {folder / JUDGE['rubric']} and {folder / JUDGE['labelled']}"
-        judged = (to_fill, *judged)
+        judged.insert(0, f"fill in {folder / JUDGE['rubric']} and {folder / JUDGE['labelled']}")
     return (
         *(judged if looked.judged.type == "judge" else ()),
         f"errata check {config}",
         f"errata doctor {config}",
         f"errata run {config}",
     )
-
-
-def next_command(looked: Looked, folder: Path) -> str:
-    if looked.judged.type != "judge":
-        return f"errata run {folder / CONFIG}"
-    labelled = JUDGE["labelled"]
-    first = "" if labelled in looked.source.files else f"fill in {folder / labelled}, then "
-    return f"{first}errata judge {folder / CONFIG}"
 
 
 def decide(
