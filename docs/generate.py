@@ -12,10 +12,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ def tree() -> str:
 
 
 def first_sentence(module: Path) -> str:
-    doc = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    doc = ast.get_docstring(parsed(module)) or ""
     return " ".join(doc.partition("\n\n")[0].split())
 
 
@@ -340,9 +340,16 @@ def bodies(model: type[BaseModel]) -> Iterator[list[ast.stmt]]:
     """What stands in a record's class and in those that it comes from, these first."""
     for each in reversed(model.__mro__):
         if issubclass(each, BaseModel) and each.__module__.startswith("errata."):
-            [definition] = ast.parse(textwrap.dedent(inspect.getsource(each))).body
-            assert isinstance(definition, ast.ClassDef)
+            body = parsed(Path(inspect.getfile(each))).body
+            classes = [node for node in body if isinstance(node, ast.ClassDef)]
+            [definition] = [node for node in classes if node.name == each.__name__]
             yield definition.body
+
+
+@cache
+def parsed(module: Path) -> ast.Module:
+    """The code of a module. (`inspect.getsource` would parse it anew for each class in it.)"""
+    return ast.parse(module.read_text(encoding="utf-8"))
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The command line: errata COMMAND, and what a user can mend in one sentence."""
 
-from __future__ import annotations
+# Annotations are no strings here: typer would compile each of them twice at every start.
 
 import errno
 import json
@@ -1045,7 +1045,7 @@ def seconds(age: str) -> float:
 
 
 def start(
-    config: RunConfig, runs: Path, name: str | None, cache: bool, tracing: bool, as_json: bool
+    config: "RunConfig", runs: Path, name: str | None, cache: bool, tracing: bool, as_json: bool
 ) -> None:
     from errata.graph.config import parse_config
     from errata.graph.run import run as start_run
@@ -1063,7 +1063,7 @@ def start(
 
 
 def finish(
-    folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool, as_json: bool
+    folder: Path, work: "Callable[[Watcher, Draw], Report]", tracing: bool, as_json: bool
 ) -> None:
     """Works on a run and shows what came of it."""
     from errata.graph.run import ReviewPending
@@ -1083,7 +1083,7 @@ def finish(
 
 
 @contextmanager
-def tracing_told(watcher: Watcher, wanted: bool) -> Iterator[None]:
+def tracing_told(watcher: "Watcher", wanted: bool) -> Iterator[None]:
     """Work that LangSmith may watch, which is said; or that it may not, unless `wanted`."""
     from errata.agents.chat_models.tracing import tracing_target, without_tracing
 
@@ -1099,7 +1099,7 @@ def tracing_told(watcher: Watcher, wanted: bool) -> Iterator[None]:
 @contextmanager
 def working(
     run: Path | None = None, to_stderr: bool = False, again: bool = False
-) -> Iterator[Watcher]:
+) -> "Iterator[Watcher]":
     """Progress bars; Ctrl-C, or a scheduler's SIGTERM, says how to go on.
 
     Args:
@@ -1128,13 +1128,13 @@ class Stopped(KeyboardInterrupt):
     """SIGTERM: the end of a batch job, or of a container."""
 
 
-def console(to_stderr: bool = False) -> Console:
+def console(to_stderr: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(highlight=False, stderr=to_stderr)
 
 
-def printer(to_stderr: bool = False) -> Printer:
+def printer(to_stderr: bool = False) -> "Printer":
     from errata.graph.views.printer import Printer
 
     return Printer(console(to_stderr))
