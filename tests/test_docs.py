@@ -111,6 +111,7 @@ ANSWERS: dict[str, Answer] = {
 }
 
 
+@pytest.mark.process
 def test_the_examples_of_marking_are_marked_as_their_page_says() -> None:
     page = (ROOT / "docs" / "exams-and-marking.md").read_text()
     rows = re.findall(r"^\| (\w+) \| `(.+)` \| (\S+) \| (right|wrong): ", page, re.MULTILINE)

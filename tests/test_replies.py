@@ -29,12 +29,12 @@ def prompts(text: str, truncated: bool = False) -> list[str]:
     return [each.prompt for each in read.reply.examples]
 
 
-def test_a_thousand_damaged_replies_are_read_as_a_person_reads_them() -> None:
-    count, misread = run_cases(1000, seed=1)
+def test_hundreds_of_damaged_replies_are_read_as_a_person_reads_them() -> None:
+    count, misread = run_cases(400, seed=1)
     assert misread == []
-    assert count.read == count.readable > 500
-    assert count.refused == count.lost > 200
-    assert count.accepted > 200
+    assert count.read == count.readable > 200
+    assert count.refused == count.lost > 80
+    assert count.accepted > 80
     assert count.accepted_unsound == 0
 
 
