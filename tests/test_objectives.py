@@ -615,6 +615,7 @@ def test_an_objective_that_fails_where_it_is_made_ends_the_training_in_one_sente
             trained(job)
 
 
+@pytest.mark.long
 @model
 @pytest.mark.slow
 def test_the_bundled_student_learns_its_pairs_and_still_ends_its_answers(tmp_path: Path) -> None:
