@@ -8,6 +8,8 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+from errata.graph.cli import app
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 FLOORS = ("graph", "agents", "training")
@@ -126,6 +128,15 @@ def test_whoever_starts_children_never_loads_what_weights_need() -> None:
 
     assert heavy(Path("training/train.py"))
     assert [str(m) for m in modules() if m.parts[0] != "training" and heavy(m)] == []
+
+
+def test_no_annotation_of_a_command_is_a_string() -> None:
+    """typer would compile each of them twice whenever errata starts."""
+    commands = [command.callback for command in app.registered_commands]
+    assert len(commands) > 10
+    for command in commands:
+        assert command is not None
+        assert str not in map(type, command.__annotations__.values()), command
 
 
 def test_screens_are_imported_by_screens_and_the_command_line_only() -> None:
