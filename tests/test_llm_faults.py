@@ -118,7 +118,7 @@ def test_a_run_gets_through_every_fault_now_and_then(fault: str, tmp_path: Path)
 
 @pytest.mark.parametrize("fault", DATA)
 def test_a_model_that_never_sends_what_can_be_used_ends_the_run(fault: str, tmp_path: Path) -> None:
-    report = worked(Faulty(WHOLE[fault], 1), tmp_path)
+    report = worked(Faulty(WHOLE[fault], 1), tmp_path, timeout_s=60)
     assert report.status == "no examples accepted"
 
 
