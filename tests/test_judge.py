@@ -449,6 +449,7 @@ def test_the_doctor_has_dev_answers_judged(folder: Path) -> None:
     assert [one.name for one in found.findings if one.name == "wrong targets"] == []
 
 
+@pytest.mark.process
 def test_a_check_says_how_the_judge_is_tried(folder: Path) -> None:
     ran = CliRunner().invoke(app, ["check", str(judged_toml(folder, URL))])
     assert "`errata judge CONFIG` tries it" in ran.stdout

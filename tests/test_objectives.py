@@ -487,6 +487,7 @@ def test_coverage_has_the_gradient_of_the_chance_that_one_of_n_answers_is_right(
     assert gradient(loss, trainer.model) == pytest.approx(gradient(plain, copy), rel=1e-3)
 
 
+@model
 def test_coverage_learns_the_unlikely_as_usual_and_the_certain_not_at_all() -> None:
     import torch
 
