@@ -12,10 +12,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import textwrap
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -143,8 +143,9 @@ def tree() -> str:
 
 
 def first_sentence(module: Path) -> str:
-    doc = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
-    return " ".join(doc.partition("\n\n")[0].split())
+    """Of the string with which a module begins, if it does."""
+    before, _, doc = module.read_text(encoding="utf-8").partition('"""')
+    return "" if before else " ".join(doc.partition('"""')[0].partition("\n\n")[0].split())
 
 
 # The configuration.
@@ -318,31 +319,36 @@ def first_line(model: type[BaseModel]) -> str:
 
 def strings(model: type[BaseModel]) -> dict[str, str]:
     """Field → the string under it."""
-    found: dict[str, str] = {}
-    for body in bodies(model):
-        for field, below in pairwise(body):
-            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
-                found[ast.unparse(field.target)] = ast.literal_eval(below.value)
-    return found
+    return {name: said for name, (_, said) in written(model) if said}
 
 
 def types_of(model: type[BaseModel]) -> dict[str, str]:
     """Field → its type, as the code writes it."""
-    return {
-        ast.unparse(field.target): ast.unparse(field.annotation)
-        for body in bodies(model)
-        for field in body
-        if isinstance(field, ast.AnnAssign)
-    }
+    return {name: of for name, (of, _) in written(model)}
 
 
-def bodies(model: type[BaseModel]) -> Iterator[list[ast.stmt]]:
-    """What stands in a record's class and in those that it comes from, these first."""
+def written(model: type[BaseModel]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(field, (type, string)) of a record's class and of those that it comes from, these first."""
     for each in reversed(model.__mro__):
         if issubclass(each, BaseModel) and each.__module__.startswith("errata."):
-            [definition] = ast.parse(textwrap.dedent(inspect.getsource(each))).body
-            assert isinstance(definition, ast.ClassDef)
-            yield definition.body
+            yield from fields_in(Path(inspect.getfile(each)))[each.__name__].items()
+
+
+@cache
+def fields_in(module: Path) -> dict[str, dict[str, tuple[str, str]]]:
+    """Class → field → its type, and the string under it or none.
+
+    (`inspect.getsource` would parse the module anew for each class in it.)
+    """
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for definition in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(definition, ast.ClassDef):
+            fields = found[definition.name] = {}
+            for field, below in pairwise([*definition.body, ast.Pass()]):
+                if isinstance(field, ast.AnnAssign):
+                    said = ast.literal_eval(below.value) if isinstance(below, ast.Expr) else ""
+                    fields[ast.unparse(field.target)] = (ast.unparse(field.annotation), said)
+    return found
 
 
 def main() -> None:

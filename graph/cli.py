@@ -1,6 +1,6 @@
 """The command line: errata COMMAND, and what a user can mend in one sentence."""
 
-from __future__ import annotations
+# Annotations are no strings here: typer would compile each of them twice at every start.
 
 import errno
 import json
@@ -1030,7 +1030,7 @@ def seconds(age: str) -> float:
 
 
 def start(
-    config: RunConfig, runs: Path, name: str | None, cache: bool, tracing: bool, as_json: bool
+    config: "RunConfig", runs: Path, name: str | None, cache: bool, tracing: bool, as_json: bool
 ) -> None:
     from errata.graph.config import parse_config
     from errata.graph.run import run as start_run
@@ -1048,7 +1048,7 @@ def start(
 
 
 def finish(
-    folder: Path, work: Callable[[Watcher, Draw], Report], tracing: bool, as_json: bool
+    folder: Path, work: "Callable[[Watcher, Draw], Report]", tracing: bool, as_json: bool
 ) -> None:
     """Works on a run and shows what came of it."""
     from errata.graph.run import ReviewPending
@@ -1065,7 +1065,7 @@ def finish(
 
 
 @contextmanager
-def tracing_told(watcher: Watcher, wanted: bool) -> Iterator[None]:
+def tracing_told(watcher: "Watcher", wanted: bool) -> Iterator[None]:
     """Work that LangSmith may watch, which is said; or that it may not, unless `wanted`."""
     from errata.agents.chat_models.tracing import tracing_target, without_tracing
 
@@ -1081,7 +1081,7 @@ def tracing_told(watcher: Watcher, wanted: bool) -> Iterator[None]:
 @contextmanager
 def working(
     run: Path | None = None, to_stderr: bool = False, again: bool = False
-) -> Iterator[Watcher]:
+) -> "Iterator[Watcher]":
     """Progress bars; Ctrl-C, or a scheduler's SIGTERM, says how to go on.
 
     Args:
@@ -1113,7 +1113,7 @@ class Stopped(KeyboardInterrupt):
 def tell(
     found: R,
     as_json: bool,
-    screen: Callable[Concatenate[R, Console, P], None],
+    screen: "Callable[Concatenate[R, Console, P], None]",
     *more: P.args,
     **named: P.kwargs,
 ) -> None:
@@ -1124,13 +1124,13 @@ def tell(
         screen(found, console(), *more, **named)
 
 
-def console(to_stderr: bool = False) -> Console:
+def console(to_stderr: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(highlight=False, stderr=to_stderr)
 
 
-def printer(to_stderr: bool = False) -> Printer:
+def printer(to_stderr: bool = False) -> "Printer":
     from errata.graph.views.printer import Printer
 
     return Printer(console(to_stderr))

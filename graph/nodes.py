@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from langgraph.types import interrupt
-
 from errata.agents.checks import Checker, refuse_row
 from errata.agents.contrast_analyst import contrast_mistakes
 from errata.agents.data_writer import Diagnosed, Lesson, write_for_exams
@@ -204,6 +202,8 @@ def review(state: State, context: Context) -> State:
     """A person may accept, edit or reject the training rows first (`review = true`)."""
     if not context.config.review:
         return {}
+    from langgraph.types import interrupt  # with LangSmith, which takes a second to import
+
     index = state["round"]
     folder = context.folder.round(index)
     rows = proposed(context.folder, index)

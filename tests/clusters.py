@@ -6,10 +6,10 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-from ray.cluster_utils import Cluster
+if TYPE_CHECKING:  # most runs of the tests start no cluster, and ray takes a second to import
+    from ray.cluster_utils import Cluster
 
 NODE = {"num_cpus": 2, "resources": {"pen": 2}}
 ENVIRONMENT = {
@@ -24,6 +24,9 @@ ENVIRONMENT = {
 @contextmanager
 def started(nodes: int = 2) -> Iterator[Cluster]:
     """A head without room for anything, and `nodes` as `NODE`; this process has joined them."""
+    import ray
+    from ray.cluster_utils import Cluster
+
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
     cluster = Cluster()

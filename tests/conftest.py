@@ -1,10 +1,25 @@
-"""No certificate is trusted: no test reaches the internet, and none reads hundreds of them."""
+"""For every test: no certificate is trusted, no time limit is set, the rest of memory is let be.
+
+No test reaches the internet.
+"""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine breaks nothing.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
+
+
+def pytest_collection_finish() -> None:
+    """What the modules hold stays; to look through it again and again takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -63,7 +63,7 @@ def people(seed: str) -> str:
     return " and ".join(digest[at : at + 8].translate(letters) for at in range(0, 40, 8))
 
 
-def exam_files(folder: Path, questions: int = 8, labelled: int = 40) -> None:
+def exam_files(folder: Path, questions: int = 8, labelled: int = 30) -> None:
     """practice, dev, test and labelled.jsonl, and rubric.md."""
     for name in ("practice", "dev", "test"):
         rows = [

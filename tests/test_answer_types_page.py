@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,22 @@ from desk import json_run, labels_run
 
 from errata.graph.page.build import build
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(
     (path for path in map(shutil.which, ("chromium", "chromium-browser")) if path), None
 )
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed"),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
 ]
 
 
 def test_the_page_has_the_confusion_of_labels_and_the_fields_of_json(tmp_path: Path) -> None:
     pages = [build([made(tmp_path)]).path for made in (labels_run, json_run)]
-    with api.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from errata.graph.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
@@ -19,18 +20,22 @@ def modules() -> list[Path]:
     return sorted(path.relative_to(ROOT) for top in FLOORS for path in (ROOT / top).rglob("*.py"))
 
 
-def imports(module: Path, inside_functions: bool = True) -> Iterator[str]:
-    """Full names of what a module imports, under TYPE_CHECKING too; its own package spelled out."""
+@cache
+def imports(module: Path) -> tuple[str, ...]:
+    """Full names of what a module imports, in functions and under TYPE_CHECKING too; its own
+    package spelled out."""
+    found: list[str] = []
     nodes: list[ast.AST] = [ast.parse((ROOT / module).read_text(encoding="utf-8"))]
     while nodes:
         node = nodes.pop()
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found += (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports by dots; write the whole name"
-            yield from (f"{node.module}.{name.name}" for name in node.names)
-        elif inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found += (f"{node.module}.{name.name}" for name in node.names)
+        elif not isinstance(node, ast.expr):
             nodes.extend(ast.iter_child_nodes(node))
+    return tuple(found)
 
 
 def ours(name: str) -> Path | None:
@@ -47,8 +52,8 @@ def ours(name: str) -> Path | None:
 
 
 @cache
-def targets(module: Path, inside_functions: bool = True) -> frozenset[Path]:
-    found = {ours(name) for name in imports(module, inside_functions)}
+def targets(module: Path) -> frozenset[Path]:
+    found = {ours(name) for name in imports(module)}
     return frozenset(found - {None, module})  # type: ignore[arg-type]
 
 
@@ -123,6 +128,15 @@ def test_whoever_starts_children_never_loads_what_weights_need() -> None:
 
     assert heavy(Path("training/train.py"))
     assert [str(m) for m in modules() if m.parts[0] != "training" and heavy(m)] == []
+
+
+def test_no_annotation_of_a_command_is_a_string() -> None:
+    """typer would compile each of them twice whenever errata starts."""
+    commands = [command.callback for command in app.registered_commands]
+    assert len(commands) > 10
+    for command in commands:
+        assert command is not None
+        assert str not in map(type, command.__annotations__.values()), command
 
 
 def test_screens_are_imported_by_screens_and_the_command_line_only() -> None:

@@ -609,6 +609,7 @@ def test_what_cannot_be_auditioned_is_said_before_anything_is_written(
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.process
 def test_a_model_that_is_none_is_a_row_and_not_the_end(tmp_path: Path) -> None:
     names = ["gpt5", "variations"]
     found = audition(config(), names, tmp_path, mistakes=4, student=TableStudent(ALL[:3]))

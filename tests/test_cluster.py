@@ -11,18 +11,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 from cluster_doubles import answering
-from tiny_models import write_tiny_model
-
-pytest.importorskip("ray")
-
 from clusters import add_node, started
-from ray.cluster_utils import Cluster
+from tiny_models import write_tiny_model
 
 from errata.agents.cluster.settings import ClusterSettings
 from errata.agents.cluster.student import RayStudent
@@ -38,8 +35,12 @@ from errata.graph.config import parse_config
 from errata.training.finished import find_finished
 from errata.training.jobs import TrainingRow
 
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
 pytestmark = [
     pytest.mark.ray,
+    pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed"),
     pytest.mark.filterwarnings("ignore"),  # Ray's own
 ]
 

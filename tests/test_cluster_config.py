@@ -119,6 +119,7 @@ def test_the_rayjob_has_only_fields_that_kuberay_documents() -> None:
     assert "[cluster]" in config["data"]["run.toml"]
 
 
+@pytest.mark.process
 def test_the_task_for_skypilot_has_only_fields_that_it_documents() -> None:
     task = yaml.safe_load((EXAMPLES / "skypilot.yaml").read_text())
     known = "name workdir num_nodes resources envs secrets volumes file_mounts setup run config"

@@ -129,6 +129,7 @@ ENDINGS: Mapping[str, tuple[Answer, str, str, str]] = {
 """What is missing → the answer, the target, the solution, and what is learnt of it."""
 
 
+@pytest.mark.process  # that marks formulas
 @pytest.mark.parametrize("what", ENDINGS)
 def test_a_solution_ends_with_an_answer_that_its_marker_reads(what: str) -> None:
     answer, target, solution, completion = ENDINGS[what]

@@ -101,6 +101,7 @@ ANSWERS: dict[str, Answer] = {
 }
 
 
+@pytest.mark.process
 def test_the_examples_of_marking_are_marked_as_their_page_says() -> None:
     page = (ROOT / "docs" / "exams-and-marking.md").read_text()
     rows = re.findall(r"^\| (\w+) \| `(.+)` \| (\S+) \| (right|wrong): ", page, re.MULTILINE)
@@ -153,6 +154,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, dict[
     return RunFolder(runs / "t"), agents
 
 
+@pytest.mark.loop
 def test_every_file_of_a_run_is_described_and_holds_what_its_page_says(
     finished: tuple[RunFolder, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -192,6 +194,7 @@ def test_every_file_of_a_run_is_described_and_holds_what_its_page_says(
     assert unseen == set()
 
 
+@pytest.mark.loop
 def test_what_may_be_deleted_without_loss_is_not_missed(
     finished: tuple[RunFolder, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,9 @@ def ids(findings: Iterator[Finding]) -> set[str]:
 # Wrong targets.
 
 
-@pytest.mark.parametrize("sets", [arithmetic(0, SMALL), written("number", 0, SMALL)])
-def test_a_clean_set_has_no_wrong_target(sets: dict[str, list[Question]]) -> None:
-    assert list(find_wrong_targets(gather(sets))) == []
+@pytest.mark.parametrize("make", [arithmetic, partial(written, "number")])
+def test_a_clean_set_has_no_wrong_target(make: Callable[..., dict[str, list[Question]]]) -> None:
+    assert list(find_wrong_targets(gather(make(0, SMALL)))) == []
 
 
 @pytest.mark.parametrize("how", ["target alone", "target and last line"])
@@ -137,7 +138,7 @@ def test_the_same_story_with_other_numbers_outvotes_a_working_that_is_wrong_as_a
 
 @pytest.mark.parametrize("skill", [0.8, 0.95])
 def test_a_solver_of_stated_skill_finds_wrong_targets_without_any_working(skill: float) -> None:
-    sizes = {"practice": 300, "dev": 100, "test": 10}
+    sizes = {"practice": 150, "dev": 50, "test": 5}
     truth = written("number", 1, sizes)
     planted, wrong = with_wrong_targets(truth, "no working")
     asked = gather(planted)
@@ -208,9 +209,11 @@ def test_of_a_test_question_neither_the_words_nor_an_answer_is_shown() -> None:
 
 
 @pytest.mark.parametrize("how", ["equal", "near", "words"])
-@pytest.mark.parametrize("sets", [arithmetic(0, SMALL), written("choice", 0, SMALL)])
-def test_each_leak_that_is_planted_is_found(how: str, sets: dict[str, list[Question]]) -> None:
-    made = with_leaks(sets, how, 10)
+@pytest.mark.parametrize("make", [arithmetic, partial(written, "choice")])
+def test_each_leak_that_is_planted_is_found(
+    how: str, make: Callable[..., dict[str, list[Question]]]
+) -> None:
+    made = with_leaks(make(0, SMALL), how, 10)
     [found] = find_leaks(made.sets)
     assert made.ids <= set(found.questions)
     assert found.severity == "serious"
@@ -256,7 +259,7 @@ def test_questions_with_two_targets_are_all_found_and_twins_that_agree_only_coun
     ("answer", "one", "same", "other"),
     [
         (JsonAnswer(), '{"a": 1, "b": 2}', '{"b": 2, "a": 1}', '{"a": 1, "b": 3}'),
-        (MathAnswer(), r"\frac{1}{2}", "0.5", "0.6"),
+        pytest.param(MathAnswer(), r"\frac{1}{2}", "0.5", "0.6", marks=pytest.mark.process),
     ],
 )
 def test_one_answer_written_in_two_ways_is_no_contradiction(

@@ -36,6 +36,7 @@ def test_a_student_of_ones_own_is_examined() -> None:
     assert "add" in max(found.by_kind, key=lambda kind: found.by_kind[kind][0])
 
 
+@pytest.mark.loop
 def test_an_instructor_of_ones_own_teaches_and_its_run_can_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from errata.agents.errors import ExamError
@@ -46,6 +46,7 @@ def test_arithmetic_has_at_least_fifteen_kinds_and_mixes_them_evenly() -> None:
     assert {kinds.count(kind) for kind in kinds} == {5}
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 10**6))
 def test_the_three_sets_share_no_question_even_under_other_names(seed: int) -> None:
     exam = load_exam(ArithmeticExam(name="arithmetic", seed=seed, practice=90, dev=36, test=36))

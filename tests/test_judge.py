@@ -264,7 +264,7 @@ def test_an_example_is_verified_by_the_judge() -> None:
 # Calibration.
 
 
-def labels(n: int = 40) -> list[Labelled]:
+def labels(n: int = 20) -> list[Labelled]:
     return [
         Labelled(
             prompt=f"Greet {at}.",
@@ -276,33 +276,33 @@ def labels(n: int = 40) -> list[Labelled]:
     ]
 
 
-def calibration(verdict: Callable[[Seen], bool], n: int = 40) -> Calibration:
+def calibration(verdict: Callable[[Seen], bool], n: int = 20) -> Calibration:
     with judge_server(verdict) as server:
         return calibrate(judge_at(server), JUDGED, labels(n))
 
 
 def test_a_judge_that_is_always_right_agrees_wholly() -> None:
     found = calibration(greets)
-    assert (found.agreement, found.kappa, found.rows) == (1, 1, 40)
-    assert found.kappa_ci95[0] < 0.9  # 40 answers do not prove more
-    assert (found.wrongly_right, found.wrongly_wrong) == ((0, 20), (0, 20))
-    assert (found.flips_again, found.flips_turned) == ((0, 40), (0, 40))
+    assert (found.agreement, found.kappa, found.rows) == (1, 1, 20)
+    assert found.kappa_ci95[0] < 0.9  # 20 answers do not prove more
+    assert (found.wrongly_right, found.wrongly_wrong) == ((0, 10), (0, 10))
+    assert (found.flips_again, found.flips_turned) == ((0, 20), (0, 20))
     assert found.problem(0.6) is None
 
 
 def test_a_judge_that_calls_all_right_has_no_kappa() -> None:
     found = calibration(lambda seen: True)
     assert (found.agreement, found.kappa) == (0.5, 0)
-    assert found.wrongly_right == (20, 20)
+    assert found.wrongly_right == (10, 10)
     assert "kappa with the labels is 0.00, below kappa_at_least = 0.6" in str(found.problem(0.6))
 
 
 def test_a_judge_swayed_by_order_chance_or_length_shows_it() -> None:
-    assert calibration(lambda seen: greets(seen) or seen.turned).flips_turned == (20, 40)
-    assert calibration(lambda seen: greets(seen) or seen.again).flips_again == (20, 40)
-    long = calibration(lambda seen: greets(seen) or len(seen.answer) > 25)
-    assert long.agrees_short == (20, 20)
-    assert long.agrees_long[0] < 15
+    assert calibration(lambda seen: greets(seen) or seen.turned).flips_turned == (10, 20)
+    assert calibration(lambda seen: greets(seen) or seen.again).flips_again == (10, 20)
+    long = calibration(lambda seen: greets(seen) or len(seen.answer) > 15)
+    assert long.agrees_short == (10, 10)
+    assert long.agrees_long[0] < 8
 
 
 def test_a_judge_without_verdicts_is_refused() -> None:
@@ -312,8 +312,8 @@ def test_a_judge_without_verdicts_is_refused() -> None:
 
     with OpenAIServer(silent) as server:
         found = calibrate(judge_at(server), JUDGED, labels())
-    assert (found.rows, found.silent) == (6, 34)
-    assert "no verdict on 34 of 40" in str(found.problem(0.6))
+    assert (found.rows, found.silent) == (6, 14)
+    assert "no verdict on 14 of 20" in str(found.problem(0.6))
 
 
 def test_kappa_is_cohen_s() -> None:
@@ -460,9 +460,9 @@ def test_errata_judge_asks_nothing_twice(folder: Path) -> None:
     with judge_server() as server:
         path = str(judged_toml(folder, server.base_url))
         assert CliRunner().invoke(app, ["judge", path]).exit_code == 0
-        assert server.calls == 3 * 40
+        assert server.calls == 3 * 30
         assert CliRunner().invoke(app, ["judge", path]).exit_code == 0
-        assert server.calls == 3 * 40
+        assert server.calls == 3 * 30
 
 
 def test_the_doctor_has_dev_answers_judged(folder: Path) -> None:
@@ -486,6 +486,7 @@ def test_the_doctor_has_dev_answers_judged(folder: Path) -> None:
     assert [one.name for one in found.findings if one.name == "wrong targets"] == []
 
 
+@pytest.mark.process
 def test_a_check_says_how_the_judge_is_tried(folder: Path) -> None:
     ran = CliRunner().invoke(app, ["check", str(judged_toml(folder, URL))])
     assert "`errata judge CONFIG` tries it" in ran.stdout

@@ -61,7 +61,7 @@ def test_a_judged_run_is_calibrated_paid_reported_and_holds_in_an_audit(folder: 
         asked = [Seen(request.body) for request in server.requests]
     assert (report.test.base.accuracy, report.test.final.accuracy) == (0.5, 1.0)
 
-    labelled, others = asked[: 3 * 40], asked[3 * 40 :]
+    labelled, others = asked[: 3 * 30], asked[3 * 30 :]
     assert all("you" in seen.answer for seen in labelled)  # before anything else
     assert not any("you" in seen.answer for seen in others)
     assert len({(s.question, s.answer, s.again, s.turned) for s in asked}) == len(asked)
@@ -70,7 +70,7 @@ def test_a_judged_run_is_calibrated_paid_reported_and_holds_in_an_audit(folder: 
     assert judge.calibration is not None
     assert (judge.calibration.kappa, judge.rubric, judge.warnings) == (1.0, RUBRIC, ())
     assert read_record(here.path / "calibration.json", JudgesReport).judges == (judge,)
-    assert "which agrees with a person on 100% of 40" in page_of(report)
+    assert "which agrees with a person on 100% of 30" in page_of(report)
 
     assert report.cost is not None
     assert {row.agent for row in report.cost.rows} == {"judge"}
@@ -103,7 +103,7 @@ def test_a_judged_run_is_calibrated_paid_reported_and_holds_in_an_audit(folder: 
 
 
 def test_a_resumed_exam_pays_for_no_verdict_twice(folder: Path) -> None:
-    left = [3 * 40 + 13]
+    left = [3 * 30 + 13]
     judged: list[str] = []
 
     def breaks(request: dict[str, Any]) -> Reply:
@@ -121,7 +121,7 @@ def test_a_resumed_exam_pays_for_no_verdict_twice(folder: Path) -> None:
         assert not here.not_counted.read()
         report = resume(here, **tables(config))
     assert report.test.final.accuracy == 1
-    assert len(judged) == len(set(judged)) > 3 * 40
+    assert len(judged) == len(set(judged)) > 3 * 30
 
 
 def test_a_judge_that_does_not_agree_is_refused_before_the_student_is_asked(folder: Path) -> None:

@@ -26,6 +26,7 @@ from errata.graph.loop import build_graph
 from errata.graph.review import read_review
 from errata.graph.run_folder import RunFolder
 
+pytestmark = pytest.mark.loop
 ALL = [kind.name for kind in KINDS]
 CONFIG = parse_config(
     {

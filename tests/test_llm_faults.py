@@ -13,6 +13,7 @@ from doubles import table_agents
 from killed_calls import compare
 from test_llm_loop import Mind, config
 
+from errata.agents.chat_models.reply import LONGEST
 from errata.agents.checks import wrong
 from errata.agents.errors import InstructorError
 from errata.agents.exams.arithmetic import KINDS
@@ -44,7 +45,7 @@ WHOLE: dict[str, Reply | Callable[[str], Reply]] = {
     "schema ignored": "I would rather talk about the weather.",
     "wrong types": GARBAGE,
     "nothing": "",
-    "10 MB": "{" + "x" * 10_000_000,
+    "too long": "{" + "x" * LONGEST,
     "extra prose": lambda good: f"Sure, {{here}} it is:\n```json\n{good}\n```\nHope it's fine!",
     "duplicated keys": lambda good: good.replace("{", '{"cause": "x", "examples": "none", ', 1),
     "thinking": lambda good: f"<think>I could send {{}} or {good[:40]}</think>{good}",
@@ -52,7 +53,7 @@ WHOLE: dict[str, Reply | Callable[[str], Reply]] = {
 }
 """Each takes the place of a reply; a function gets the good one."""
 
-DATA = ["schema ignored", "wrong types", "nothing", "10 MB", "empty choices", "no choices"]
+DATA = ["schema ignored", "wrong types", "nothing", "too long", "empty choices", "no choices"]
 HARMLESS = ["extra prose", "duplicated keys", "thinking"]
 
 
@@ -117,7 +118,7 @@ def test_a_run_gets_through_every_fault_now_and_then(fault: str, tmp_path: Path)
 
 @pytest.mark.parametrize("fault", DATA)
 def test_a_model_that_never_sends_what_can_be_used_ends_the_run(fault: str, tmp_path: Path) -> None:
-    report = worked(Faulty(WHOLE[fault], 1), tmp_path)
+    report = worked(Faulty(WHOLE[fault], 1), tmp_path, timeout_s=60)
     assert report.status == "no examples accepted"
 
 

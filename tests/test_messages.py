@@ -76,6 +76,7 @@ from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.trace import print_trace
 from errata.graph.watcher import NoWatcher
+from errata.training.export_jobs import messages
 from errata.training.jobs import TrainingRow
 
 TILL = "You are a till. Show each sum."
@@ -864,8 +865,6 @@ def test_memory_is_reckoned_with_all_messages(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("system", [None, "set"])
 def test_an_export_is_asked_what_the_run_asked(system: str | None) -> None:
-    from errata.training.plain_use import messages
-
     told = asked("a", "b", "c", system="own")
     [(_, plain), (_, talk)] = prompts_of([Question(id="p", prompt="?", target="1"), told], system)
     own = [{"role": SYSTEM, "content": "own"}, *said("a", "b", "c")]

@@ -8,7 +8,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from errata.graph.views.notebook import EVERY_S, MOST_LINES, NotebookWatcher
 
@@ -30,6 +29,8 @@ def test_no_output_is_kept_with_the_notebook() -> None:
 def test_the_notebook_runs_and_shows_progress_and_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from nbclient import NotebookClient
+
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
     notebook = nbformat.read(NOTEBOOK, as_version=4)

@@ -487,6 +487,7 @@ def test_coverage_has_the_gradient_of_the_chance_that_one_of_n_answers_is_right(
     assert gradient(loss, trainer.model) == pytest.approx(gradient(plain, copy), rel=1e-3)
 
 
+@model
 def test_coverage_learns_the_unlikely_as_usual_and_the_certain_not_at_all() -> None:
     import torch
 
@@ -615,6 +616,7 @@ def test_an_objective_that_fails_where_it_is_made_ends_the_training_in_one_sente
             trained(job)
 
 
+@pytest.mark.long
 @model
 @pytest.mark.slow
 def test_the_bundled_student_learns_its_pairs_and_still_ends_its_answers(tmp_path: Path) -> None:

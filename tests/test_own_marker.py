@@ -79,6 +79,7 @@ def asked(folder: Path, name: str, threshold: float | None = None, id: str = "q"
     return Question(id=id, prompt="Say hello.", target="hello", answer=marker)
 
 
+@pytest.mark.process
 def test_a_marker_says_right_or_wrong(folder: Path) -> None:
     assert mark(asked(folder, "yes"), "well, hello").correct
     assert not mark(asked(folder, "yes"), "good bye").correct
@@ -86,6 +87,7 @@ def test_a_marker_says_right_or_wrong(folder: Path) -> None:
     assert mark(asked(folder, "yes"), "").answer is None
 
 
+@pytest.mark.process
 def test_a_score_is_right_from_the_threshold_on(folder: Path) -> None:
     assert mark(asked(folder, "score", 0.3), "xxx").correct
     low = mark(asked(folder, "score", 0.3), "xx")
@@ -94,15 +96,18 @@ def test_a_score_is_right_from_the_threshold_on(folder: Path) -> None:
         mark(asked(folder, "score"), "xx")
 
 
+@pytest.mark.process
 def test_a_verdict_is_taken_as_it_is_and_can_be_written_down(folder: Path) -> None:
     found = mark(asked(folder, "verdict"), "x")
     assert (found.correct, found.answer, found.why) == (True, "�", "because")
 
 
+@pytest.mark.process
 def test_a_class_is_made_once_and_keeps_what_it_knows(folder: Path) -> None:
     assert [mark(asked(folder, "Counting"), "x").correct for _ in range(3)] == [False, True, True]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -116,6 +121,7 @@ def test_a_marker_that_fails_gives_no_verdict(name: str, said: str, folder: Path
         mark(asked(folder, name), "x")
 
 
+@pytest.mark.process
 def test_a_marker_that_hangs_is_ended_and_the_next_answer_is_marked(folder: Path) -> None:
     slow = "import time\ndef slow(q, r):\n    time.sleep(600 if r == 'x' else 0)\n    return True\n"
     (folder / "mine.py").write_text(slow)
@@ -126,6 +132,7 @@ def test_a_marker_that_hangs_is_ended_and_the_next_answer_is_marked(folder: Path
     marker.close()
 
 
+@pytest.mark.process
 def test_a_marker_that_forks_gives_each_answer_its_own_verdict(folder: Path) -> None:
     forks = "import os\ndef forks(q, r):\n    pid = os.fork()\n    return r == 'x'\n"
     (folder / "mine.py").write_text(forks)
@@ -133,12 +140,14 @@ def test_a_marker_that_forks_gives_each_answer_its_own_verdict(folder: Path) -> 
     assert told == [True, False, True, True, False, False]
 
 
+@pytest.mark.process
 def test_a_score_that_is_no_number_is_no_verdict(folder: Path) -> None:
     (folder / "mine.py").write_text("def none(q, r):\n    return float('nan')\n")
     with pytest.raises(ExamError, match="a score that is no number"):
         mark(asked(folder, "none", threshold=0.5), "x")
 
 
+@pytest.mark.process
 def test_questions_on_which_it_fails_are_not_counted_and_said_once(folder: Path) -> None:
     said: list[str] = []
     left = NotCounted(said.append)
@@ -156,6 +165,7 @@ def test_questions_on_which_it_fails_are_not_counted_and_said_once(folder: Path)
         list(mark_all(answers, str))
 
 
+@pytest.mark.process
 def test_a_marker_that_fails_on_every_answer_stops_with_one_sentence(folder: Path) -> None:
     answers = [(asked(folder, "fails", id=f"q{at}"), "x") for at in range(9)]
     with pytest.raises(ConfigError, match=r"KeyError.*each of the first 5 answers: mend it"):
@@ -176,6 +186,7 @@ def test_a_marker_that_is_not_there_is_refused_before_anything_runs(
         load_config(toml(folder, f"python:{name}"))
 
 
+@pytest.mark.process
 def test_a_name_that_cannot_be_called_is_no_marker(folder: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be called; name a function"):
         mark(asked(folder, "NUMBER"), "x")
@@ -240,6 +251,7 @@ def test_a_threshold_without_a_marker_of_ones_own_is_refused(folder: Path) -> No
         load_config(toml(folder, "text", "threshold = 0.5"))
 
 
+@pytest.mark.process
 def test_an_example_is_verified_by_the_same_marker(folder: Path) -> None:
     answer = asked(folder, "yes").answer
     draft = Draft(diagnosis_id="d", prompt="p", completion="hello", target="hello", answer=answer)
@@ -261,6 +273,7 @@ def audited(folder: RunFolder, with_code: bool = True) -> Audit:
     return audit(folder, NoWatcher(), with_code=with_code)
 
 
+@pytest.mark.process
 @pytest.mark.loop
 def test_a_run_learns_by_it_and_its_audit_marks_again_with_it(folder: Path) -> None:
     report, here, _ = ran(folder)
@@ -279,6 +292,7 @@ def test_a_run_learns_by_it_and_its_audit_marks_again_with_it(folder: Path) -> N
     assert any("mine.py is gone" in note for note in audited(here).notes)
 
 
+@pytest.mark.process
 @pytest.mark.loop
 def test_a_run_is_not_resumed_with_another_marker(folder: Path) -> None:
     _, here, _ = ran(folder)

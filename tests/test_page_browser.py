@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ from errata.graph.page.serve import serving
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(
     (path for path in map(shutil.which, ("chromium", "chromium-browser")) if path), None
 )
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed"),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
 ]
 
@@ -37,7 +38,9 @@ AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text()
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with api.sync_playwright() as started:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
         )

@@ -51,6 +51,7 @@ def test_a_configuration_may_keep_to_its_settings_after_a_refusal() -> None:
     assert plan(same, [False, False]).applied(same) == same
 
 
+@pytest.mark.loop
 def test_each_round_is_trained_as_its_plan_says(tmp_path: Path) -> None:
     training = {"start": "best", "replay": 0.0, "learning_rate": 4e-4}
     settings = config(training=training, stop={"rounds": 4})
@@ -71,6 +72,7 @@ class OneCause(RecordingInstructor):
             yield result.model_copy(update={"cause": "the same"})
 
 
+@pytest.mark.loop
 def test_after_a_refusal_the_mistakes_with_the_fewest_examples_are_written_for_first(
     tmp_path: Path,
 ) -> None:

@@ -71,8 +71,17 @@ def config(**changes: Any) -> RunConfig:
     return parse_config(given | changes, "test")
 
 
-def probed(student: Limited, out: Path, per_rung: int = 8) -> Probed:
-    return probe(config(), out, NoWatcher(), per_rung, student)
+def probed(student: Limited, out: Path) -> Probed:
+    return probe(config(), out, NoWatcher(), 8, student)
+
+
+def adding(student: Limited, folder: Path) -> Probed:
+    """A probe with questions that only add, written to out.jsonl."""
+    sets = letters(folder, "dev", "test")
+    adds = [q for q in make_questions(0, "practice", 90, set()) if signs_of(q) == {"+"}]
+    write_records(folder / "practice", adds)
+    settings = config(exam={"name": "own", "practice": str(folder / "practice"), **sets})
+    return probe(settings, folder / "out.jsonl", NoWatcher(), 4, student)
 
 
 Found = tuple[Probed, Limited, Path]
@@ -117,7 +126,7 @@ def test_the_search_halves_and_never_asks_a_question_twice(found: Found) -> None
 
 @pytest.mark.parametrize("can", range(8))
 def test_every_edge_can_be_found(can: int, tmp_path: Path) -> None:
-    edge = edge_of(probed(Limited({"+": can}), tmp_path / "out.jsonl", 4), "adds")
+    edge = edge_of(adding(Limited({"+": can}), tmp_path), "adds")
     assert (edge.passes, edge.fails) == (can or None, can + 1 if can < 7 else None)
 
 
@@ -211,10 +220,9 @@ def test_every_rung_is_as_hard_as_it_says() -> None:
 
 
 def test_a_student_that_never_fails_gets_no_file(tmp_path: Path) -> None:
-    out = tmp_path / "out.jsonl"
-    found = probed(Limited({}), out)
+    found = adding(Limited({}), tmp_path)
     assert found.written == 0
-    assert not out.exists()
+    assert not (tmp_path / "out.jsonl").exists()
     assert all(edge.fails is None for edge in found.edges)
 
 
@@ -225,10 +233,10 @@ def test_a_probe_is_the_same_again(found: Found, tmp_path: Path) -> None:
 
 
 def test_a_probe_that_fails_writes_nothing(tmp_path: Path) -> None:
-    student = Limited({}, left=40)
+    student = Limited({}, left=6)
     with pytest.raises(StepFailed):
-        probed(student, tmp_path / "out.jsonl")
-    assert list(tmp_path.iterdir()) == []
+        adding(student, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dev", "practice", "test"]
     assert student.closed
 
 

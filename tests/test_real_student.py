@@ -143,6 +143,7 @@ def test_a_resumed_exam_gives_the_answers_of_an_undisturbed_one(tmp_path: Path) 
     assert all(response == whole[response.question_id] for response in rest)
 
 
+@pytest.mark.long
 def test_kill_9_in_the_exam_and_in_the_training_changes_nothing(
     tiny: dict[str, Any], tmp_path: Path
 ) -> None:

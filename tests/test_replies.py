@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mutated_replies import run_cases
 
 from errata.agents.chat_models.reply import RawReply
+from errata.agents.llm import paper, replies
 from errata.agents.llm.lenient import BrokenError, find_values
 from errata.agents.llm.replies import DiagnosisReply, ExampleReply, ExamplesReply, read_reply
 
@@ -29,12 +30,12 @@ def prompts(text: str, truncated: bool = False) -> list[str]:
     return [each.prompt for each in read.reply.examples]
 
 
-def test_a_thousand_damaged_replies_are_read_as_a_person_reads_them() -> None:
-    count, misread = run_cases(1000, seed=1)
+def test_hundreds_of_damaged_replies_are_read_as_a_person_reads_them() -> None:
+    count, misread = run_cases(400, seed=1)
     assert misread == []
-    assert count.read == count.readable > 500
-    assert count.refused == count.lost > 200
-    assert count.accepted > 200
+    assert count.read == count.readable > 200
+    assert count.refused == count.lost > 80
+    assert count.accepted > 80
     assert count.accepted_unsound == 0
 
 
@@ -78,6 +79,11 @@ def test_a_list_within_an_item_that_breaks_off_is_not_taken_for_whole() -> None:
     [found] = find_values('{"examples": [{"tests": ["a", "b"')
     assert not isinstance(found, BrokenError)
     assert (found.value, found.whole) == ({}, False)
+
+
+@pytest.mark.parametrize("reply", [*paper.REPLIES.values(), *replies.REPLIES.values()])
+def test_a_model_is_told_what_each_field_of_its_reply_is(reply: type[replies.LlmReply]) -> None:
+    assert [name for name, field in reply.model_fields.items() if not field.description] == []
 
 
 @pytest.mark.slow

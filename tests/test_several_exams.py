@@ -54,16 +54,21 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("several")
+
+
+@pytest.fixture(scope="module")
+def config(folder: Path) -> RunConfig:
     """Two exams that are practised, a third that is not."""
 
     def own(name: str, rows: Any, kind: str) -> dict[str, Any]:
         return {
             "name": name,
-            "practice": write_rows(tmp_path / f"{name}-practice.jsonl", rows(10, 12, kind)),
-            "dev": write_rows(tmp_path / f"{name}-dev.jsonl", rows(100, 6, kind)),
-            "test": write_rows(tmp_path / f"{name}-test.jsonl", rows(200, 6, kind)),
+            "practice": write_rows(folder / f"{name}-practice.jsonl", rows(10, 12, kind)),
+            "dev": write_rows(folder / f"{name}-dev.jsonl", rows(100, 6, kind)),
+            "test": write_rows(folder / f"{name}-test.jsonl", rows(200, 6, kind)),
         }
 
     given = {
@@ -81,11 +86,12 @@ def exams_of(config: RunConfig) -> RunExams:
     return load_exams(config.exam, config.out_of_domain)
 
 
-@pytest.fixture
-def report(config: RunConfig, tmp_path: Path) -> Report:
-    return run(config, tmp_path / "runs", **table_agents(exams_of(config).practice, [["sum"]]))
+@pytest.fixture(scope="module")
+def report(config: RunConfig, folder: Path) -> Report:
+    return run(config, folder / "runs", **table_agents(exams_of(config).practice, [["sum"]]))
 
 
+@pytest.mark.loop
 def test_each_exam_is_reported_by_itself_and_averages_count_exams_alike(report: Report) -> None:
     assert [(e.exam, e.in_domain, e.n) for e in report.exams] == [
         ("sums", True, 6),
@@ -102,14 +108,13 @@ def test_each_exam_is_reported_by_itself_and_averages_count_exams_alike(report: 
     assert report.test.final.by_exam == {"shelves": (0, 6), "sums": (6, 6)}
 
 
-def test_nothing_is_learnt_from_an_out_of_domain_exam(
-    config: RunConfig, report: Report, tmp_path: Path
-) -> None:
-    folder = RunFolder(tmp_path / "runs" / "several")
-    far = {q.id for q in read_records(folder.exam("out-of-domain"), Question)}
+@pytest.mark.loop
+def test_nothing_is_learnt_from_an_out_of_domain_exam(report: Report, folder: Path) -> None:
+    written = RunFolder(folder / "runs" / "several")
+    far = {q.id for q in read_records(written.exam("out-of-domain"), Question)}
     assert len(far) == 6
     for name in ("mistakes", "contrasts", "diagnoses", "examples"):
-        text = (folder.round(1) / f"{name}.jsonl").read_text()
+        text = (written.round(1) / f"{name}.jsonl").read_text()
         assert not any(id in text for id in far)
 
 
@@ -137,6 +142,7 @@ class Copier:
             )
 
 
+@pytest.mark.loop
 def test_an_example_that_repeats_an_out_of_domain_question_is_refused(
     config: RunConfig, tmp_path: Path
 ) -> None:
@@ -172,25 +178,27 @@ def test_variations_cost_nothing_so_there_are_more_of_them(
     assert config.per_round(practice) == wanted
 
 
+@pytest.mark.loop
 def test_the_offline_writer_writes_for_equations_and_skips_the_rest(
-    report: Report, tmp_path: Path
+    report: Report, folder: Path
 ) -> None:
-    folder = RunFolder(tmp_path / "runs" / "several")
-    examples = read_records(folder.round(1) / "examples.jsonl", Example)
+    written = RunFolder(folder / "runs" / "several")
+    examples = read_records(written.round(1) / "examples.jsonl", Example)
     assert len(examples) == 20
     assert {example.question_id.partition("/")[0] for example in examples} == {"sums"}
     assert len({example.id for example in examples}) == 20
 
 
-def test_the_summary_shows_the_papers_table(report: Report, tmp_path: Path) -> None:
-    folder = tmp_path / "runs" / "several"
-    shown = words(printed(lambda console: print_summary(report, console, folder)))
+@pytest.mark.loop
+def test_the_summary_shows_the_papers_table(report: Report, folder: Path) -> None:
+    run_folder = folder / "runs" / "several"
+    shown = words(printed(lambda console: print_summary(report, console, run_folder)))
     assert "in domain out of domain all" in shown
     assert "sums shelves average far average" in shown
     assert "best 100.0 0.0 50.0 100.0 66.7" in shown
 
 
-def test_exams_that_share_a_question_are_refused(config: RunConfig, tmp_path: Path) -> None:
+def test_exams_that_share_a_question_are_refused(config: RunConfig) -> None:
     sums = config.exam[0]
     twin = sums.model_copy(update={"name": "twin", "practice": sums.test})  # type: ignore[union-attr]
     with pytest.raises(ExamError, match="share a question"):

@@ -104,6 +104,7 @@ def test_answers_without_equations_are_told_apart_by_their_words() -> None:
     assert further(row, *said) == said[1:]
 
 
+@pytest.mark.process
 def test_equations_in_a_program_are_not_looked_at() -> None:
     tests = "def check(candidate):\n    assert candidate() == 1"
     code = CodeAnswer(tests=tests, entry_point="f")
@@ -136,6 +137,7 @@ def test_where_no_equation_shows_the_mistake_the_marker_names_it() -> None:
     assert made.system == "Answer with this mistake: B is not A."
 
 
+@pytest.mark.process
 def test_what_the_marker_says_of_a_program_is_one_short_line() -> None:
     tests = "def check(candidate):\n    assert candidate() == 1"
     code = CodeAnswer(tests=tests, entry_point="f")

@@ -53,6 +53,7 @@ def test_a_training_of_no_stated_length_is_refused() -> None:
         TrainingSettings(epochs=None)
 
 
+@pytest.mark.loop
 def test_each_round_is_trained_on_as_many_tokens(tmp_path: Path) -> None:
     def right(index: int, question: Question) -> bool:
         return question.kind in ALL[: 9 + index]

@@ -231,6 +231,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, RunFolde
     return run(settings, runs, **agents, cache=False), RunFolder(runs / "t")
 
 
+@pytest.mark.loop
 def test_a_twisted_exam_is_reported_beside_the_plain_one(
     finished: tuple[Report, RunFolder],
 ) -> None:
@@ -252,6 +253,7 @@ def test_a_twisted_exam_is_reported_beside_the_plain_one(
     assert (strange.twist, strange.n, worded.twist) == ("injected", 36, "reworded")
 
 
+@pytest.mark.loop
 def test_a_twisted_exam_is_in_no_average(finished: tuple[Report, RunFolder]) -> None:
     report, _ = finished
     assert report.exams == ()
@@ -259,6 +261,7 @@ def test_a_twisted_exam_is_in_no_average(finished: tuple[Report, RunFolder]) -> 
     assert report.overall is None
 
 
+@pytest.mark.loop
 def test_the_summary_shows_from_where_to_where_a_model_fell(
     finished: tuple[Report, RunFolder],
 ) -> None:
@@ -270,6 +273,7 @@ def test_the_summary_shows_from_where_to_where_a_model_fell(
     assert f"{100 * fall.difference.accuracy:+.1f}" in shown
 
 
+@pytest.mark.loop
 def test_a_run_with_twisted_exams_passes_its_audit(finished: tuple[Report, RunFolder]) -> None:
     _, folder = finished
     found = audit(folder, NoWatcher())
@@ -277,6 +281,7 @@ def test_a_run_with_twisted_exams_passes_its_audit(finished: tuple[Report, RunFo
     assert not [note for note in found.notes if "strange" in note]
 
 
+@pytest.mark.loop
 def test_nothing_is_learnt_from_a_twisted_exam(finished: tuple[Report, RunFolder]) -> None:
     _, folder = finished
     rows = (folder.round(1) / "training.jsonl").read_text()
@@ -286,6 +291,7 @@ def test_nothing_is_learnt_from_a_twisted_exam(finished: tuple[Report, RunFolder
         assert json.dumps(question.prompt)[1:-1] not in rows
 
 
+@pytest.mark.loop
 def test_a_comparison_shows_a_twisted_exam_in_a_column_of_its_own(tmp_path: Path) -> None:
     settings = config(strategy="sft")
     agents = table_agents(load_exams(settings.exam, settings.out_of_domain).practice, [ALL])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+if TYPE_CHECKING:  # transformers takes seconds to import
+    from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from errata.training.jobs import Conversation
 

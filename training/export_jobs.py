@@ -55,6 +55,14 @@ class PlainJob(Record):
     """Questions asked at once."""
 
 
+def messages(question: str | Conversation, system: str | None) -> list[dict[str, str]]:
+    """A question of a `PlainJob` as chat templates take it."""
+    if isinstance(question, str):
+        told = () if system is None else (("system", system),)
+        question = (*told, ("user", question))
+    return [{"role": role, "content": text} for role, text in question]
+
+
 class PlainEngine(Record):
     """What answers: the first message."""
 

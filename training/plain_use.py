@@ -19,8 +19,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from errata.training.export_jobs import PlainEngine, PlainJob, PlainReply
-from errata.training.jobs import Conversation
+from errata.training.export_jobs import PlainEngine, PlainJob, PlainReply, messages
 from errata.training.models import weights_of
 from errata.training.wire import ChildWire
 
@@ -74,11 +73,3 @@ def answers(job: PlainJob, tokenizer: Any, model: Any) -> Iterator[PlainReply]:
         texts = cast(list[str], tokenizer.batch_decode(said, skip_special_tokens=True))
         for (id, _), text in zip(batch, texts, strict=True):
             yield PlainReply(id=id, text=text.strip())
-
-
-def messages(question: str | Conversation, system: str | None) -> list[dict[str, str]]:
-    """The question as chat templates take it."""
-    if isinstance(question, str):
-        told = () if system is None else (("system", system),)
-        question = (*told, ("user", question))
-    return [{"role": role, "content": text} for role, text in question]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+
+WORD = re.compile(r"[0-9](?:[0-9,.]*[0-9])?|[^\W\d_]+|[\[\]{}<>]")
 
 
 def plain(text: str) -> str:
@@ -11,12 +12,8 @@ def plain(text: str) -> str:
 
     Brackets count because there are questions about nothing else.
     """
-    return " ".join(words(text))
-
-
-def words(text: str) -> Iterator[str]:
-    for match in re.finditer(r"[0-9](?:[0-9,.]*[0-9])?|[^\W\d_]+|[\[\]{}<>]", text.lower()):
-        yield match.group().replace(",", "") if match.group()[0].isdigit() else match.group()
+    # Of what is found, only numbers hold commas: those between thousands.
+    return " ".join(WORD.findall(text.lower())).replace(",", "")
 
 
 def masked(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from errata.agents.chat_models.client import ChatClient, Messages
 from errata.agents.data_writer import Ask, Diagnosed
@@ -20,6 +20,7 @@ from errata.agents.llm.chat import TypedChat
 from errata.agents.llm.conversation import quoted
 from errata.agents.llm.instructor import LlmInstructor, contrast_part
 from errata.agents.llm.replies import (
+    UNREAD,
     ChoiceReply,
     CodeReply,
     ExampleReply,
@@ -42,10 +43,11 @@ CAUSE = "not named: analysed in one call"
 class PaperReply(LlmReply, Generic[Exercise]):
     """The analysis, then the exercises."""
 
-    analysis: Filled
-    """What the student did wrong."""
-    examples: Annotated[list[Exercise], AfterValidator(_some)]
-    """As many as were asked for."""
+    model_config = UNREAD
+    analysis: Annotated[Filled, Field(description="What the student did wrong.")]
+    examples: Annotated[
+        list[Exercise], AfterValidator(_some), Field(description="As many as were asked for.")
+    ]
 
 
 REPLIES: dict[str, type[LlmReply]] = {

@@ -14,6 +14,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     ValidationError,
     model_validator,
 )
@@ -260,14 +261,19 @@ class RegexReply(ExampleReply):
         )
 
 
+# Pydantic would read the source anew for each type that a generic reply is made for, and search
+# every loaded module for it: a tenth of a second each.
+UNREAD = ConfigDict(use_attribute_docstrings=False)
 Exercise = TypeVar("Exercise", bound=ExampleReply | ChoiceReply | CodeReply | JsonReply)
 
 
 class ExamplesReply(LlmReply, Generic[Exercise]):
     """The new exercises."""
 
-    examples: Annotated[list[Exercise], AfterValidator(_some)]
-    """As many as were asked for."""
+    model_config = UNREAD
+    examples: Annotated[
+        list[Exercise], AfterValidator(_some), Field(description="As many as were asked for.")
+    ]
 
     @classmethod
     def exercises(cls, value: Any) -> Read[ExamplesReply[Exercise]] | None:
