@@ -287,6 +287,7 @@ def test_an_answer_to_no_question_has_no_verdict(folder: RunFolder) -> None:
             "time-out after 5 s",
             "unseen",
         ),
+        ({"type": "own", "marker": "python:gone.py:mark"}, "1", "no answer", "your own"),
     ],
 )
 def test_what_ran_out_of_time_may_have_another_verdict_today(
@@ -303,8 +304,30 @@ def test_what_ran_out_of_time_may_have_another_verdict_today(
     notes = {
         "note": ["1 answers were decided in time at one marking, not at both"],
         "unseen": ["2 programs were not run again; --with-code does"],
+        "your own": [
+            "2 answers are a marker of your own's to mark, and were not marked again; "
+            "--with-code runs it"
+        ],
     }
     assert run.notes == notes.get(told, [])
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_an_answer_to_an_example_is_marked_again_as_the_example_stood_before_the_review(
+    honest: bool, folder: RunFolder
+) -> None:
+    example = json.loads((folder.path / "round-02/examples.jsonl").read_text().splitlines()[0])
+    rejected = [{"example_id": example["id"], "verdict": "rejected"}]
+    review = {"run": "t", "round": 2, "entries": rejected}
+    folder.review(2).write_text(json.dumps(review))
+    said = example["target"] if honest else "-1"
+    answer = {"response": said, "answer": said, "correct": True, "why": "", "tokens": 1}
+    attempt = {"id": "a", "question_id": example["id"], "truncated": False} | answer
+    (folder.path / "round-02/rehearsed.jsonl").write_text(json.dumps(attempt) + "\n")
+    run = opened(folder)
+    told = {finding.file for finding in check_verdicts(run)}
+    assert told == (set() if honest else {"round-02/rehearsed.jsonl"})
+    assert run.counts["verdicts"] == 333
 
 
 # Decisions, plans and figures.
@@ -353,12 +376,15 @@ def test_where_answers_are_missing_the_decision_is_not_made_again(folder: RunFol
 
 def test_a_figure_that_does_not_follow_is_named(folder: RunFolder) -> None:
     said = json.loads((folder.path / "report.json").read_text())
-    target = said["target_accuracy"]
-    alter(folder, "report.json", best_round=1, target_accuracy=target - 0.01)
+    target, rounds = said["target_accuracy"], said["rounds"]
+    p = rounds[1]["promotion"]["p"]
+    rounds[1]["promotion"]["p"] = None
+    alter(folder, "report.json", best_round=1, target_accuracy=target - 0.01, rounds=rounds)
     [(file, wrong)] = found(check_figures, folder)
     assert file == "report.json"
     assert "best_round is 1, and the records give 2" in wrong
     assert f"target_accuracy is {target - 0.01}, and the records give {target}" in wrong
+    assert f"rounds.1.promotion.p is None, and the records give {p}" in wrong
 
 
 def test_a_long_list_of_figures_is_cut(folder: RunFolder) -> None:
@@ -420,6 +446,84 @@ def test_a_target_is_not_proven_from_the_last_share_down_to_its_interval(
     alter(folder, "report.json", status="target not proven", target_accuracy=target)
     told = [wrong for _, wrong in found(check_figures, folder)]
     assert any(NOT_BORNE_OUT in wrong for wrong in told) != borne_out
+
+
+def bears_out(folder: RunFolder, status: str, **fields: Any) -> bool:
+    """Whether the records let the report say why the run ended."""
+    alter(folder, "report.json", status=status, **fields)
+    told = [wrong for _, wrong in found(check_figures, folder)]
+    assert not any("cannot be built again" in wrong for wrong in told)
+    return not any(NOT_BORNE_OUT in wrong for wrong in told)
+
+
+def test_a_target_is_reached_only_where_the_interval_lies_above_it(folder: RunFolder) -> None:
+    dev = json.loads((folder.path / "report.json").read_text())["rounds"][-1]["dev"]
+    low, share = dev["ci95"][0], dev["accuracy"]
+    assert bears_out(folder, "target reached", target_accuracy=low)
+    assert not bears_out(folder, "target reached", target_accuracy=low + 1e-6)
+    assert not bears_out(folder, "target not proven", target_accuracy=share + 1e-6)
+
+
+def test_no_mistakes_are_left_only_where_the_best_model_practised_without_one(
+    folder: RunFolder,
+) -> None:
+    assert not bears_out(folder, "no mistakes left")
+    assert bears_out(folder, "no promotion")  # as most reasons, taken as it is said
+    name = "round-02/practice.jsonl"
+    edit(folder, name, lambda lines: [line.update(correct=True) for line in lines])
+    assert bears_out(folder, "no mistakes left")
+
+
+@pytest.mark.parametrize("rows", ["training", "proposed", None])
+@pytest.mark.parametrize("examined", [True, False])
+def test_a_round_without_a_candidate_had_no_rows_or_they_were_rejected(
+    examined: bool, rows: str | None, folder: RunFolder
+) -> None:
+    training = folder.round(2) / "training.jsonl"
+    if rows is None:
+        training.unlink()
+    elif rows == "proposed":
+        training.rename(folder.round(2) / "proposed.jsonl")
+    rounds = json.loads((folder.path / "report.json").read_text())["rounds"]
+    if not examined:
+        rounds[-1]["dev"] = None
+    if not examined:
+        assert not bears_out(folder, "target reached", rounds=rounds)
+    assert bears_out(folder, "rejected", rounds=rounds) == (not examined and rows is not None)
+    assert bears_out(folder, "no examples accepted") == (not examined and rows is None)
+
+
+@pytest.mark.parametrize(("strategy", "rounds"), [("le", 1), ("le", 2), ("le", 3), ("sft", 2)])
+def test_a_budget_of_rounds_is_spent_when_the_last_one_was(
+    strategy: str, rounds: int, folder: RunFolder
+) -> None:
+    path = folder.path / "config.json"
+    said = json.loads(path.read_text())
+    said["config"]["strategy"] = strategy
+    said["config"]["stop"]["rounds"] = rounds
+    path.write_text(json.dumps(said))
+    assert bears_out(folder, "round budget spent") == (rounds <= 2)
+    assert not bears_out(folder, "nothing new to learn")
+    shutil.rmtree(folder.round(2))
+    assert bears_out(folder, "nothing new to learn") == (strategy == "sft")  # for one round
+
+
+def test_figures_that_cannot_be_built_again_are_a_finding_that_says_why(
+    folder: RunFolder,
+) -> None:
+    (folder.path / "final" / "readings.json").write_text("{")
+    [(file, wrong)] = found(check_figures, folder)
+    assert file == "report.json"
+    assert wrong.startswith("its figures cannot be built again: ")
+    assert "readings.json" in wrong
+
+
+def test_each_figure_of_the_report_is_counted(finished: RunFolder) -> None:
+    run = opened(finished)
+    assert not [*check_figures(run)]
+    report = json.loads((finished.path / "report.json").read_text())
+    lines = (line.rstrip(",") for line in json.dumps(report, indent=0).splitlines())
+    assert run.counts["figures"] == sum(line[-1] not in "{}[]" for line in lines)
 
 
 def test_a_report_without_rounds_is_a_finding(folder: RunFolder) -> None:
