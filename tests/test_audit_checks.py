@@ -194,6 +194,8 @@ def test_a_set_without_questions_is_named(name: str, how: str, folder: RunFolder
     path.unlink() if how == "gone" else path.write_text("")
     said = (f"exam/{name}.jsonl", "holds no questions that count")
     assert said in found(check_attempts, folder)
+    linked = found(check_lineage, folder)
+    assert bool(linked) == (name == "practice")
 
 
 def test_a_run_without_an_exam_out_of_domain_lacks_none(folder: RunFolder) -> None:

@@ -340,7 +340,8 @@ def test_a_judge_that_never_gives_a_verdict_cannot_be_calibrated() -> None:
 
 
 def test_flips_are_counted_of_what_was_said_both_times_and_length_of_what_was_said() -> None:
-    found = compared(labels(4), {0: False, 1: True, 2: True}, {0: False, 1: False, 3: True}, {2: False})
+    plain, again = {0: False, 1: True, 2: True}, {0: False, 1: False, 3: True}
+    found = compared(labels(4), plain, again, {2: False})
     assert (found.flips_again, found.flips_turned) == ((1, 2), (1, 1))
     assert (found.rows, found.silent) == (3, 1)
     assert (found.agrees_short, found.agrees_long) == ((1, 1), (1, 2))
