@@ -70,7 +70,7 @@ TESTS = {
     "agents/ways/lec.py": "collecting",
     "agents/ways/sft.py": "collecting",
     "agents/ways/sft_augment.py": "collecting",
-    "agents/ways/way.py": "collecting honesty",
+    "agents/ways/way.py": "collecting",
     "graph/audit/answers.py": "audit_checks own_marker",
     "graph/audit/evidence.py": "audit_checks",
     "graph/audit/figures.py": "audit_checks",

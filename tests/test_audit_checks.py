@@ -13,6 +13,7 @@ from doubles import table_agents
 from tampering import ALL, make_run, mend
 
 from errata.agents.exams.several import load_exams
+from errata.agents.exams.twists import TwistedExam
 from errata.graph.audit import Check, Finding, Run, as_seal, check_seal
 from errata.graph.audit.answers import check_attempts, check_not_counted, check_verdicts
 from errata.graph.audit.figures import check_figures, check_promotions
@@ -179,6 +180,8 @@ def test_only_exams_that_were_due_are_missed(folder: RunFolder) -> None:
     (folder.path / "final" / "out-of-domain-best.jsonl").unlink()
     assert found(check_attempts, folder) == []
     (folder.path / "report.json").unlink()
+    edit(folder, "final/test-base.jsonl", lambda lines: lines.pop())  # not due, and looked at
+    assert [file for file, _ in found(check_attempts, folder)] == ["final/test-base.jsonl"]
     for name in ("round-00/practice.jsonl", "final/test-base.jsonl"):
         (folder.path / name).unlink()
     assert found(check_attempts, folder) == []
@@ -234,11 +237,11 @@ def test_a_question_without_tests_may_not_be_counted_out(folder: RunFolder) -> N
         put(1, answer={"type": "code", "tests": "def check(c): pass", "entry_point": "f"}),
     )
     tested = json.loads(folder.exam("dev").read_text().splitlines()[1])["id"]
-    count_out(folder, tested, id)
+    count_out(folder, tested, id, "q")
     assert found(check_not_counted, folder) == [
         (
             "not-counted.jsonl",
-            "1 of 2 questions that are left out have neither tests nor a marker that could fail; "
+            "2 of 3 questions that are left out have neither tests nor a marker that could fail; "
             f"the first: {id}",
         )
     ]
@@ -555,7 +558,10 @@ NEAR = {"practice": f"{PENS}?", "dev": f"{PENS} are they?", "test": f"{PENS} may
 def test_nearly_equal_questions_of_two_sets_are_noted_once(folder: RunFolder) -> None:
     for at, (name, prompt) in enumerate(NEAR.items()):
         edit(folder, f"exam/{name}.jsonl", put(at, prompt=prompt, id=name))
+    edit(folder, "exam/out-of-domain.jsonl", put(0, prompt=f"{PENS} has she?"))
     run = opened(folder)
+    again = TwistedExam(name="far", of="test", twist="reworded")  # the test once more, on purpose
+    run.config = run.config.model_copy(update={"out_of_domain": (again,)})
     assert [*check_sets(run)] == []
     assert run.notes == [
         f"1 of 44 {other} questions are nearly equal to one of {name}: the exam's own, the "
@@ -575,9 +581,18 @@ def test_a_row_that_is_held_out_is_named_with_its_twin(
     [(told, wrong)] = found(check_held_out, folder)
     assert told == name
     assert wrong.startswith(
-        f"1 of {len(lines)} resemble a question that is held out; the first: line 3 ("
+        f"1 of {len(lines)} resemble a question that is held out; the first: line 3 "
+        f"({lines[2]['id']}) and {question['id']}: "
     )
-    assert f"and {question['id']}: " in wrong
+
+
+def test_a_row_that_continues_a_held_out_conversation_is_named(folder: RunFolder) -> None:
+    asked = {"before": [["user", "I am Ada."], ["assistant", "Hi!"]], "prompt": "How are you now?"}
+    edit(folder, "exam/dev.jsonl", put(0, **asked))
+    edit(folder, "round-02/training.jsonl", put(2, **asked))
+    assert [file for file, _ in found(check_held_out, folder)] == ["round-02/training.jsonl"]
+    edit(folder, "round-02/training.jsonl", put(2, before=[["user", "I am Bo."]]))
+    assert found(check_held_out, folder) == []
 
 
 def test_a_practice_question_may_be_trained_on_though_it_is_near_a_held_out_one(

@@ -332,6 +332,59 @@ def test_a_dev_that_cannot_show_what_is_left_to_gain_is_too_small_and_says_how_m
     assert "no gain at all" in alone.said
 
 
+def numbered(count: int, group: str | None = None) -> list[Question]:
+    return [Question(id=str(n), prompt=f"{n}?", target="1", group=group) for n in range(count)]
+
+
+def test_without_the_bases_answers_dev_should_show_what_few_rounds_exceed() -> None:
+    [found] = find_dev_too_small(numbered(30), 3, "sure", 0.95, None)
+    assert found.severity == "warning"
+    assert "few rounds bring more than 15" in found.said
+    assert list(find_dev_too_small(numbered(2000), 3, "sure", 0.95, None)) == []
+    assert list(find_dev_too_small(numbered(30), 3, "sure", 0.95, reached(30, 30))) == []
+    [alike] = find_dev_too_small(numbered(2000, "g"), 3, "sure", 0.95, None)
+    assert "no gain at all" in alike.said
+    assert alike.severity == "serious"
+
+
+def test_a_gain_that_no_dev_could_show_asks_for_a_harder_exam() -> None:
+    [found] = find_dev_too_small(numbered(1000), 1, "sure", 0.951, reached(950, 1000))
+    assert found.do[0] == "Take a harder exam, on which there is more to gain."
+    assert "seen 4 times in 5 with more than anybody writes" in found.evidence[0]
+
+
+def of_kinds(**counts: int) -> list[Question]:
+    return [
+        Question(id=f"{kind}{n}", prompt=f"{kind} {n}", target="1", kind=kind)
+        for kind, count in counts.items()
+        for n in range(count)
+    ]
+
+
+def test_a_kind_that_only_few_held_out_questions_have_is_no_serious_lack() -> None:
+    for lacking, severity in ((4, "serious"), (3, "warning")):  # a tenth of dev, and less
+        sets = {"practice": of_kinds(a=30), "dev": of_kinds(a=36, b=lacking)}
+        [found] = find_few_of_a_kind(sets)
+        assert found.severity == severity
+        assert found.said == "1 of 2 kinds have too few practice questions"
+    [found] = find_few_of_a_kind({"practice": of_kinds(a=30), "test": of_kinds(b=1)})
+    assert found.evidence[0].endswith("b (0/0)")
+
+
+def test_kinds_that_dev_cannot_guard_are_named_alone_where_practice_has_enough() -> None:
+    [found] = find_few_of_a_kind({"practice": of_kinds(a=30, b=30), "dev": of_kinds(a=30)})
+    assert (found.severity, found.said) == ("warning", "1 of 2 kinds have too few dev questions")
+    assert found.evidence[0].endswith("losing it refuses no candidate: b (30/0)")
+    enough = {"practice": of_kinds(a=10), "dev": of_kinds(a=20)}
+    assert list(find_few_of_a_kind(enough)) == []
+    assert list(find_few_of_a_kind(enough | {"practice": of_kinds(a=9)}))
+    assert list(find_few_of_a_kind(enough | {"dev": of_kinds(a=19)}))
+    many = {f"k{n}": 30 for n in range(10)}
+    [found] = find_few_of_a_kind({"practice": of_kinds(**many)})
+    assert found.evidence[0].endswith("k7 (30/0) and 2 more")
+    assert list(find_few_of_a_kind({"practice": numbered(3), "dev": numbered(3)})) == []
+
+
 def test_kinds_that_practice_lacks_are_named() -> None:
     def of_kind(kind: str, count: int) -> list[Question]:
         return [Question(id=f"{kind}{n}", prompt=f"{kind} {n}", target="1", kind=kind)
