@@ -45,7 +45,7 @@ TESTS = {
     "agents/exams/held_out.py": "held_out exams data_writer",
     "agents/marking/json_value.py": "json_marking",
     "agents/marking/judged.py": "judge",
-    "agents/marking/label.py": "label_marking",
+    "agents/marking/label.py": "label_marking answer_forms",
     "agents/marking/own.py": "own_marker",
     "agents/marking/regex.py": "regex_marking",
     "agents/planner.py": "planner",
