@@ -32,6 +32,7 @@ from errata.agents.records import (
     GREEDY,
     Accuracy,
     Answer,
+    CodeAnswer,
     JsonAnswer,
     MathAnswer,
     ModelRef,
@@ -222,6 +223,48 @@ def test_an_equal_question_is_serious_and_a_few_near_ones_are_not() -> None:
         assert found.severity == severity
 
 
+SPIDERS = "How many legs have nine spiders and two birds?"
+AROUND = "Here is what the teacher wrote on the board one morning: {} Nobody in class could tell."
+
+
+@pytest.mark.parametrize(
+    ("held_out", "inside", "found"),
+    [
+        (SPIDERS, SPIDERS, True),
+        (SPIDERS, SPIDERS.replace("nine", "ten"), False),
+        ("How many legs have nine spiders, Ada?", "How many legs have nine spiders, Ada?", False),
+    ],
+)
+def test_a_held_out_question_word_for_word_inside_another_is_found(
+    held_out: str, inside: str, found: bool
+) -> None:
+    practice = [Question(id="p", prompt=AROUND.format(inside), target="76")]
+    dev = [Question(id="d", prompt=held_out, target="76"), *numbered(19)]
+    told = list(find_leaks({"practice": practice, "dev": dev}))
+    assert [one.evidence for one in told] == (
+        [("dev questions word for word inside one of practice: p and d",)] if found else []
+    )
+    assert [one.severity for one in told] == (["serious"] if found else [])  # 1 of 20
+    assert [
+        one.severity for one in find_leaks({"practice": practice, "dev": [*dev, *numbered(1)]})
+    ] == (["warning"] if found else [])
+    assert left_out({"practice": practice, "dev": dev}) == []  # for a person to look at
+    after = dev[0].model_copy(update={"before": (("user", "Hi."), ("assistant", "Hello."))})
+    assert list(find_leaks({"practice": practice, "dev": [after]})) == []
+
+
+def test_a_held_out_question_that_an_earlier_message_answers_is_left_out() -> None:
+    talk = (("user", "How many legs has a spider?"), ("assistant", "8"))
+    practice = [Question(id="p", before=talk, prompt="And a bird?", target="2")]
+    sets = {"practice": practice, "dev": [Question(id="d", prompt=talk[0][1], target="8")]}
+    [found] = find_leaks(sets)
+    assert found.severity == "serious"
+    assert found.do[-1] == "Until then no run starts with these sets."
+    [line] = left_out(sets)
+    assert (line.id, line.leave_out, line.was) == ("p", True, "2")
+    assert line.why == "answered in an earlier message of one of dev: d"
+
+
 def test_variants_of_one_question_are_one_question() -> None:
     one, other = (
         Question(id=id, prompt=f"Number {id}?", target="1", group="g") for id in ("a", "b")
@@ -277,6 +320,33 @@ def test_targets_that_the_question_announces_are_found(kind: str) -> None:
     [found] = find_targets_in_questions(made.sets)
     assert set(found.questions) == made.ids
     assert found.severity == "serious"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("Answer: 5. How many?", True),
+        ("The ANSWER is 5", True),
+        ("Answer: 50. How many?", False),
+        ("Take 5. How many?", False),
+        ("Q: How many?\nA: The answer is 5.\n\nQ: And now?\nA:", False),  # a worked example
+    ],
+)
+def test_a_question_announces_its_target_only_where_it_says_so(prompt: str, found: bool) -> None:
+    asked = Question(id="d", prompt=prompt, target="5", answer=TextAnswer())
+    told = list(find_targets_in_questions({"dev": [asked]}))
+    assert any("announce" in each for one in told for each in one.evidence) == found
+
+
+def test_programs_are_no_contradiction_and_announce_nothing() -> None:
+    code = CodeAnswer(tests="def check(f): pass", entry_point="f")
+    made = [
+        Question(id=id, prompt="Write f. Answer: f", target=id, answer=code) for id in ("f", "g")
+    ]
+    [found] = find_duplicates({"dev": made})
+    assert found.severity == "warning"
+    assert left_out({"dev": made}) == []
+    assert list(find_targets_in_questions({"dev": made})) == []
 
 
 def test_a_column_that_leaks_the_target_is_seen_by_more_than_chance() -> None:
