@@ -71,7 +71,7 @@ TESTS = {
     "agents/ways/sft.py": "collecting",
     "agents/ways/sft_augment.py": "collecting",
     "agents/ways/way.py": "collecting",
-    "graph/audit/answers.py": "audit_checks own_marker",
+    "graph/audit/answers.py": "audit_checks",
     "graph/audit/evidence.py": "audit_checks",
     "graph/audit/figures.py": "audit_checks",
     "graph/audit/lineage.py": "audit_checks",
@@ -341,8 +341,8 @@ class Tries:
     tracing: traced | None = None
     shared: dict[tuple[Path, str], set[int]] = field(default_factory=dict)
     """File and fixture → the lines that it executes, where several tests share it."""
-    fixtures_execute: bool = False
-    """Whether one of these executes a line of the module."""
+    warms: bool = False
+    """Whether there are such fixtures, and none executes a line of the module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed |= report.failed
@@ -389,13 +389,13 @@ class Tries:
                 for name in getattr(item, "fixturenames", ()):
                     lines[item.nodeid] |= self.shared.get((item.path, name), set())
             told_lines = {test: sorted(seen) for test, seen in lines.items()}
-            fixtures = any(self.shared.values())
-            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), fixtures]))
+            warms = bool(self.shared) and not any(self.shared.values())
+            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), warms]))
             return int(self.failed)
 
         if forked(work, 900, 1800) != 0:
             raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
-        lines, self.seconds, modules, self.fixtures_execute = json.loads(told.read_text())
+        lines, self.seconds, modules, self.warms = json.loads(told.read_text())
         self.lines = {test: set(found) for test, found in lines.items()}
         for module in modules:
             with suppress(Exception):
@@ -403,7 +403,7 @@ class Tries:
 
     def warm(self, items: Sequence[pytest.Item]) -> None:
         """Makes what the tests of one file share once, where no mutant can change it."""
-        if len(items) > 1 and len({item.path for item in items}) == 1 and not self.fixtures_execute:
+        if self.warms and len(items) > 1 and len({item.path for item in items}) == 1:
             self.tracing = None
             first = max(items, key=lambda item: self.seconds[item.nodeid])  # it made them
             other = next(item for item in items if item is not first)
@@ -479,7 +479,9 @@ def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
         time.sleep(0.01)
 
 
-def try_module(path: str, sample: int, seed: int, lines: Sequence[int] | None) -> tuple[int, int]:
+def try_module(
+    path: str, sample: int, seed: int, lines: Sequence[int] | None, named: str
+) -> tuple[int, int]:
     """How many mutants were tried, and how many no test noticed."""
     source = (ROOT / path).read_text()
     every = mutants(source)
@@ -495,7 +497,7 @@ def try_module(path: str, sample: int, seed: int, lines: Sequence[int] | None) -
         )
         options = ["-qq", "-s", "-p", "no:cacheprovider", f"--basetemp={scratch}/tests"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of a second session
-        code = pytest.main([*options, "-m", QUICK, *files], plugins=[tries])
+        code = pytest.main([*options, "-m", QUICK, "-k", named, *files], plugins=[tries])
     if code != 0:
         raise SystemExit(f"{path}: stopped ({code!r})")
     of = "" if len(tried) == len(every) else f" (of {len(every)}, seed {seed})"
@@ -514,11 +516,12 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=400, help="mutants of a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--lines", type=int, nargs="*", help="only the mutants of these lines")
+    parser.add_argument("--tests", default="", help="only these tests, as pytest's -k names them")
     given = parser.parse_args()
     os.chdir(ROOT)
     count = survived = 0
     for path in given.modules:
-        tried, lost = try_module(path, given.sample, given.seed, given.lines)
+        tried, lost = try_module(path, given.sample, given.seed, given.lines, given.tests)
         count += tried
         survived += lost
     print(f"{count} mutants, {survived} survived: {1 - survived / max(1, count):.1%} noticed")

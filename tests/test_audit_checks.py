@@ -317,6 +317,29 @@ def test_what_ran_out_of_time_may_have_another_verdict_today(
     assert run.notes == notes.get(told, [])
 
 
+@pytest.mark.sandbox
+def test_programs_are_run_again_where_that_is_asked_for(folder: RunFolder) -> None:
+    name = "final/out-of-domain-base.jsonl"
+    (folder.path / "final" / "out-of-domain-best.jsonl").unlink()
+    program = "```python\ndef f(n):\n    return n\n```"
+    said = {"response": program, "correct": False, "answer": None}
+    for at, (tests, why) in enumerate(
+        [("assert c(1) == 1", "it fails"), ("", "it fails"), ("assert c(1) == 1", "time-out")]
+    ):
+        code = {"type": "code", "tests": f"def check(c):\n    {tests}", "entry_point": "f"}
+        edit(folder, "exam/out-of-domain.jsonl", put(at, answer=code, target="f"))
+        edit(folder, name, put(at, why=why, **said))
+    run = Run(folder, read_provenance(folder).config, NoWatcher(), with_code=True)
+    [finding] = check_verdicts(run)
+    assert finding.file == name
+    assert finding.wrong.startswith("1 of 8 verdicts are not the marker's; the first: ")
+    assert " is recorded as wrong, and " in finding.wrong
+    assert run.notes == [
+        "1 programs, or answers with a marker of your own, have no verdict here, which is no fault",
+        "1 answers were decided in time at one marking, not at both",
+    ]
+
+
 @pytest.mark.parametrize("honest", [True, False])
 def test_an_answer_to_an_example_is_marked_again_as_the_example_stood_before_the_review(
     honest: bool, folder: RunFolder
@@ -330,8 +353,9 @@ def test_an_answer_to_an_example_is_marked_again_as_the_example_stood_before_the
     attempt = {"id": "a", "question_id": example["id"], "truncated": False} | answer
     (folder.path / "round-02/rehearsed.jsonl").write_text(json.dumps(attempt) + "\n")
     run = opened(folder)
-    told = {finding.file for finding in check_verdicts(run)}
-    assert told == (set() if honest else {"round-02/rehearsed.jsonl"})
+    told = {finding.file: finding.wrong for finding in check_verdicts(run)}
+    assert set(told) == (set() if honest else {"round-02/rehearsed.jsonl"})
+    assert all("the first: a is recorded as right, and " in wrong for wrong in told.values())
     assert run.counts["verdicts"] == 333
 
 
@@ -494,6 +518,7 @@ def test_a_round_without_a_candidate_had_no_rows_or_they_were_rejected(
         rounds[-1]["dev"] = None
     if not examined:
         assert not bears_out(folder, "target reached", rounds=rounds)
+        assert not bears_out(folder, "target not proven", rounds=rounds)
     assert bears_out(folder, "rejected", rounds=rounds) == (not examined and rows is not None)
     assert bears_out(folder, "no examples accepted") == (not examined and rows is None)
 
