@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -310,6 +312,7 @@ class Steady:
     def __init__(self, rule: Callable[[Question, str, How], bool | None]) -> None:
         self.rule = rule
         self.asked: list[tuple[str, How]] = []
+        self.stopped = False
 
     def judge(self, question: Question, response: str, how: How = "plain") -> Verdict:
         self.asked.append((question.target, how))
@@ -318,7 +321,7 @@ class Steady:
         return Verdict(correct=right, answer=response, why="a rule")
 
     def stop(self) -> None:
-        pass
+        self.stopped = True
 
 
 def test_a_judge_is_not_asked_to_turn_what_has_no_reference() -> None:
@@ -337,6 +340,38 @@ def test_a_judge_is_not_asked_to_turn_what_has_no_reference() -> None:
 def test_a_judge_that_never_gives_a_verdict_cannot_be_calibrated() -> None:
     with pytest.raises(ExamError, match="no verdict on any labelled answer: take another model"):
         calibrate(Steady(lambda question, response, how: None), JUDGED, labels(3))
+
+
+def test_a_judge_that_fails_or_is_interrupted_is_not_calibrated_on_a_part() -> None:
+    def fails(question: Question, response: str, how: How) -> bool:
+        if response == labels(9)[5].response:
+            raise InstructorError("gone")
+        return True
+
+    judge = Steady(fails)
+    with pytest.raises(InstructorError, match="gone"):
+        calibrate(judge, JUDGED, labels(9))
+    assert not judge.stopped
+
+    stopped, calls = Event(), itertools.count()
+
+    class Slow(Steady):
+        def stop(self) -> None:
+            stopped.set()
+
+    def interrupt(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    judge = Slow(lambda question, response, how: next(calls) == 0 or stopped.wait(2))
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(judge, JUDGED, labels(40), interrupt)
+    assert stopped.is_set()
+    assert len(judge.asked) < 10  # what was not begun is not asked
+
+
+def test_where_chance_alone_agrees_on_all_kappa_is_nothing() -> None:
+    rows = [one.model_copy(update={"right": True}) for one in labels(4)]
+    assert compared(rows, dict.fromkeys(range(4), True), {}, {}).kappa == 0
 
 
 def test_flips_are_counted_of_what_was_said_both_times_and_length_of_what_was_said() -> None:
@@ -387,6 +422,12 @@ def test_labels_that_cannot_calibrate_are_refused(
 ) -> None:
     lines(tmp_path / "labelled.jsonl", rows)
     with pytest.raises(ExamError, match=said):
+        read_labelled(tmp_path / "labelled.jsonl")
+
+
+def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labelled.jsonl").write_text("{\n" * 40)
+    with pytest.raises(ExamError, match="line 1 "):
         read_labelled(tmp_path / "labelled.jsonl")
 
 
