@@ -555,6 +555,12 @@ def test_a_judge_of_whose_verdicts_more_than_a_tenth_change_is_warned_of(
     assert warned(folder, wavers(5)) == (f"5 of 40 {said}",)
 
 
+def test_labels_without_any_reference_leave_nothing_to_turn_and_to_warn_of(folder: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "labelled.jsonl").read_text().splitlines()]
+    lines(folder / "labelled.jsonl", [row | {"target": None} for row in rows])
+    assert warned(folder, lambda question, response, how: response.startswith("hello")) == ()
+
+
 def test_a_judge_swayed_by_length_is_warned_of(folder: Path) -> None:
     def errs(long: int) -> Callable[[Question, str, How], bool]:
         rows = [json.loads(line) for line in (folder / "labelled.jsonl").read_text().splitlines()]
