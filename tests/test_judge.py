@@ -561,6 +561,11 @@ def test_labels_without_any_reference_leave_nothing_to_turn_and_to_warn_of(folde
     assert warned(folder, lambda question, response, how: response.startswith("hello")) == ()
 
 
+def test_a_judge_that_is_not_to_be_calibrated_is_not_though_there_are_labels(folder: Path) -> None:
+    [said] = warned(folder, lambda question, response, how: True, calibrated="false")
+    assert said.startswith("nobody compared this judge with a person")
+
+
 def test_a_judge_swayed_by_length_is_warned_of(folder: Path) -> None:
     def errs(long: int) -> Callable[[Question, str, How], bool]:
         rows = [json.loads(line) for line in (folder / "labelled.jsonl").read_text().splitlines()]
