@@ -407,12 +407,13 @@ def test_a_figure_that_does_not_follow_is_named(folder: RunFolder) -> None:
     said = json.loads((folder.path / "report.json").read_text())
     target, rounds = said["target_accuracy"], said["rounds"]
     p = rounds[1]["promotion"]["p"]
-    rounds[1]["promotion"]["p"] = None
+    rounds[0]["promotion"]["p"], rounds[1]["promotion"]["p"] = 0.5, None
     alter(folder, "report.json", best_round=1, target_accuracy=target - 0.01, rounds=rounds)
     [(file, wrong)] = found(check_figures, folder)
     assert file == "report.json"
     assert "best_round is 1, and the records give 2" in wrong
     assert f"target_accuracy is {target - 0.01}, and the records give {target}" in wrong
+    assert "rounds.0.promotion.p is 0.5, and the records give None" in wrong
     assert f"rounds.1.promotion.p is None, and the records give {p}" in wrong
 
 
