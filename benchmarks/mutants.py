@@ -38,12 +38,30 @@ import pytest
 ROOT = Path(__file__).parents[1]
 QUICK = "not model and not slow"
 TESTS = {
+    "agents/calibration.py": "judge",
     "agents/checks.py": "checks data_writer several_exams",
     "agents/data_writer.py": "data_writer several_exams",
+    "agents/exams/corrections.py": "corrections",
     "agents/exams/held_out.py": "held_out exams data_writer",
+    "agents/marking/json_value.py": "json_marking",
+    "agents/marking/judged.py": "judge",
+    "agents/marking/label.py": "label_marking answer_forms",
+    "agents/marking/own.py": "own_marker",
+    "agents/marking/regex.py": "regex_marking",
     "agents/planner.py": "planner",
     "agents/promotion.py": "promotion",
     "agents/scores.py": "scores",
+    "agents/shapers/answers.py": "shapers_rows shapers_pairs",
+    "agents/shapers/chosen.py": "shapers_rows rows",
+    "agents/shapers/difficulty.py": "shapers_rows",
+    "agents/shapers/diverse.py": "shapers_rows",
+    "agents/shapers/more_words.py": "shapers_rows",
+    "agents/shapers/own_words.py": "shapers_rows",
+    "agents/shapers/pairs.py": "shapers_pairs",
+    "agents/shapers/spoiled.py": "shapers_pairs",
+    "agents/shapers/steps.py": "shapers_pairs",
+    "agents/shapers/tagged.py": "shapers_rows",
+    "agents/shapers/unsolved.py": "shapers_rows",
     "agents/verifier.py": "verifier",
     "agents/ways/__init__.py": "collecting",
     "agents/ways/augment.py": "collecting",
@@ -52,14 +70,20 @@ TESTS = {
     "agents/ways/lec.py": "collecting",
     "agents/ways/sft.py": "collecting",
     "agents/ways/sft_augment.py": "collecting",
-    "agents/ways/way.py": "collecting honesty",
+    "agents/ways/way.py": "collecting",
     "graph/audit/answers.py": "audit_checks",
     "graph/audit/evidence.py": "audit_checks",
     "graph/audit/figures.py": "audit_checks",
     "graph/audit/lineage.py": "audit_checks",
     "graph/audit/questions.py": "audit_checks",
     "graph/audit/seal.py": "audit_checks",
+    "graph/comparing/audition.py": "audition",
+    "graph/comparing/prompting.py": "prompt_arm",
     "graph/decision.py": "decision",
+    "graph/doctor/sets.py": "doctor",
+    "graph/doctor/size.py": "doctor",
+    "graph/doctor/targets.py": "doctor",
+    "graph/judging.py": "judge judge_loop",
     "graph/loop.py": "loop stop langgraph_dev",
     "graph/manifest.py": "manifest",
     "graph/nodes.py": "honesty loop several_exams code_marking",
@@ -317,8 +341,8 @@ class Tries:
     tracing: traced | None = None
     shared: dict[tuple[Path, str], set[int]] = field(default_factory=dict)
     """File and fixture → the lines that it executes, where several tests share it."""
-    fixtures_execute: bool = False
-    """Whether one of these executes a line of the module."""
+    warms: bool = False
+    """Whether there are such fixtures, and none executes a line of the module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.failed |= report.failed
@@ -365,13 +389,13 @@ class Tries:
                 for name in getattr(item, "fixturenames", ()):
                     lines[item.nodeid] |= self.shared.get((item.path, name), set())
             told_lines = {test: sorted(seen) for test, seen in lines.items()}
-            fixtures = any(self.shared.values())
-            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), fixtures]))
+            warms = bool(self.shared) and not any(self.shared.values())
+            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), warms]))
             return int(self.failed)
 
         if forked(work, 900, 1800) != 0:
             raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
-        lines, self.seconds, modules, self.fixtures_execute = json.loads(told.read_text())
+        lines, self.seconds, modules, self.warms = json.loads(told.read_text())
         self.lines = {test: set(found) for test, found in lines.items()}
         for module in modules:
             with suppress(Exception):
@@ -379,7 +403,7 @@ class Tries:
 
     def warm(self, items: Sequence[pytest.Item]) -> None:
         """Makes what the tests of one file share once, where no mutant can change it."""
-        if len(items) > 1 and len({item.path for item in items}) == 1 and not self.fixtures_execute:
+        if self.warms and len(items) > 1 and len({item.path for item in items}) == 1:
             self.tracing = None
             first = max(items, key=lambda item: self.seconds[item.nodeid])  # it made them
             other = next(item for item in items if item is not first)
@@ -455,7 +479,9 @@ def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
         time.sleep(0.01)
 
 
-def try_module(path: str, sample: int, seed: int, lines: Sequence[int] | None) -> tuple[int, int]:
+def try_module(
+    path: str, sample: int, seed: int, lines: Sequence[int] | None, named: str
+) -> tuple[int, int]:
     """How many mutants were tried, and how many no test noticed."""
     source = (ROOT / path).read_text()
     every = mutants(source)
@@ -471,7 +497,7 @@ def try_module(path: str, sample: int, seed: int, lines: Sequence[int] | None) -
         )
         options = ["-qq", "-s", "-p", "no:cacheprovider", f"--basetemp={scratch}/tests"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of a second session
-        code = pytest.main([*options, "-m", QUICK, *files], plugins=[tries])
+        code = pytest.main([*options, "-m", QUICK, "-k", named, *files], plugins=[tries])
     if code != 0:
         raise SystemExit(f"{path}: stopped ({code!r})")
     of = "" if len(tried) == len(every) else f" (of {len(every)}, seed {seed})"
@@ -490,11 +516,12 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=400, help="mutants of a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--lines", type=int, nargs="*", help="only the mutants of these lines")
+    parser.add_argument("--tests", default="", help="only these tests, as pytest's -k names them")
     given = parser.parse_args()
     os.chdir(ROOT)
     count = survived = 0
     for path in given.modules:
-        tried, lost = try_module(path, given.sample, given.seed, given.lines)
+        tried, lost = try_module(path, given.sample, given.seed, given.lines, given.tests)
         count += tried
         survived += lost
     print(f"{count} mutants, {survived} survived: {1 - survived / max(1, count):.1%} noticed")

@@ -13,6 +13,7 @@ from doubles import table_agents
 from tampering import ALL, make_run, mend
 
 from errata.agents.exams.several import load_exams
+from errata.agents.exams.twists import TwistedExam
 from errata.graph.audit import Check, Finding, Run, as_seal, check_seal
 from errata.graph.audit.answers import check_attempts, check_not_counted, check_verdicts
 from errata.graph.audit.figures import check_figures, check_promotions
@@ -179,6 +180,8 @@ def test_only_exams_that_were_due_are_missed(folder: RunFolder) -> None:
     (folder.path / "final" / "out-of-domain-best.jsonl").unlink()
     assert found(check_attempts, folder) == []
     (folder.path / "report.json").unlink()
+    edit(folder, "final/test-base.jsonl", lambda lines: lines.pop())  # not due, and looked at
+    assert [file for file, _ in found(check_attempts, folder)] == ["final/test-base.jsonl"]
     for name in ("round-00/practice.jsonl", "final/test-base.jsonl"):
         (folder.path / name).unlink()
     assert found(check_attempts, folder) == []
@@ -194,6 +197,8 @@ def test_a_set_without_questions_is_named(name: str, how: str, folder: RunFolder
     path.unlink() if how == "gone" else path.write_text("")
     said = (f"exam/{name}.jsonl", "holds no questions that count")
     assert said in found(check_attempts, folder)
+    linked = found(check_lineage, folder)
+    assert bool(linked) == (name == "practice")
 
 
 def test_a_run_without_an_exam_out_of_domain_lacks_none(folder: RunFolder) -> None:
@@ -232,11 +237,11 @@ def test_a_question_without_tests_may_not_be_counted_out(folder: RunFolder) -> N
         put(1, answer={"type": "code", "tests": "def check(c): pass", "entry_point": "f"}),
     )
     tested = json.loads(folder.exam("dev").read_text().splitlines()[1])["id"]
-    count_out(folder, tested, id)
+    count_out(folder, tested, id, "q")
     assert found(check_not_counted, folder) == [
         (
             "not-counted.jsonl",
-            "1 of 2 questions that are left out have neither tests nor a marker that could fail; "
+            "2 of 3 questions that are left out have neither tests nor a marker that could fail; "
             f"the first: {id}",
         )
     ]
@@ -287,6 +292,7 @@ def test_an_answer_to_no_question_has_no_verdict(folder: RunFolder) -> None:
             "time-out after 5 s",
             "unseen",
         ),
+        ({"type": "own", "marker": "python:gone.py:mark"}, "1", "no answer", "your own"),
     ],
 )
 def test_what_ran_out_of_time_may_have_another_verdict_today(
@@ -303,8 +309,54 @@ def test_what_ran_out_of_time_may_have_another_verdict_today(
     notes = {
         "note": ["1 answers were decided in time at one marking, not at both"],
         "unseen": ["2 programs were not run again; --with-code does"],
+        "your own": [
+            "2 answers are a marker of your own's to mark, and were not marked again; "
+            "--with-code runs it"
+        ],
     }
     assert run.notes == notes.get(told, [])
+
+
+@pytest.mark.sandbox
+def test_programs_are_run_again_where_that_is_asked_for(folder: RunFolder) -> None:
+    name = "final/out-of-domain-base.jsonl"
+    (folder.path / "final" / "out-of-domain-best.jsonl").unlink()
+    program = "```python\ndef f(n):\n    return n\n```"
+    said = {"response": program, "correct": False, "answer": None}
+    for at, (tests, why) in enumerate(
+        [("assert c(1) == 1", "it fails"), ("", "it fails"), ("assert c(1) == 1", "time-out")]
+    ):
+        code = {"type": "code", "tests": f"def check(c):\n    {tests}", "entry_point": "f"}
+        edit(folder, "exam/out-of-domain.jsonl", put(at, answer=code, target="f"))
+        edit(folder, name, put(at, why=why, **said))
+    run = Run(folder, read_provenance(folder).config, NoWatcher(), with_code=True)
+    [finding] = check_verdicts(run)
+    assert finding.file == name
+    assert finding.wrong.startswith("1 of 8 verdicts are not the marker's; the first: ")
+    assert " is recorded as wrong, and " in finding.wrong
+    assert run.notes == [
+        "1 programs, or answers with a marker of your own, have no verdict here, which is no fault",
+        "1 answers were decided in time at one marking, not at both",
+    ]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_an_answer_to_an_example_is_marked_again_as_the_example_stood_before_the_review(
+    honest: bool, folder: RunFolder
+) -> None:
+    example = json.loads((folder.path / "round-02/examples.jsonl").read_text().splitlines()[0])
+    rejected = [{"example_id": example["id"], "verdict": "rejected"}]
+    review = {"run": "t", "round": 2, "entries": rejected}
+    folder.review(2).write_text(json.dumps(review))
+    said = example["target"] if honest else "-1"
+    answer = {"response": said, "answer": said, "correct": True, "why": "", "tokens": 1}
+    attempt = {"id": "a", "question_id": example["id"], "truncated": False} | answer
+    (folder.path / "round-02/rehearsed.jsonl").write_text(json.dumps(attempt) + "\n")
+    run = opened(folder)
+    told = {finding.file: finding.wrong for finding in check_verdicts(run)}
+    assert set(told) == (set() if honest else {"round-02/rehearsed.jsonl"})
+    assert all("the first: a is recorded as right, and " in wrong for wrong in told.values())
+    assert run.counts["verdicts"] == 333
 
 
 # Decisions, plans and figures.
@@ -353,12 +405,16 @@ def test_where_answers_are_missing_the_decision_is_not_made_again(folder: RunFol
 
 def test_a_figure_that_does_not_follow_is_named(folder: RunFolder) -> None:
     said = json.loads((folder.path / "report.json").read_text())
-    target = said["target_accuracy"]
-    alter(folder, "report.json", best_round=1, target_accuracy=target - 0.01)
+    target, rounds = said["target_accuracy"], said["rounds"]
+    p = rounds[1]["promotion"]["p"]
+    rounds[0]["promotion"]["p"], rounds[1]["promotion"]["p"] = 0.5, None
+    alter(folder, "report.json", best_round=1, target_accuracy=target - 0.01, rounds=rounds)
     [(file, wrong)] = found(check_figures, folder)
     assert file == "report.json"
     assert "best_round is 1, and the records give 2" in wrong
     assert f"target_accuracy is {target - 0.01}, and the records give {target}" in wrong
+    assert "rounds.0.promotion.p is 0.5, and the records give None" in wrong
+    assert f"rounds.1.promotion.p is None, and the records give {p}" in wrong
 
 
 def test_a_long_list_of_figures_is_cut(folder: RunFolder) -> None:
@@ -422,6 +478,85 @@ def test_a_target_is_not_proven_from_the_last_share_down_to_its_interval(
     assert any(NOT_BORNE_OUT in wrong for wrong in told) != borne_out
 
 
+def bears_out(folder: RunFolder, status: str, **fields: Any) -> bool:
+    """Whether the records let the report say why the run ended."""
+    alter(folder, "report.json", status=status, **fields)
+    told = [wrong for _, wrong in found(check_figures, folder)]
+    assert not any("cannot be built again" in wrong for wrong in told)
+    return not any(NOT_BORNE_OUT in wrong for wrong in told)
+
+
+def test_a_target_is_reached_only_where_the_interval_lies_above_it(folder: RunFolder) -> None:
+    dev = json.loads((folder.path / "report.json").read_text())["rounds"][-1]["dev"]
+    low, share = dev["ci95"][0], dev["accuracy"]
+    assert bears_out(folder, "target reached", target_accuracy=low)
+    assert not bears_out(folder, "target reached", target_accuracy=low + 1e-6)
+    assert not bears_out(folder, "target not proven", target_accuracy=share + 1e-6)
+
+
+def test_no_mistakes_are_left_only_where_the_best_model_practised_without_one(
+    folder: RunFolder,
+) -> None:
+    assert not bears_out(folder, "no mistakes left")
+    assert bears_out(folder, "no promotion")  # as most reasons, taken as it is said
+    name = "round-02/practice.jsonl"
+    edit(folder, name, lambda lines: [line.update(correct=True) for line in lines])
+    assert bears_out(folder, "no mistakes left")
+
+
+@pytest.mark.parametrize("rows", ["training", "proposed", None])
+@pytest.mark.parametrize("examined", [True, False])
+def test_a_round_without_a_candidate_had_no_rows_or_they_were_rejected(
+    examined: bool, rows: str | None, folder: RunFolder
+) -> None:
+    training = folder.round(2) / "training.jsonl"
+    if rows is None:
+        training.unlink()
+    elif rows == "proposed":
+        training.rename(folder.round(2) / "proposed.jsonl")
+    rounds = json.loads((folder.path / "report.json").read_text())["rounds"]
+    if not examined:
+        rounds[-1]["dev"] = None
+    if not examined:
+        assert not bears_out(folder, "target reached", rounds=rounds)
+        assert not bears_out(folder, "target not proven", rounds=rounds)
+    assert bears_out(folder, "rejected", rounds=rounds) == (not examined and rows is not None)
+    assert bears_out(folder, "no examples accepted") == (not examined and rows is None)
+
+
+@pytest.mark.parametrize(("strategy", "rounds"), [("le", 1), ("le", 2), ("le", 3), ("sft", 2)])
+def test_a_budget_of_rounds_is_spent_when_the_last_one_was(
+    strategy: str, rounds: int, folder: RunFolder
+) -> None:
+    path = folder.path / "config.json"
+    said = json.loads(path.read_text())
+    said["config"]["strategy"] = strategy
+    said["config"]["stop"]["rounds"] = rounds
+    path.write_text(json.dumps(said))
+    assert bears_out(folder, "round budget spent") == (rounds <= 2)
+    assert not bears_out(folder, "nothing new to learn")
+    shutil.rmtree(folder.round(2))
+    assert bears_out(folder, "nothing new to learn") == (strategy == "sft")  # for one round
+
+
+def test_figures_that_cannot_be_built_again_are_a_finding_that_says_why(
+    folder: RunFolder,
+) -> None:
+    (folder.path / "final" / "readings.json").write_text("{")
+    [(file, wrong)] = found(check_figures, folder)
+    assert file == "report.json"
+    assert wrong.startswith("its figures cannot be built again: ")
+    assert "readings.json" in wrong
+
+
+def test_each_figure_of_the_report_is_counted(finished: RunFolder) -> None:
+    run = opened(finished)
+    assert not [*check_figures(run)]
+    report = json.loads((finished.path / "report.json").read_text())
+    lines = (line.rstrip(",") for line in json.dumps(report, indent=0).splitlines())
+    assert run.counts["figures"] == sum(line[-1] not in "{}[]" for line in lines)
+
+
 def test_a_report_without_rounds_is_a_finding(folder: RunFolder) -> None:
     alter(folder, "report.json", rounds=[])
     assert any(NOT_BORNE_OUT in wrong for _, wrong in found(check_figures, folder))
@@ -449,7 +584,10 @@ NEAR = {"practice": f"{PENS}?", "dev": f"{PENS} are they?", "test": f"{PENS} may
 def test_nearly_equal_questions_of_two_sets_are_noted_once(folder: RunFolder) -> None:
     for at, (name, prompt) in enumerate(NEAR.items()):
         edit(folder, f"exam/{name}.jsonl", put(at, prompt=prompt, id=name))
+    edit(folder, "exam/out-of-domain.jsonl", put(0, prompt=f"{PENS} has she?"))
     run = opened(folder)
+    again = TwistedExam(name="far", of="test", twist="reworded")  # the test once more, on purpose
+    run.config = run.config.model_copy(update={"out_of_domain": (again,)})
     assert [*check_sets(run)] == []
     assert run.notes == [
         f"1 of 44 {other} questions are nearly equal to one of {name}: the exam's own, the "
@@ -469,9 +607,18 @@ def test_a_row_that_is_held_out_is_named_with_its_twin(
     [(told, wrong)] = found(check_held_out, folder)
     assert told == name
     assert wrong.startswith(
-        f"1 of {len(lines)} resemble a question that is held out; the first: line 3 ("
+        f"1 of {len(lines)} resemble a question that is held out; the first: line 3 "
+        f"({lines[2]['id']}) and {question['id']}: "
     )
-    assert f"and {question['id']}: " in wrong
+
+
+def test_a_row_that_continues_a_held_out_conversation_is_named(folder: RunFolder) -> None:
+    asked = {"before": [["user", "I am Ada."], ["assistant", "Hi!"]], "prompt": "How are you now?"}
+    edit(folder, "exam/dev.jsonl", put(0, **asked))
+    edit(folder, "round-02/training.jsonl", put(2, **asked))
+    assert [file for file, _ in found(check_held_out, folder)] == ["round-02/training.jsonl"]
+    edit(folder, "round-02/training.jsonl", put(2, before=[["user", "I am Bo."]]))
+    assert found(check_held_out, folder) == []
 
 
 def test_a_practice_question_may_be_trained_on_though_it_is_near_a_held_out_one(

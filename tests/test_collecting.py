@@ -13,6 +13,7 @@ from errata.agents.records import (
     Answer,
     ChoiceAnswer,
     Diagnosis,
+    Example,
     MathAnswer,
     Mistake,
     NumberAnswer,
@@ -20,6 +21,7 @@ from errata.agents.records import (
     Question,
     Solved,
     TextAnswer,
+    TrainingSettings,
 )
 from errata.agents.testing.mistakes import attempt_at, missed
 from errata.agents.ways import WAYS
@@ -216,3 +218,37 @@ def test_both_ways_share_the_quota_by_what_was_shown_and_every_other_way_does_no
     assert WAYS["le+lec"].parts([]) == []
     for strategy in ("le", "lec", "augment"):
         assert WAYS[strategy].parts(mixed) == [mixed]
+
+
+# What is trained on.
+
+
+def examples(*ids: str) -> list[Example]:
+    made = Example(
+        id="", diagnosis_id=None, question_id="a", cause="c", prompt="?", completion="7", target="7"
+    )
+    return [made.model_copy(update={"id": id}) for id in ids]
+
+
+EARLIER, FRESH, SOLUTIONS = examples(*"abcdefghij"), examples("new", "newer"), examples("own")
+
+
+def replayed(replay: float, index: int = 2, seed: int = 7) -> list[Example]:
+    settings = TrainingSettings(replay=replay, seed=seed)
+    rows = WAYS["lec"].rows(SOLUTIONS, FRESH, EARLIER, settings, index)
+    assert (rows[:1], rows[-2:]) == (SOLUTIONS, FRESH)
+    return rows[1:-2]
+
+
+@pytest.mark.parametrize(("replay", "count"), [(0, 0), (0.5, 5), (0.9, 9), (1, 10), (3, 10)])
+def test_that_share_of_the_earlier_examples_stands_in_its_order_before_the_fresh_ones(
+    replay: float, count: int
+) -> None:
+    found = replayed(replay)
+    assert len(found) == count
+    assert found == [example for example in EARLIER if example in found]
+
+
+def test_the_seed_and_the_round_choose_which_earlier_examples_come_again() -> None:
+    assert replayed(0.5) == replayed(0.5) != replayed(0.5, index=3)
+    assert replayed(0.5) != replayed(0.5, seed=8)

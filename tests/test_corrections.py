@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from judging import exam_files, judged_toml
 
 from errata.agents.errors import ExamError
-from errata.agents.exams.corrections import Corrected
+from errata.agents.exams.corrections import Corrected, said_of
 from errata.agents.exams.several import RunExams, load_exams
 from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.report_text import page_of
@@ -118,6 +119,8 @@ LABELS = {"answer": "label", "labels": {"refund": ["money back"], "bug": []}}
         ({"answer": "json"}, {"a": 1}, "{a", "is not JSON"),
         ({"answer": "regex"}, "ab+", "a(", "pattern"),
         ({"answer": "regex"}, "ab+", "a+", "a+"),
+        ({"answer": "math"}, "x", "$$", "which is no formula: give one"),
+        ({"answer": "math"}, "x", "a+", "a+"),
     ],
 )
 def test_a_corrected_target_is_read_as_the_exams_own(
@@ -141,6 +144,30 @@ def test_a_solution_that_comes_to_the_old_target_goes_with_it(tmp_path: Path) ->
     exams, _ = load(config(tmp_path, lines))
     assert exams.practice[1].solution is None
     assert exams.practice[2].solution is not None
+
+
+def test_a_judge_is_not_asked_of_a_corrected_questions_solution(tmp_path: Path) -> None:
+    exam_files(tmp_path)
+    write(tmp_path / "c.jsonl", [{"id": "practice-00001", "target": "hello to all"}])
+    path = judged_toml(tmp_path, "http://127.0.0.1:9/v1")
+    path.write_text(
+        path.read_text().replace("[exam.judge]", 'corrections = "c.jsonl"\n[exam.judge]')
+    )
+    practice = load_exams(load_config(path).exam).practice
+    [corrected] = [question for question in practice if question.target == "hello to all"]
+    assert corrected.solution is not None
+
+
+def test_what_is_measured_is_said_to_be_another_thing_where_held_out_sets_were_corrected() -> None:
+    def said(*sets: str) -> str:
+        return said_of([Corrected(set=name, question_id="q", did="left out") for name in sets])
+
+    assert said() == ""
+    assert said("practice") == "1 questions corrected, 1 of them left out: 1 in practice"
+    for name in ("dev", "test", "guard", "out-of-domain"):
+        one = said("practice", name)
+        assert f"1 in practice, 1 in {name.upper()}. What this run measures is not what" in one
+        assert one.endswith("compare it only with runs that had the same corrections")
 
 
 def test_an_id_that_two_sets_have_is_refused(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from errata.agents.records import (
     GREEDY,
     Accuracy,
     Answer,
+    CodeAnswer,
     JsonAnswer,
     MathAnswer,
     ModelRef,
@@ -226,6 +227,48 @@ def test_an_equal_question_is_serious_and_a_few_near_ones_are_not() -> None:
         assert found.severity == severity
 
 
+SPIDERS = "How many legs have nine spiders and two birds?"
+AROUND = "Here is what the teacher wrote on the board one morning: {} Nobody in class could tell."
+
+
+@pytest.mark.parametrize(
+    ("held_out", "inside", "found"),
+    [
+        (SPIDERS, SPIDERS, True),
+        (SPIDERS, SPIDERS.replace("nine", "ten"), False),
+        ("How many legs have nine spiders, Ada?", "How many legs have nine spiders, Ada?", False),
+    ],
+)
+def test_a_held_out_question_word_for_word_inside_another_is_found(
+    held_out: str, inside: str, found: bool
+) -> None:
+    practice = [Question(id="p", prompt=AROUND.format(inside), target="76")]
+    dev = [Question(id="d", prompt=held_out, target="76"), *numbered(19)]
+    told = list(find_leaks({"practice": practice, "dev": dev}))
+    assert [one.evidence for one in told] == (
+        [("dev questions word for word inside one of practice: p and d",)] if found else []
+    )
+    assert [one.severity for one in told] == (["serious"] if found else [])  # 1 of 20
+    assert [
+        one.severity for one in find_leaks({"practice": practice, "dev": [*dev, *numbered(1)]})
+    ] == (["warning"] if found else [])
+    assert left_out({"practice": practice, "dev": dev}) == []  # for a person to look at
+    after = dev[0].model_copy(update={"before": (("user", "Hi."), ("assistant", "Hello."))})
+    assert list(find_leaks({"practice": practice, "dev": [after]})) == []
+
+
+def test_a_held_out_question_that_an_earlier_message_answers_is_left_out() -> None:
+    talk = (("user", "How many legs has a spider?"), ("assistant", "8"))
+    practice = [Question(id="p", before=talk, prompt="And a bird?", target="2")]
+    sets = {"practice": practice, "dev": [Question(id="d", prompt=talk[0][1], target="8")]}
+    [found] = find_leaks(sets)
+    assert found.severity == "serious"
+    assert found.do[-1] == "Until then no run starts with these sets."
+    [line] = left_out(sets)
+    assert (line.id, line.leave_out, line.was) == ("p", True, "2")
+    assert line.why == "answered in an earlier message of one of dev: d"
+
+
 def test_variants_of_one_question_are_one_question() -> None:
     one, other = (
         Question(id=id, prompt=f"Number {id}?", target="1", group="g") for id in ("a", "b")
@@ -281,6 +324,33 @@ def test_targets_that_the_question_announces_are_found(kind: str) -> None:
     [found] = find_targets_in_questions(made.sets)
     assert set(found.questions) == made.ids
     assert found.severity == "serious"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        ("Answer: 5. How many?", True),
+        ("The ANSWER is 5", True),
+        ("Answer: 50. How many?", False),
+        ("Take 5. How many?", False),
+        ("Q: How many?\nA: The answer is 5.\n\nQ: And now?\nA:", False),  # a worked example
+    ],
+)
+def test_a_question_announces_its_target_only_where_it_says_so(prompt: str, found: bool) -> None:
+    asked = Question(id="d", prompt=prompt, target="5", answer=TextAnswer())
+    told = list(find_targets_in_questions({"dev": [asked]}))
+    assert any("announce" in each for one in told for each in one.evidence) == found
+
+
+def test_programs_are_no_contradiction_and_announce_nothing() -> None:
+    code = CodeAnswer(tests="def check(f): pass", entry_point="f")
+    made = [
+        Question(id=id, prompt="Write f. Answer: f", target=id, answer=code) for id in ("f", "g")
+    ]
+    [found] = find_duplicates({"dev": made})
+    assert found.severity == "warning"
+    assert left_out({"dev": made}) == []
+    assert list(find_targets_in_questions({"dev": made})) == []
 
 
 def test_a_column_that_leaks_the_target_is_seen_by_more_than_chance() -> None:
@@ -349,6 +419,59 @@ def test_a_dev_that_misses_what_is_a_good_gain_is_a_warning_whatever_the_base_re
         assert (visible_gain(wanted - 10, 0.05) or 1) > 0.1 >= (visible_gain(wanted, 0.05) or 1)
     [likely] = find_dev_too_small(dev[:30], 1, "likely", 0.95, None)
     assert len(likely.do) == 1  # there is no laxer gate, and no fewer rounds
+
+
+def numbered(count: int, group: str | None = None) -> list[Question]:
+    return [Question(id=str(n), prompt=f"{n}?", target="1", group=group) for n in range(count)]
+
+
+def test_without_the_bases_answers_dev_should_show_what_few_rounds_exceed() -> None:
+    [found] = find_dev_too_small(numbered(30), 3, "sure", 0.95, None)
+    assert found.severity == "warning"
+    assert "few rounds bring more than 15" in found.said
+    assert list(find_dev_too_small(numbered(2000), 3, "sure", 0.95, None)) == []
+    assert list(find_dev_too_small(numbered(30), 3, "sure", 0.95, reached(30, 30))) == []
+    [alike] = find_dev_too_small(numbered(2000, "g"), 3, "sure", 0.95, None)
+    assert "no gain at all" in alike.said
+    assert alike.severity == "serious"
+
+
+def test_a_gain_that_no_dev_could_show_asks_for_a_harder_exam() -> None:
+    [found] = find_dev_too_small(numbered(1000), 1, "sure", 0.951, reached(950, 1000))
+    assert found.do[0] == "Take a harder exam, on which there is more to gain."
+    assert "seen 4 times in 5 with more than anybody writes" in found.evidence[0]
+
+
+def of_kinds(**counts: int) -> list[Question]:
+    return [
+        Question(id=f"{kind}{n}", prompt=f"{kind} {n}", target="1", kind=kind)
+        for kind, count in counts.items()
+        for n in range(count)
+    ]
+
+
+def test_a_kind_that_only_few_held_out_questions_have_is_no_serious_lack() -> None:
+    for lacking, severity in ((4, "serious"), (3, "warning")):  # a tenth of dev, and less
+        sets = {"practice": of_kinds(a=30), "dev": of_kinds(a=36, b=lacking)}
+        [found] = find_few_of_a_kind(sets)
+        assert found.severity == severity
+        assert found.said == "1 of 2 kinds have too few practice questions"
+    [found] = find_few_of_a_kind({"practice": of_kinds(a=30), "test": of_kinds(b=1)})
+    assert found.evidence[0].endswith("b (0/0)")
+
+
+def test_kinds_that_dev_cannot_guard_are_named_alone_where_practice_has_enough() -> None:
+    [found] = find_few_of_a_kind({"practice": of_kinds(a=30, b=30), "dev": of_kinds(a=30)})
+    assert (found.severity, found.said) == ("warning", "1 of 2 kinds have too few dev questions")
+    assert found.evidence[0].endswith("losing it refuses no candidate: b (30/0)")
+    enough = {"practice": of_kinds(a=10), "dev": of_kinds(a=20)}
+    assert list(find_few_of_a_kind(enough)) == []
+    assert list(find_few_of_a_kind(enough | {"practice": of_kinds(a=9)}))
+    assert list(find_few_of_a_kind(enough | {"dev": of_kinds(a=19)}))
+    many = {f"k{n}": 30 for n in range(10)}
+    [found] = find_few_of_a_kind({"practice": of_kinds(**many)})
+    assert found.evidence[0].endswith("k7 (30/0) and 2 more")
+    assert list(find_few_of_a_kind({"practice": numbered(3), "dev": numbered(3)})) == []
 
 
 def test_kinds_that_practice_lacks_are_named() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,19 +17,30 @@ from typer.testing import CliRunner
 
 from errata.agents.calibration import Calibration, Labelled, calibrate, compared, read_labelled
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
+from errata.agents.chat_models.ledger import Budget, Ledger
 from errata.agents.checks import wrong
-from errata.agents.errors import ConfigError, ErrataError, ExamError, InstructorError
+from errata.agents.errors import BudgetSpent, ConfigError, ErrataError, ExamError, InstructorError
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import Log
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.marking import mark
-from errata.agents.marking.judged import JudgedCall, judged_by
-from errata.agents.records import NO_TARGET, Draft, JudgedAnswer, LlmCall, Question, Response
+from errata.agents.marking.judged import How, JudgedCall, judged_by
+from errata.agents.records import (
+    NO_TARGET,
+    Draft,
+    JudgedAnswer,
+    LlmCall,
+    Question,
+    Response,
+    Verdict,
+)
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, error
 from errata.graph.cli import app
 from errata.graph.commands.doctor import Wanted, doctor, find_subject
 from errata.graph.config import load_config
+from errata.graph.costs import Estimate, EstimateRow
+from errata.graph.judging import calibrations, keep_room
 from errata.graph.watcher import NoWatcher
 
 JUDGED = JudgedAnswer(model="openai:scripted-judge", rubric="r")
@@ -316,14 +329,103 @@ def test_a_judge_without_verdicts_is_refused() -> None:
     assert "no verdict on 14 of 20" in str(found.problem(0.6))
 
 
+class Steady:
+    """A judge in this process, which goes by a rule; None is no verdict."""
+
+    concurrency = 2
+
+    def __init__(self, rule: Callable[[Question, str, How], bool | None]) -> None:
+        self.rule = rule
+        self.asked: list[tuple[str, How]] = []
+        self.stopped = False
+
+    def judge(self, question: Question, response: str, how: How = "plain") -> Verdict:
+        self.asked.append((question.target, how))
+        if (right := self.rule(question, response, how)) is None:
+            raise ExamError("no verdict")
+        return Verdict(correct=right, answer=response, why="a rule")
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def test_a_judge_is_not_asked_to_turn_what_has_no_reference() -> None:
+    judge = Steady(lambda question, response, how: True)
+    told: list[tuple[int, int]] = []
+    labelled = [one.model_copy(update={"target": None}) for one in labels(2)] + labels(2)
+    found = calibrate(judge, JUDGED, labelled, lambda done, of: told.append((done, of)))
+    hows: tuple[How, ...] = ("plain", "again", "turned")
+    assert sorted(judge.asked) == sorted(
+        [*[(NO_TARGET, how) for how in hows[:2]] * 2, *[("hello", how) for how in hows] * 2]
+    )
+    assert (found.flips_again, found.flips_turned) == ((0, 4), (0, 2))
+    assert told == [(done, 10) for done in range(1, 11)]
+
+
+def test_a_judge_that_never_gives_a_verdict_cannot_be_calibrated() -> None:
+    with pytest.raises(ExamError, match="no verdict on any labelled answer: take another model"):
+        calibrate(Steady(lambda question, response, how: None), JUDGED, labels(3))
+
+
+def test_a_judge_that_fails_or_is_interrupted_is_not_calibrated_on_a_part() -> None:
+    def fails(question: Question, response: str, how: How) -> bool:
+        if response == labels(9)[5].response:
+            raise InstructorError("gone")
+        return True
+
+    judge = Steady(fails)
+    with pytest.raises(InstructorError, match="gone"):
+        calibrate(judge, JUDGED, labels(9))
+    assert not judge.stopped
+
+    stopped, calls = Event(), itertools.count()
+
+    class Slow(Steady):
+        def stop(self) -> None:
+            stopped.set()
+
+    def interrupt(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    judge = Slow(lambda question, response, how: next(calls) == 0 or stopped.wait(2))
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(judge, JUDGED, labels(40), interrupt)
+    assert stopped.is_set()
+    assert len(judge.asked) < 10  # what was not begun is not asked
+
+
+def test_where_chance_alone_agrees_on_all_kappa_is_nothing() -> None:
+    rows = [one.model_copy(update={"right": True}) for one in labels(4)]
+    assert compared(rows, dict.fromkeys(range(4), True), {}, {}).kappa == 0
+
+
+def test_flips_are_counted_of_what_was_said_both_times_and_length_of_what_was_said() -> None:
+    plain, again = {0: False, 1: True, 2: True}, {0: False, 1: False, 3: True}
+    found = compared(labels(4), plain, again, {2: False})
+    assert (found.flips_again, found.flips_turned) == ((1, 2), (1, 1))
+    assert (found.rows, found.silent) == (3, 1)
+    assert (found.agrees_short, found.agrees_long) == ((1, 1), (1, 2))
+
+
+def test_a_judge_may_leave_one_answer_in_twenty_without_a_verdict() -> None:
+    said = {at: bool(at % 2) for at in range(38)}
+    assert compared(labels(40), said, {}, {}).problem(0.6) is None
+    del said[37]
+    found = compared(labels(40), said, {}, {})
+    assert str(found.problem(0.6)).startswith("it gave no verdict on 3 of 40 answers")
+
+
 def test_kappa_is_cohen_s() -> None:
     # 20 both right, 5 and 10 apart, 15 both wrong: kappa 0.4 (Cohen 1960's formula by hand)
     table = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
     labelled = [Labelled(prompt="p", response=str(at), right=a) for at, (a, _) in enumerate(table)]
     found = compared(labelled, {at: b for at, (_, b) in enumerate(table)}, {}, {})
     assert found.kappa == pytest.approx(0.4)
-    low, high = found.kappa_ci95
-    assert 0.1 < low < 0.4 < high < 0.65
+    # 35 of 50 agree, of which chance would bring 25: Wilson's interval, beyond that half
+    assert found.agreement_ci95 == pytest.approx((0.5625, 0.8090), abs=1e-4)
+    assert found.kappa_ci95 == pytest.approx((0.1250, 0.6179), abs=1e-4)
+    assert found.problem(found.kappa) is None
+    assert "kappa with the labels is 0.40" in str(found.problem(0.41))
     assert (found.wrongly_right, found.wrongly_wrong) == ((10, 25), (5, 25))
 
 
@@ -334,6 +436,10 @@ def test_kappa_is_cohen_s() -> None:
         ([{"prompt": "p", "response": "r", "right": "yes"}], r"line 1: the field 'right'"),
         ([{"prompt": "p", "response": "r", "right": True}] * 40, "40 answers, 40 of them right"),
         ([], "0 answers"),
+        ([{"prompt": "p", "response": "r", "right": at < 5} for at in range(29)], "29 answers, 5"),
+        ([{"prompt": "p", "response": "r", "right": at < 4} for at in range(40)], "40 answers, 4"),
+        ([{"prompt": "p", "response": "r", "right": at > 3} for at in range(40)], "40 answers, 36"),
+        ([{"response": "r", "right": True, "target": ""}] * 40, "line 1: the field"),
     ],
 )
 def test_labels_that_cannot_calibrate_are_refused(
@@ -354,6 +460,21 @@ def test_labels_that_contradict_each_other_are_named_with_both_lines(tmp_path: P
     lines(tmp_path / "labelled.jsonl", [*rows, rows[3] | {"right": False}])
     with pytest.raises(ExamError, match=r"line 4 and .*line 31 label the same answer"):
         read_labelled(tmp_path / "labelled.jsonl")
+
+
+def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labelled.jsonl").write_text("{\n" * 40)
+    with pytest.raises(ExamError, match="line 1 "):
+        read_labelled(tmp_path / "labelled.jsonl")
+
+
+def test_thirty_labelled_answers_with_five_of_each_kind_are_enough(tmp_path: Path) -> None:
+    for right in (5, 25):
+        rows = [{"prompt": "p", "response": "r", "right": at < right} for at in range(30)]
+        lines(tmp_path / "labelled.jsonl", [*rows[:-1], rows[-1] | {"target": 7}])
+        found = read_labelled(tmp_path / "labelled.jsonl")
+        assert [one.right for one in found] == [at < right for at in range(30)]
+        assert [found[0].target, found[-1].target] == [None, "7"]
 
 
 def test_labelled_conversations_are_judged_with_what_stands_before(tmp_path: Path) -> None:
@@ -435,6 +556,94 @@ def test_every_question_names_its_judge_and_another_rubric_is_another_judge(fold
     (folder / "rubric.md").write_text("Anything goes.")
     second = {question.answer for question in load_exams(config.exam).practice}
     assert len(first | second) == 2
+
+
+def warned(folder: Path, rule: Callable[[Question, str, How], bool | None], **keys: Any) -> Any:
+    """What a calibration that was taken still leaves to say."""
+    path = judged_toml(folder, URL)
+    for key, value in keys.items():
+        path.write_text(path.read_text().replace("[exam.judge]", f"[exam.judge]\n{key} = {value}"))
+    config = load_config(path)
+    [(_, settings)] = config.judged_exams
+    [judge] = calibrations(config, {settings.answer: Steady(rule)}, NoWatcher())
+    return judge.warnings
+
+
+def number_of(response: str) -> int:
+    return int(response.split()[-1])
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("again", "verdicts change when the same is asked again"),
+        ("turned", "verdicts change when answer and reference change places"),
+    ],
+)
+def test_a_judge_of_whose_verdicts_more_than_a_tenth_change_is_warned_of(
+    how: How, said: str, folder: Path
+) -> None:
+    def wavers(most: int) -> Callable[[Question, str, How], bool]:
+        return lambda question, response, asked: (
+            response.startswith("hello") != (asked == how and number_of(response) < most)
+        )
+
+    assert warned(folder, wavers(4)) == ()
+    assert warned(folder, wavers(5)) == (f"5 of 40 {said}",)
+
+
+def test_labels_without_any_reference_leave_nothing_to_turn_and_to_warn_of(folder: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "labelled.jsonl").read_text().splitlines()]
+    lines(folder / "labelled.jsonl", [row | {"target": None} for row in rows])
+    assert warned(folder, lambda question, response, how: response.startswith("hello")) == ()
+
+
+def test_a_judge_that_is_not_to_be_calibrated_is_not_though_there_are_labels(folder: Path) -> None:
+    [said] = warned(folder, lambda question, response, how: True, calibrated="false")
+    assert said.startswith("nobody compared this judge with a person")
+
+
+def test_a_judge_swayed_by_length_is_warned_of(folder: Path) -> None:
+    def errs(long: int) -> Callable[[Question, str, How], bool]:
+        rows = [json.loads(line) for line in (folder / "labelled.jsonl").read_text().splitlines()]
+        wrong = {*sorted((row["response"] for row in rows), key=len)[-long:]}
+        return lambda question, response, how: response.startswith("hello") != (response in wrong)
+
+    kappa = {"kappa_at_least": 0.3}
+    assert not any("length may sway it" in each for each in warned(folder, errs(4), **kappa))
+    assert any(
+        "it agrees on 20 of the 20 shorter answers and on 15 of the 20 longer ones: length may "
+        "sway it" in each
+        for each in warned(folder, errs(5), **kappa)
+    )
+
+
+def test_a_kappa_that_may_be_too_low_asks_for_more_labels(folder: Path) -> None:
+    def always(question: Question, response: str, how: How) -> bool:
+        return response.startswith("hello")
+
+    low = "its kappa may be as low as 0.82, below kappa_at_least = 0.9: label more answers"
+    [said] = warned(folder, always, kappa_at_least=0.9)
+    assert said.startswith(low)
+    assert warned(folder, always, kappa_at_least=0.8) == ()
+
+
+def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
+    row = EstimateRow(agent="judge", model="m", calls=9, tokens_in=600, tokens_out=400, money=2.0)
+    teacher = row.model_copy(update={"agent": "instructor", "tokens_in": 10**9})
+    estimate = Estimate(rows=(teacher, row))
+    ledger = Ledger({}, Budget(tokens=1000))
+    keep_room(ledger, estimate, Budget(tokens=1000, money=2.0))
+    with pytest.raises(BudgetSpent):
+        ledger.reserve("instructor", "m", 1, 1)
+    ledger.release(ledger.reserve("judge", "m", 300, 300))
+    for budget, why in (
+        (Budget(tokens=999), "may take about 1,000 tokens, and the budget holds 999"),
+        (Budget(money=1.5), "may take about 2 in money, and the budget holds 1.5"),
+    ):
+        with pytest.raises(ConfigError, match=why):
+            keep_room(Ledger({}, budget), estimate, budget)
+    keep_room(ledger, None, Budget(tokens=1))
 
 
 def judge_command(folder: Path, verdict: Callable[[Seen], bool], *more: str) -> tuple[int, str]:

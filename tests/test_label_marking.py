@@ -124,6 +124,7 @@ def test_what_names_no_label_or_denies_it_has_no_answer(response: str) -> None:
         "Refund. Bug.",
         "Refund, no wait, bug.",
         "Refund, bug, refund, or bug or so",
+        "Refund, bug in the end",
         "A refund because of a bug.",
         "The answer is that the refund comes before the bug.",
     ],

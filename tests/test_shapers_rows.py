@@ -13,7 +13,9 @@ from errata.agents.shapers import SHAPERS, Rehearsed
 from errata.agents.shapers.difficulty import Difficulty
 from errata.agents.shapers.diverse import Diverse
 from errata.agents.shapers.more_words import MoreWords
+from errata.agents.shapers.own_words import OwnWords
 from errata.agents.shapers.tagged import Tagged
+from errata.agents.shapers.unsolved import Unsolved
 
 # Difficulty
 
@@ -111,6 +113,71 @@ def test_equations_in_a_program_are_not_looked_at() -> None:
     program = "```python\ndef f():\n    return 1\n```"
     other = "```python\ndef f():\n    # 1 + 1 = 3\n    return 1\n```"
     assert further(row_of(("Write f.", program, "f"), answer=code), other) == [other]
+
+
+# Own words
+
+
+def own_words(row: Row, *said: str) -> Row:
+    [made] = OwnWords().shape([row], rehearsed([row], "slip: addition", *said), 0)
+    assert isinstance(made, Row)
+    return made
+
+
+def test_the_students_first_right_answer_stands_for_the_written_one() -> None:
+    row = row_of()
+    said = ["#### 44", "47 + 26 = 74\n#### 45", f"{OTHER_ORDER}…", ONE_STEP, OTHER_ORDER]
+    changed = {"completion": ONE_STEP, "made_by": "own_words"}
+    assert own_words(row, *said) == row.model_copy(update=changed)
+
+
+def test_a_row_stays_as_it_is_where_the_student_says_nothing_right_or_the_same() -> None:
+    row = row_of()
+    assert own_words(row) == own_words(row, "#### 44") == own_words(row, BUS[1]) == row
+    for update in (
+        {"made_by": "more_words"},
+        {"rejected": "#### 1"},
+        {"given": "47 + 26 = 73\n"},
+        {"system": "Be brief."},
+        {"ends": False},
+    ):
+        other = row.model_copy(update=update)
+        assert own_words(other, ONE_STEP) == other
+
+
+# Unsolved
+
+
+def unsolved(rows: list[Row], known: Rehearsed, keep: float = 0.0, seed: int = 0) -> list[str]:
+    """Ids of the rows that stay."""
+    made = Unsolved(keep_solved=keep).shape(rows, known, seed)
+    left_out = [each for each in made if isinstance(each, Unusable)]
+    assert {each.reason for each in left_out} <= {"solved already"}
+    assert [each.id if isinstance(each, Row) else each.source_id for each in made] == [
+        row.id for row in rows
+    ]
+    return [row.id for row in made if isinstance(row, Row)]
+
+
+def test_what_the_student_always_solves_is_left_out_but_for_a_share_by_chance() -> None:
+    rows = [row_of(id=f"e-{n}") for n in range(20)]
+    known = rehearsed(rows, "", RIGHT, RIGHT)
+    assert unsolved(rows, known) == []
+    assert unsolved(rows, rehearsed(rows, "", RIGHT, WRONG)) == [row.id for row in rows]
+    assert unsolved(rows, rehearsed(rows)) == [row.id for row in rows]  # not asked
+    assert len(unsolved(rows, known, 0.1)) == 2
+    assert unsolved(rows, known, 0.5, 1) == unsolved(rows, known, 0.5, 1)
+    assert len({tuple(unsolved(rows, known, 0.5, seed)) for seed in range(4)}) > 1
+
+
+def test_a_practice_questions_own_solution_and_what_is_no_whole_answer_are_not_left_out() -> None:
+    row = row_of()
+    known = rehearsed([row], "", RIGHT)
+    solution = known.examples["e-1"].model_copy(update={"made_from": "solution"})
+    assert unsolved([row], Rehearsed({"e-1": solution}, known.attempts)) == ["e-1"]
+    for update in ({"rejected": "#### 1"}, {"given": "4"}, {"system": "x"}, {"ends": False}):
+        assert unsolved([row.model_copy(update=update)], known) == ["e-1"]
+    assert unsolved([row], known) == []
 
 
 # Tagged
