@@ -119,7 +119,7 @@ def add_call(folder: RunFolder, **given: Any) -> None:
     call: dict[str, Any] = {
         "agent": "instructor",
         "model": "openai:gpt-x",
-        "source_id": "practice-0002@practice-0",
+        "source_id": "m01-practice-0002",
         "messages": (("user", "What went wrong?"),),
         "reply": "",
         "error": None,
