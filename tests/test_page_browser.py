@@ -295,6 +295,8 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
         *(f"page={name}" for name in PAGES),
         f"q={mistake['question']['id']}",
         "q=dev-0000&set=dev",
+        "page=flips&set=dev&from=1&to=2&out=broken&text=dev",
+        "page=calls&for=practice-0002",
     ]
     with visit(browser, url, color_scheme=scheme, bypass_csp=True) as opened:
         opened.page.evaluate(AXE)
