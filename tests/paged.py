@@ -79,6 +79,38 @@ def reviewed(runs: Path) -> RunFolder:
     return folder
 
 
+def toured(runs: Path) -> RunFolder:
+    """Three rounds that a person reviewed: the second is worse and dropped; the third is promoted
+    and forgets a kind. One question is never learnt, whatever is written for it."""
+    given = {
+        "name": "toured",
+        "exam": {"name": "arithmetic", "practice": 36, "dev": 18, "test": 18},
+        "examples": {"per_round": 60},
+        "stop": {"gate": "any", "rounds": 3},
+        "review": True,
+    }
+    config = parse_config(given, "test")
+    agents = table_agents(
+        load_exams(config.exam).practice, [NAMES[:6], NAMES[:4], NAMES[3:15]], NAMES[:2]
+    )
+    agents["student"].says = {"practice-0022": ["I like nothing."]}
+    folder = RunFolder(runs / "toured")
+    with suppress(ReviewPending):
+        run(config, runs, **agents, cache=False)
+    edited, rejected, *_ = folder.collected(1, "examples", Example)
+    entries = (
+        ReviewEntry(example_id=edited.id, verdict="edited", prompt=EDIT + edited.prompt),
+        ReviewEntry(example_id=rejected.id, verdict="rejected", note="too easy"),
+    )
+    for index, said in ((1, entries), (2, ()), (3, ())):
+        review = Review(run="toured", round=index, by="nora", entries=said)
+        with suppress(ReviewPending):
+            resume(folder, **agents, review=review, cache=False)
+    for tries, error in ((1, "no JSON"), (2, None)):
+        add_call(folder, reply=f"reply {tries}", error=error)
+    return folder
+
+
 def tale(runs: Path) -> RunFolder:
     """Three rounds; the second brings less than the first and is dropped."""
     return made(runs, "tale", [NAMES[:6], NAMES[:4], NAMES[:15]])
@@ -88,7 +120,7 @@ def add_call(folder: RunFolder, **given: Any) -> None:
     call: dict[str, Any] = {
         "agent": "instructor",
         "model": "openai:gpt-x",
-        "source_id": "practice-0002@practice-0",
+        "source_id": "m01-practice-0002",
         "messages": (("user", "What went wrong?"),),
         "reply": "",
         "error": None,

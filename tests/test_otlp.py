@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -321,3 +322,44 @@ def test_a_run_without_a_trace_says_so(finished: RunFolder, tmp_path: Path) -> N
     (bare.path / "trace.jsonl").unlink()
     with pytest.raises(RunError, match=r"trace\.jsonl is not there"):
         export(bare, str(tmp_path / "spans.json"))
+
+
+RECEIVER = shutil.which("mockotlpserver")
+
+
+@pytest.mark.skipif(
+    RECEIVER is None,
+    reason="there is no OTLP receiver: npm install -g @elastic/mockotlpserver",
+)
+def test_a_real_receiver_reads_every_span_and_every_verdict(
+    finished: RunFolder, tmp_path: Path
+) -> None:
+    ours = exported(finished, tmp_path)
+    command = [str(RECEIVER), "--hostname", "127.0.0.1", "-o", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        assert receiver.stdout is not None
+        try:
+            listening = [next(receiver.stdout, "") for _ in ("HTTP", "gRPC")]
+            if not all("listening" in line for line in listening):
+                pytest.skip(f"the receiver's ports are taken: {listening}")
+            export(finished, "http://127.0.0.1:4318")
+            heard = json.loads(next(receiver.stdout))
+        finally:
+            receiver.terminate()
+    theirs = [
+        span
+        for held in heard["resourceSpans"]
+        for scope in held["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    told = {span["spanId"]: (span["name"], span.get("parentSpanId", "")) for span in theirs}
+    assert told == {s.span_id.hex(): (s.name, s.parent_span_id.hex()) for s in ours}
+    verdicts = Counter(
+        event["attributes"]["gen_ai.evaluation.score.label"]
+        for span in theirs
+        for event in span["events"]
+        if event["name"] == "gen_ai.evaluation.result"
+    )
+    answers = [event for span in ours for event in span.events if "evaluation" in event.name]
+    assert sum(verdicts.values()) == len(answers) > 0
+    assert set(verdicts) <= {"correct", "incorrect", "unclear"}

@@ -44,6 +44,7 @@ from errata.graph.commands.audit import audit
 from errata.graph.commands.otlp import export
 from errata.graph.commands.view import find_viewed
 from errata.graph.comparing.flips import compare_runs
+from errata.graph.page.advice import next_step
 from errata.graph.page.build import STATIC, build, script, vendored
 from errata.graph.page.data import gather
 from errata.graph.page.helped import helped
@@ -257,6 +258,28 @@ def test_a_page_takes_time_in_proportion_to_the_run(folder: RunFolder, tmp_path:
         return time.process_time() - begun
 
     assert seconds(80) / seconds(10) < 1.5 * 8
+
+
+def test_a_call_an_example_and_its_rows_lead_to_each_other(folder: RunFolder) -> None:
+    add_call(folder, agent="data_writer", source_id="nobody practice-0003 m01-practice-0002")
+    found = gather(folder)
+    practice = next(one for one in found.index.sets if one.name == "practice")
+    about = [[practice.ids[at] for at in places] for places in found.index.calls.questions]
+    assert about == [["practice-0002"]] * 2 + [["practice-0003", "practice-0002"]]
+    first = found.index.examples.ids.index(folder.collected(1, "examples", Example)[0].id)
+    [text] = found.texts["examples"][first : first + 1]
+    assert [(made.round, made.by, made.rows) for made in text.rows] == [
+        (round, "example", 1) for round in (1, 2, 3)
+    ]
+    index = found.index.examples
+    near = {reason for reason, held in zip(index.reasons, index.held_out, strict=True) if held}
+    assert near == {"a held-out question in other words"}
+
+
+def test_a_gain_that_few_changed_answers_bring_is_not_called_proven(folder: RunFolder) -> None:
+    report = Report.model_validate_json((folder.path / "report.json").read_text())
+    assert "proven" in next_step(report, 0.01)
+    assert "may be chance" in next_step(report, 0.125)
 
 
 # Held-out texts.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paged import EDIT, HOSTILE, NAMES, hostile, made, reviewed, tale
+from paged import EDIT, HOSTILE, NAMES, hostile, made, reviewed, tale, toured
 
 from errata.agents.records import Example
 from errata.graph.page.build import build
@@ -298,6 +298,8 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
         *(f"page={name}" for name in PAGES),
         f"q={mistake['question']['id']}",
         "q=dev-0000&set=dev",
+        "page=flips&set=dev&from=1&to=2&out=broken&text=dev",
+        "page=calls&for=practice-0002",
     ]
     with visit(browser, url, color_scheme=scheme, bypass_csp=True) as opened:
         opened.page.evaluate(AXE)
@@ -391,3 +393,125 @@ def test_without_a_script_the_result_can_be_read(browser: Any, url: str, runs: P
         or f"{report_of(runs).test.final.accuracy:.1%}" in page.content()
     )
     context.close()
+
+
+# What a new user asks of a page: each answer found by clicks, and by the keyboard alone.
+
+
+@dataclass(frozen=True)
+class Task:
+    question: str
+    """As docs/page.md has it."""
+    clicks: tuple[str, ...]
+    """What is clicked, as playwright finds it."""
+    answer: str
+    """A regular expression: what the page says then."""
+    typed: str = ""
+    """Into the one field among what is clicked, ended with Enter."""
+
+
+def tab(name: str) -> str:
+    return f"nav[aria-label=Pages] >> text={name}"
+
+
+FIRST_QUESTION = "section[aria-labelledby=rows] tbody th a >> nth=0"
+TASKS = (
+    Task(
+        "Is the model better, may that be chance, and what is to be done next?",
+        (),
+        r"gain, points \+66\.7 \+36\.4 to \+83\.6, p < 0\.001 .*Next ",
+    ),
+    Task(
+        "Which kind got worse in round 2, and which examples were written for it?",
+        ("[aria-label='2 broken on dev in round 2']", "td a[aria-label*='written in round 2']"),
+        r"round 2 · no equation · e02-\d+ .*written for practice-0022",
+    ),
+    Task(
+        "Did the promotion of round 3 break something that matters? Show the broken answer.",
+        ("[aria-label*='broken on practice in round 3']", FIRST_QUESTION),
+        r"round 1 ✓ right round 3 ✗ wrong.* After round 3 ✗ wrong I like equal groups\.",
+    ),
+    Task(
+        "Which held-out question did round 2 break, and what did it say there?",
+        ("[aria-label='2 broken on dev in round 2']", FIRST_QUESTION, "button.primary"),
+        r"After round 2 ✗ wrong I like ",
+    ),
+    Task(
+        "Which examples were refused as too near to a held-out question?",
+        (tab("Examples"), "th a >> text=a held-out question in other words"),
+        r". refused: a held-out question in other words round 1",
+    ),
+    Task(
+        "What did the instructor say of practice-0002, and what did it take?",
+        (tab("Flips"), "input[type=search]", FIRST_QUESTION),
+        r"no equation wrote no equation; needed was 2 \* 8 = 16 .*"
+        r"What LLMs were asked about it: 2 calls, 240 tokens in, 60 out, 3\.0 s",
+        typed="practice-0002",
+    ),
+    Task(
+        "Which rows did my edited example lead to?",
+        (tab("Examples"), "[aria-label='1 edited examples']"),
+        r"± edited by a person .*1 row word for word, trained on in rounds 1, 2, 3",
+    ),
+    Task(
+        "Did what was written for a cause help?",
+        (tab("Causes"),),
+        r"no equation 59 \d+ of \d+ .* nothing was written 0 \d of \d",
+    ),
+    Task(
+        "Which reply of an LLM was of no use, and why?",
+        (tab("Calls"), "[aria-label='1 replies of no use']", "details.call summary"),
+        r"Why it is of no use no JSON",
+    ),
+    Task(
+        "What did round 3 start from, and where did its loss end?",
+        (tab("Training"),),
+        r"Round 3 started from the base model .*loss of the last step 0\.500",
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def tour(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+    path = build([toured(tmp_path_factory.mktemp("tour"))]).path
+    with visit(browser, path.as_uri()) as opened:
+        yield opened
+
+
+def by_keyboard(page: Any, target: Any) -> None:
+    """Tab by tab to the target, then Enter."""
+    for _ in range(120):
+        if target.evaluate("wanted => wanted === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    assert target.evaluate("wanted => wanted === document.activeElement"), target
+    page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("keyboard", [False, True], ids=["clicks", "keyboard"])
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.question)
+def test_what_a_new_user_asks_is_found_in_four_clicks(
+    tour: Visit, task: Task, keyboard: bool
+) -> None:
+    assert len(task.clicks) <= 4
+    tour.page.reload()  # held-out texts are closed again
+    tour.page.wait_for_selector("html[data-ready]")
+    tour.go("page=result")
+    for selector in task.clicks:
+        target = tour.page.locator(selector).first
+        if keyboard:
+            by_keyboard(tour.page, target)
+        else:
+            target.click()
+        if selector.startswith("input"):
+            tour.page.keyboard.type(task.typed)
+            tour.page.keyboard.press("Enter")
+        tour.settle()
+    assert re.search(task.answer, tour.text), tour.text
+
+
+def test_the_manual_has_each_of_these_questions_with_its_clicks() -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "page.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in manual.splitlines() if line.startswith("|")]
+    told = {row[0]: row[-1] for row in rows if row[-1].isdigit()}
+    assert told == {task.question: str(len(task.clicks)) for task in TASKS}

@@ -7,9 +7,17 @@ from errata.graph.report import Report
 UNCLEAR = 0.25
 """Share of answers without a readable answer from which the form is the first thing to mend."""
 
+SURE = 0.05
+"""p up to which a gain is called proven."""
 
-def next_step(report: Report) -> str:
-    """The most pressing thing first; numbers are the report's own."""
+
+def next_step(report: Report, p: float | None = None) -> str:
+    """The most pressing thing first; numbers are the report's own.
+
+    Args:
+        p: Of the gain in the sealed test, exact and two-sided: where few answers changed, it may
+            be large although the interval of the gain is above 0.
+    """
     test, name = report.test, report.name
     low, high = test.gain.ci95
     if test.final.unclear > UNCLEAR * test.final.n:
@@ -25,7 +33,7 @@ def next_step(report: Report) -> str:
             f"Causes at what was written, and see by errata forecast {name} whether more of it "
             "would help."
         )
-    if low <= 0:
+    if low <= 0 or (p is not None and p > SURE):
         return (
             "The gain may be chance: examine on more test questions before you rely on this model."
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,12 +47,13 @@ from errata.graph.comparing.flips import (
     same_questions,
 )
 from errata.graph.costs import Cost, cost_of
+from errata.graph.judging import told
 from errata.graph.page.advice import next_step
 from errata.graph.page.helped import Helped, helped
 from errata.graph.page.looks import Look, looks
 from errata.graph.provenance import Provenance
 from errata.graph.report import Report, RoundReport, round_report
-from errata.graph.run_folder import SEALED, RunFolder, withheld
+from errata.graph.run_folder import SEALED, RunFolder, gives_away, withheld
 from errata.graph.trace import HIDDEN, blanked, last_training, read_trace
 
 R = TypeVar("R", bound=Record)
@@ -123,6 +125,8 @@ class ExampleIndex(Record):
     reviewed: tuple[str, ...]
     """A person's last word: accepted, edited, rejected; empty where no review names it."""
     reasons: tuple[str, ...]
+    held_out: tuple[bool, ...]
+    """For each of the reasons: whether the draft was too near to a held-out question."""
 
 
 class CallIndex(Record):
@@ -132,6 +136,8 @@ class CallIndex(Record):
     models: tuple[str, ...]
     rounds: tuple[int, ...]
     sources: tuple[str, ...]
+    questions: tuple[tuple[int, ...], ...]
+    """Places in the practice set of those that the call was about."""
     tries: tuple[int, ...]
     """1 for the first call about its source in its round, 2 for a repair …"""
     failed: tuple[bool, ...]
@@ -172,6 +178,8 @@ class RunIndex(Record):
     """The step that has begun and not ended."""
     next_step: str | None
     cost: Cost | None
+    judges: tuple[str, ...]
+    """What is said of the LLMs that judged answers; empty where a program marks."""
     looks: tuple[Look, ...]
     kinds: tuple[str, ...]
     exams: tuple[str, ...]
@@ -269,6 +277,15 @@ class QuestionTexts(Record):
     life: tuple[Life, ...]
 
 
+class Made(Record):
+    """Training rows of one example in one round."""
+
+    round: int
+    by: str
+    """`example`: word for word; else the shaper that made them."""
+    rows: int
+
+
 class ExampleTexts(Record):
     prompt: str
     completion: str
@@ -277,6 +294,8 @@ class ExampleTexts(Record):
     votes: tuple[int, int] | None
     reviews: tuple[Reviewed, ...] = ()
     """In the order of their rounds; the texts above are those before any of them."""
+    rows: tuple[Made, ...] = ()
+    """That were trained on, those of later rounds' replay too."""
 
 
 class CallTexts(Record):
@@ -410,6 +429,8 @@ class Joined:
         self.place = {question.id: at for at, question in enumerate(practice)}
         self.life: dict[tuple[int, str], dict[str, Any]] = {}
         """(round, question id) → fields of `Life`."""
+        self.sources: dict[int, dict[str, tuple[str, str | None]]] = {}
+        """Round → what `diagnosed` finds."""
         self.caused: dict[str, dict[int, None]] = {}
         """Question id → places of its causes."""
         self.helped: list[Helped] = []
@@ -444,7 +465,8 @@ class Joined:
             report=report,
             rounds=rounds,
             under_way=None if report else read.under_way,
-            next_step=next_step(report) if report else None,
+            next_step=next_step(report, p_of_test(sets)) if report else None,
+            judges=tuple(line for judge in report.judges for line in told(judge)) if report else (),
             cost=report.cost if report else cost_of(read.folder, config),
             looks=tuple(looks(read.folder)),
             kinds=self.kinds.texts,
@@ -508,10 +530,16 @@ class Joined:
     def all_examples(self) -> tuple[ExampleIndex, list[ExampleTexts]]:
         """The examples of all rounds; fills `life`, `caused` and `helped` on the way."""
         columns: dict[str, list[Any]] = {
-            name: [] for name in ExampleIndex.model_fields if name != "reasons"
+            name: [] for name in ExampleIndex.model_fields if name not in ("reasons", "held_out")
         }
         texts: list[ExampleTexts] = []
         reasons, alike = Labels(), Labels()
+        near: set[str] = set()
+        trained = {at: self.read.of_round(at, "training", Row) for at in self.read.rounds if at}
+        made: dict[str, Counter[tuple[int, str]]] = {}
+        for index, rows in trained.items():
+            for row in rows:
+                made.setdefault(row.example_id, Counter())[index, row.made_by] += 1
 
         def add(index: int, cause: str | None, question_id: str, prompt: str, **more: Any) -> None:
             at = len(texts)
@@ -532,8 +560,8 @@ class Joined:
         for index in self.read.rounds:
             if not index:
                 continue
-            sources = self.diagnosed(index)
-            rows = self.read.of_round(index, "training", Row)
+            sources = self.sources[index] = self.diagnosed(index)
+            rows = trained[index]
             in_training = {row.example_id for row in rows}
             for row in rows:
                 if row.question_id in self.place:
@@ -555,10 +583,16 @@ class Joined:
                     detail="",
                     votes=example.votes,
                     reviews=self.reviews_of(example),
+                    rows=tuple(
+                        Made(round=at, by=by, rows=n)
+                        for (at, by), n in made.get(example.id, {}).items()
+                    ),
                 )
             for line in self.read.of_round(index, "refusals", RefusalLine):
                 refused = withheld(line.result) if isinstance(line.result, Refusal) else line.result
                 draft = refused.draft if isinstance(refused, Refusal) else None
+                if gives_away(line.result):
+                    near.add(refused.reason)
                 source = draft.diagnosis_id if draft else getattr(refused, "source_id", "")
                 question_id, cause = sources.get(source, ("", None))
                 add(
@@ -594,7 +628,9 @@ class Joined:
                         self.read.folder.mistakes_so_far(index),
                     )
                 )
-        return ExampleIndex.model_validate(columns | {"reasons": reasons.texts}), texts
+        columns["reasons"] = list(reasons.texts)
+        columns["held_out"] = [reason in near for reason in reasons.texts]
+        return ExampleIndex.model_validate(columns), texts
 
     def rejected(self, example: Example, index: int) -> bool:
         """Whether a person took it out of a round's rows."""
@@ -688,6 +724,7 @@ class Joined:
                 "models": event["model"],
                 "rounds": event["round"],
                 "sources": event["source_id"],
+                "questions": self.asked_about(event["round"], event["source_id"]),
                 "tries": tried[source],
                 "failed": event["error"] is not None,
                 "cached": event.get("cached", False),
@@ -706,6 +743,12 @@ class Joined:
                 )
             )
         return CallIndex.model_validate(columns), texts
+
+    def asked_about(self, index: int, source_id: str) -> tuple[int, ...]:
+        """Places of the practice questions whose mistakes, diagnoses or answers a call names."""
+        known = self.sources.get(index, {})
+        names = (known.get(source, (source,))[0] for source in source_id.split())
+        return tuple(dict.fromkeys(self.place[name] for name in names if name in self.place))
 
     def training(self, index: int) -> Training:
         folder, here = self.read.folder, self.read.folder.round(index)
@@ -735,6 +778,11 @@ class Joined:
             for at, said in practice.said.items()
         }
         return {at: one for at, one in found.items() if one}
+
+
+def p_of_test(sets: Sequence[SetIndex]) -> float | None:
+    """Of the sealed test, base and best model; None where the base stayed the best."""
+    return next((pair.p for found in sets if found.name == "test" for pair in found.pairs), None)
 
 
 class Lazily(Sequence[Any]):

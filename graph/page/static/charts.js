@@ -40,7 +40,7 @@ function Accuracies({ title, models, target }) {
     });
     return html`<g>
       ${[0, 0.25, 0.5, 0.75, 1].map((s) => html`<g>${line(left, y(s), width - right, y(s), "rule")}${label(left - 8, y(s) + 4, `${100 * s}%`, "small", "end")}</g>`)}
-      ${target !== undefined && html`<g>${line(left, y(target), width - right, y(target), "target")}${label(width - right, y(target) - 5, `target ${(100 * target).toFixed(0)}%`, "small", "end")}</g>`}
+      ${target !== undefined && html`<g>${line(left, y(target), width - right, y(target), "target")}${label(left + 4, y(target) - 5, `target ${(100 * target).toFixed(0)}%`, "small", "start")}</g>`}
       <path d=${path.join("")} class="trail" />
       ${models.map((m, at) => m.value === null
         ? label(x(at), y(0) - 8, "–", "small")

@@ -11,6 +11,8 @@ const Verdict = ({ right }) => html`<span class=${right ? "verdict right" : "ver
 const Quiet = ({ children }) => html`<p class="quiet">${children}</p>`;
 const kindOf = (run, place) => run.kinds[place] || "(no kind)";
 const nameOf = (round) => (Number(round) === 0 ? "base" : `round ${round}`);
+/** A number that leads to the questions behind it. */
+const Counted = ({ n, to, label }) => (n ? html`<a href=${address(to)} aria-label=${label}>${count(n)}</a>` : count(n));
 const setOf = (run, name) => run.sets.find((set) => set.name === name);
 const placeIn = (set, id) => {
   if (!set.places) set.places = new Map(set.ids.map((one, at) => [one, at]));
@@ -38,6 +40,56 @@ function Pager({ total, at, route, noun: what }) {
     ${at < last && html`<a href=${address({ ...route, at: at + 1 })}>Later →</a>`}</nav>`;
 }
 const pageOf = (route, total) => Math.min(Math.max(0, Number(route.at) || 0), Math.max(0, Math.ceil(total / ROWS) - 1));
+
+/** Those of some places whose texts hold some words; parts are read one after the other.
+ *
+ * `kind` names the texts, `words` is what was typed, `said` gives what is searched of a text and its
+ * place; without `allowed` no text is read, and `said` gets none. */
+function useSearch(run, kind, places, words, said, allowed = true) {
+  const [state, set] = useState({ found: places, left: 0 });
+  const wanted = (words || "").toLowerCase().split(/\s+/).filter(Boolean);
+  useEffect(() => {
+    if (!wanted.length) return undefined;
+    let on = true;
+    const parts = new Map();
+    for (const at of places) {
+      const number = Math.floor(at / run.per_shard);
+      if (parts.has(number)) parts.get(number).push(at); else parts.set(number, [at]);
+    }
+    const found = new Set();
+    (async () => {
+      let left = parts.size, told = 0;
+      for (const [number, here] of parts) {
+        const one = allowed ? shard(`${run.at}-${kind}-${number}`) : {};
+        await one.ready;
+        if (!on) return;
+        for (const at of here) {
+          const text = said(one.texts && one.texts[at % run.per_shard], at).toLowerCase();
+          if (wanted.every((word) => text.includes(word))) found.add(at);
+        }
+        left--;
+        if (left && performance.now() - told < 200) continue;
+        told = performance.now();
+        set({ found: left ? [] : places.filter((at) => found.has(at)), left, for: places, words, allowed });
+        await new Promise((go) => setTimeout(go)); // what is typed meanwhile is heard
+      }
+    })();
+    return () => { on = false; };
+  }, [places, words, allowed, run.version]);
+  if (!wanted.length || !places.length) return { found: places, left: 0 };
+  return state.for === places && state.words === words && state.allowed === allowed ? state : { found: [], left: 1 };
+}
+
+const Searching = ({ left }) => html`Searching, ${noun(left, "part")} left …`;
+
+/** A form for words to search for. */
+function Search({ label, words, set, children }) {
+  const [typed, type] = useState(words || "");
+  useLayoutEffect(() => type(words || ""), [words]); // at once: what is typed next must stay
+  return html`<form class="controls" role="search" onSubmit=${(event) => { event.preventDefault(); set(typed); }}>
+    <label class="choice wide"><span>${label}</span><input type="search" value=${typed} onInput=${(event) => type(event.currentTarget.value)} /></label>
+    <button type="submit">Search</button>${children}</form>`;
+}
 
 // Held-out texts: a deliberate click, which is written down where it can be.
 
@@ -88,13 +140,14 @@ function Result({ page, run, route }) {
       <${Accuracies} title="Dev accuracy by round" models=${dev} target=${report ? report.target_accuracy : undefined} />
       <p class="quiet">${noun(questions.n, "question")}; bars are 95% intervals. Filled: became the best model; hollow: did not.${report && report.best_round ? " The best was chosen on these questions, so its figure flatters; that of the sealed test does not." : ""}</p></section>`}
     <${Gates} run=${run} /></div>
-    ${report && html`<${Kinds} report=${report} />`}
+    ${report && html`<${Kinds} run=${run} report=${report} />`}
     ${report && html`<${Labels} report=${report} />`}
     ${report && html`<${JsonFields} report=${report} />`}
     ${report && report.exams.length > 0 && html`<${Table} caption="Sealed test by exam" heads=${["Exam", "Asked", "Before", "After", "Gain, points", "95% interval"]} right=${[1, 2, 3, 4, 5]}>
       ${report.exams.map((e) => html`<tr><th scope="row">${short(e.exam)}${e.in_domain ? "" : " (out of domain)"}</th><td class="num">${count(e.n)}</td><td class="num">${percent(e.base)}</td><td class="num">${percent(e.final)}</td><td class="num">${points(e.gain.accuracy)}</td><td class="num">${betweenPoints(e.gain.ci95)}</td></tr>`)}<//>`}
     ${report && report.twisted.length > 0 && html`<${Table} caption="The sealed test with a twist" heads=${["Exam", "Twist", "Model", "Plain", "Twisted", "Difference, points"]} right=${[3, 4, 5]}>
       ${report.twisted.flatMap((e) => e.falls.map((f) => html`<tr><th scope="row">${short(e.exam)}</th><td>${e.twist}</td><td>${f.model}</td><td class="num">${percent(f.plain)}</td><td class="num">${percent(f.twisted)}</td><td class="num">${points(f.difference.accuracy)}</td></tr>`))}<//>`}
+    ${run.judges.length > 0 && html`<section><h2>Who judged the answers</h2><ul class="plain">${run.judges.map((said) => html`<li>${marked(said[0].toUpperCase() + said.slice(1))}</li>`)}</ul></section>`}
     <${Times} run=${run} />
     <${Money} run=${run} />
     <${Held} run=${run} /></div>`;
@@ -104,22 +157,23 @@ function Headline({ run, report }) {
   const { base, final, gain } = report.test;
   const test = setOf(run, "test");
   const pair = test && test.pairs.find((p) => p.first === "0" && p.second === String(report.best_round));
-  const sure = gain.ci95[0] > 0 || gain.ci95[1] < 0;
+  const apart = gain.ci95[0] > 0 || gain.ci95[1] < 0;
+  const sure = apart && !(pair && pair.p > 0.05);
   return html`<section class="headline" aria-labelledby="sealed">
     <p class="status">${report.status}</p>
     <h2 id="sealed">Sealed test, ${noun(final.n, "question")}</h2>
     <dl class="figures">
       <div><dt>before</dt><dd id="before">${percent(base.accuracy)}</dd><dd class="ci">${between(base.ci95)}</dd></div>
-      <div><dt>after</dt><dd id="after" class="accent">${percent(final.accuracy)}</dd><dd class="ci">${between(final.ci95)}</dd></div>
+      <div><dt>after</dt><dd id="after" class=${sure ? (gain.accuracy > 0 ? "accent" : "lost") : ""}>${percent(final.accuracy)}</dd><dd class="ci">${between(final.ci95)}</dd></div>
       <div><dt>gain, points</dt><dd id="gain">${points(gain.accuracy)}</dd><dd class="ci">${betweenPoints(gain.ci95)}${pair ? `, p ${pair.p < 0.001 ? "" : "= "}${chance(pair.p)}` : ""}</dd></div>
       <div><dt>best model</dt><dd>${nameOf(report.best_round)}</dd><dd class="ci">${noun(report.rounds.length - 1, "round")}, ${duration(report.seconds)}</dd></div>
     </dl>
-    ${!sure && html`<p class="caution">The interval of the gain holds 0: it may be chance.</p>`}
+    ${!sure && html`<p class="caution">${apart ? "p is above 0.05: so few answers changed that it may be chance." : "The interval of the gain holds 0: it may be chance."}</p>`}
     <p class="next"><strong>Next</strong> ${marked(run.next_step)}</p></section>`;
 }
 
-const SoFar = ({ run }) => html`<section class="headline"><p class="status">not finished</p>
-  <h2>As far as it came</h2><p>${noun(Math.max(0, run.rounds.length - 1), "round")} begun${run.under_way ? html`; at work on <strong>${run.under_way}</strong>` : ""}. ${how.served ? "This page follows the run." : html`<code>errata view ${plain(run.name)} --serve</code> follows it.`}</p></section>`;
+const SoFar = ({ run }) => html`<section class="headline"><p class="status open">not finished</p>
+  <h2>As far as it came</h2><p>${noun(Math.max(0, run.rounds.length - 1), "round")} begun${run.under_way ? html`; at work on <strong>${run.under_way}</strong>` : ""}. ${how.served ? "This page follows the run." : html`<code>errata view ${plain(run.name)} --serve</code> follows it; <code>errata resume ${plain(run.name)}</code> goes on with one that stopped.`}</p></section>`;
 
 function Beside({ page }) {
   return html`<${Table} caption="Sealed test of both runs" heads=${["Run", "Way", "Best model", "Before", "After", "Gain, points", "95% interval"]} right=${[3, 4, 5, 6]}>
@@ -133,15 +187,20 @@ const bestOfBoth = (page) => ({ set: page.same.test ? "test" : Object.keys(page.
 function Gates({ run }) {
   const decided = run.rounds.filter((r) => r.promotion && r.index > 0);
   if (!decided.length) return null;
+  const best = (index) => Math.max(0, ...run.rounds.filter((r) => r.promoted && r.index < index).map((r) => r.index));
+  const flips = (set, index, out) => ({ page: "flips", run: run.at || undefined, set, from: run.key(best(index)), to: run.key(index), out });
+  const onDev = (index, out, n) => html`<${Counted} n=${n} to=${flips("dev", index, out)} label=${`${n} ${out} on dev in round ${index}`} />`;
+  const practised = (index) => setOf(run, "practice").pairs.find((p) => p.first === String(best(index)) && p.second === String(index));
+  const practice = (index) => { const pair = practised(index); return pair && html`<p>On practice questions: ${["fixed", "broken"].map((out, at) => html`${at > 0 && ", "}<${Counted} n=${pair.counts[out]} to=${flips("practice", index, out)} label=${`${pair.counts[out]} ${out} on practice in round ${index}`} /> ${out}`)}.</p>`; };
   return html`<section><h2>What decided each round</h2>
     <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Dev", "Fixed", "Broken", "p", "Level", "Verdict"]} right=${[1, 2, 3, 4, 5]}>
-    ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${count(p.fixed)}</td><td class="num">${count(p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td></tr>`)}<//>
-    <ul class="plain">${decided.map(({ index, promotion: p }) => html`<li>Round ${index}: ${marked(p.why)}
+    ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${onDev(index, "fixed", p.fixed)}</td><td class="num">${onDev(index, "broken", p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td></tr>`)}<//>
+    <ul class="plain">${decided.map(({ index, promotion: p }) => html`<li>Round ${index}: ${marked(p.why)}${practice(index)}
       ${p.guards.length > 0 && html`<details><summary>${noun(p.guards.length, "guard")}</summary><${Table} caption=${`Guards of round ${index}`} heads=${["Guard", "Asked", "Fixed", "Broken", "p, corrected", "Lost"]} right=${[1, 2, 3, 4]}>
         ${p.guards.map((g) => html`<tr><th scope="row">${short(g.name)}</th><td class="num">${count(g.asked)}</td><td class="num">${count(g.fixed)}</td><td class="num">${count(g.broken)}</td><td class="num">${chance(g.p_holm)}</td><td>${g.lost ? "yes: refused" : "no"}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
 }
 
-function Kinds({ report }) {
+function Kinds({ run, report }) {
   const after = report.test.final.by_kind, before = report.test.base.by_kind;
   const rows = Object.keys(after).map((kind) => ({ kind, was: before[kind][0], now: after[kind][0], asked: after[kind][1] }));
   rows.sort((a, b) => (a.now - a.was) / a.asked - (b.now - b.was) / b.asked || b.asked - a.asked);
@@ -150,7 +209,7 @@ function Kinds({ report }) {
   const shown = all ? rows : rows.slice(0, 12);
   return html`<section><h2>Sealed test by kind</h2>
     <${Table} caption="Right answers by kind of question, the worst change first" heads=${["Kind", "Asked", "Before", "After", "From ○ to ●", "Change"]} right=${[1, 2, 3, 5]}>
-    ${shown.map((r) => html`<tr><th scope="row">${short(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td><td class="num">${count(r.was)}</td><td class="num">${count(r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td><td class="num">${r.now > r.was ? `+${r.now - r.was}` : r.now < r.was ? `−${r.was - r.now}` : "="}</td></tr>`)}<//>
+    ${shown.map((r) => html`<tr><th scope="row">${report.best_round && r.kind ? html`<a href=${address({ page: "flips", run: run.at || undefined, set: "test", from: run.key(0), to: run.key(report.best_round), kind: r.kind })}>${short(r.kind)}</a>` : short(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td><td class="num">${count(r.was)}</td><td class="num">${count(r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td><td class="num">${r.now > r.was ? `+${r.now - r.was}` : r.now < r.was ? `−${r.was - r.now}` : "="}</td></tr>`)}<//>
     ${rows.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${rows.length} kinds</button>`}</section>`;
 }
 
@@ -248,13 +307,18 @@ function Flips({ page, run, route }) {
     }
     return rows;
   }, [found]);
+  const free = found && (found.set.access === "open" || opened.has(`${run.at}/${found.set.name}`)) && (found.set.there || how.served);
+  const places = useMemo(() => rows.map((row) => row.at), [rows]);
+  const searched = useSearch(run, found ? found.set.name : "", places, route.text, (text, at) => `${found.set.ids[at]}\n${text ? saidOfQuestion(text) : ""}`, Boolean(free));
+  const hits = useMemo(() => (searched.found === places ? null : new Set(searched.found)), [searched.found, places]);
   if (!found) return html`<${Quiet}>Only one model was examined so far: there is nothing to compare.<//>`;
   const { sets, set, models, from, to, pair } = found;
   const keep = { page: "flips", run: route.run, set: set.name, from: from.key, to: to.key };
-  const filters = { out: route.out, kind: route.kind, exam: route.exam, cause: route.cause };
+  const filters = { out: route.out, kind: route.kind, exam: route.exam, cause: route.cause, text: route.text };
   const fits = (row, but) => Object.entries(filters).every(([name, value]) => value === undefined || name === but || (
     name === "out" ? row.outcome === value
     : name === "kind" ? run.kinds[set.kinds[row.at]] === value
+    : name === "text" ? !hits || hits.has(row.at)
     : name === "exam" ? run.exams[set.exams[row.at]] === value
     : set.causes[row.at].some((c) => run.causes[c] === value)));
   const chosen = rows.filter((row) => fits(row)).sort((a, b) => ORDER.indexOf(a.outcome) - ORDER.indexOf(b.outcome) || a.at - b.at);
@@ -263,6 +327,9 @@ function Flips({ page, run, route }) {
   const counts = { asked: Object.values(cells).reduce((a, b) => a + b, 0), kept_right: cells["kept right"], fixed: cells.fixed, broken: cells.broken, kept_wrong: cells["kept wrong"] };
   const cell = (name) => html`<td class=${`cell ${name.replace(" ", "-")}`}><a href=${address({ ...keep, ...filters, out: route.out === name ? undefined : name })} aria-current=${route.out === name ? "true" : undefined}>
     <strong>${count(cells[name])}</strong><${Outcome} name=${name} /></a></td>`;
+  const round = Number(to.key.split("/").pop());
+  const wrote = !to.other && run.examples.rounds.includes(round);
+  const written = (param) => wrote && ((name) => ({ n: run.written.get(`${param}/${round}/${name}`) || 0, to: { page: "examples", run: run.at || undefined, round, [param]: name, fate: "accepted" } }));
   const at = pageOf(route, chosen.length);
   const set_ = (change) => go({ ...keep, ...filters, ...change });
   const active = Object.entries(filters).filter(([, value]) => value !== undefined);
@@ -273,23 +340,25 @@ function Flips({ page, run, route }) {
       <${Choice} label="To" value=${to.key} options=${models.map((m) => [m.key, m.name])} set=${(value) => set_({ to: value })} />
     </div>
     <div class="beside">
-      <table class="matrix"><caption>${plain(from.name)} → ${plain(to.name)}: ${noun(counts.asked, "question")}${active.length ? " that fit" : ""}</caption>
+      <table class="matrix"><caption>${plain(from.name)} → ${plain(to.name)}: ${noun(counts.asked, "question")}${active.some(([name]) => name !== "out") ? " that fit" : ""}</caption>
         <thead><tr><td></td><th scope="col">then right</th><th scope="col">then wrong</th></tr></thead>
         <tbody><tr><th scope="row">right before</th>${cell("kept right")}${cell("broken")}</tr>
         <tr><th scope="row">wrong before</th>${cell("fixed")}${cell("kept wrong")}</tr></tbody></table>
       <${Flow} counts=${counts} first=${from.name} second=${to.name} />
     </div>
     ${pair && html`<p id="pair">Of all ${noun(pair.counts.asked, "question")}: gain <strong>${points(pair.gain)} points</strong>, 95% interval ${betweenPoints(pair.ci95)}, p ${pair.p < 0.001 ? "" : "= "}${chance(pair.p)} (paired, two-sided).</p>`}
-    <${ByLabel} title="kind" param="kind" rows=${rows.filter((r) => fits(r, "kind"))} labels=${(row) => [run.kinds[set.kinds[row.at]]]} keep=${{ ...keep, ...filters }} />
-    <${ByLabel} title="cause that a diagnosis named" param="cause" note="A question with several diagnoses stands in several lines." rows=${rows.filter((r) => fits(r, "cause"))} labels=${(row) => set.causes[row.at].map((c) => run.causes[c])} keep=${{ ...keep, ...filters }} />
+    <${ByLabel} title="kind" param="kind" rows=${rows.filter((r) => fits(r, "kind"))} labels=${(row) => [run.kinds[set.kinds[row.at]]]} round=${round} written=${written("kind")} keep=${{ ...keep, ...filters }} />
+    <${ByLabel} title="cause that a diagnosis named" param="cause" note="A question with several diagnoses stands in several lines." rows=${rows.filter((r) => fits(r, "cause"))} labels=${(row) => set.causes[row.at].map((c) => run.causes[c])} round=${round} written=${written("cause")} keep=${{ ...keep, ...filters }} />
     <${ByLabel} title="exam" param="exam" rows=${rows.filter((r) => fits(r, "exam"))} labels=${(row) => [run.exams[set.exams[row.at]]]} keep=${{ ...keep, ...filters }} />
     <section aria-labelledby="rows"><h2 id="rows">Questions, broken ones first</h2>
+    <${Search} label=${free ? "Search ids, questions and answers" : "Search ids; the texts are held out"} words=${route.text} set=${(text) => set_({ text: text || undefined })} />
+    ${searched.left > 0 && html`<p class="quiet" aria-live="polite" aria-busy="true"><${Searching} left=${searched.left} /></p>`}
     ${active.length > 0 && html`<p class="filters">Only ${active.map(([name, value]) => html`<a class="chip" href=${address({ ...keep, ...filters, [name]: undefined })} aria-label=${`Take out the filter ${plain(value || "(none)")}`}>${plain(value || "(none)")} <span aria-hidden="true">×</span></a>`)} <a href=${address(keep)}>all questions</a></p>`}
     <${FlipRows} run=${run} set=${set} from=${from} to=${to} rows=${chosen.slice(at * ROWS, (at + 1) * ROWS)} route=${route} />
     <${Pager} total=${chosen.length} at=${at} route=${{ ...keep, ...filters }} noun="question" /></section></div>`;
 }
 
-function ByLabel({ title, param, rows, labels, keep, note }) {
+function ByLabel({ title, param, rows, labels, keep, note, round, written }) {
   const found = new Map();
   for (const row of rows) for (const name of labels(row)) {
     if (!found.has(name)) found.set(name, { "kept right": 0, fixed: 0, broken: 0, "kept wrong": 0, all: 0 });
@@ -302,10 +371,12 @@ function ByLabel({ title, param, rows, labels, keep, note }) {
   const shown = all ? lines : lines.slice(0, 10);
   const cell = (name, n, out) => html`<td class=${`num cell ${out.replace(" ", "-")}`}>${n ? html`<a href=${address({ ...keep, [param]: name, out })} aria-label=${`${n} ${out}, ${plain(name || "(none)")}`}>${SIGNS[out]} ${count(n)}</a>` : html`<span class="quiet">0</span>`}</td>`;
   return html`<details class="by" open=${param === "kind"}><summary>By ${title} <span class="quiet">(${count(found.size)})</span></summary>
-    <${Table} caption=${`Questions by ${title}, most broken first${note ? `. ${note}` : ""}`} heads=${[title[0].toUpperCase() + title.slice(1), ...ORDER, "all"]} right=${[1, 2, 3, 4, 5]}>
-    ${shown.map(([name, n]) => html`<tr><th scope="row"><a href=${address({ ...keep, [param]: keep[param] === name ? undefined : name, out: undefined })} aria-current=${keep[param] === name ? "true" : undefined}>${short(name || "(none)")}</a></th>${ORDER.map((out) => cell(name, n[out], out))}<td class="num">${count(n.all)}</td></tr>`)}<//>
+    <${Table} caption=${`Questions by ${title}, most broken first${note ? `. ${note}` : ""}`} heads=${[title[0].toUpperCase() + title.slice(1), ...ORDER, "all", ...(written ? [`written in round ${round}`] : [])]} right=${[1, 2, 3, 4, 5, 6]}>
+    ${shown.map(([name, n]) => html`<tr><th scope="row"><a href=${address({ ...keep, [param]: keep[param] === name ? undefined : name, out: undefined })} aria-current=${keep[param] === name ? "true" : undefined}>${short(name || "(none)")}</a></th>${ORDER.map((out) => cell(name, n[out], out))}<td class="num">${count(n.all)}</td>${written && html`<td class="num"><${Counted} ...${written(name)} label=${`${written(name).n} examples written in round ${round} for ${plain(name || "(none)")}`} /></td>`}</tr>`)}<//>
     ${lines.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${count(lines.length)}</button>`}</details>`;
 }
+
+const saidOfQuestion = (text) => [...text.before.map(([, said]) => said), text.prompt, ...Object.values(text.said).map((said) => said.response)].join("\n");
 
 function FlipRows({ run, set, from, to, rows }) {
   const free = set.access === "open" || opened.has(`${run.at}/${set.name}`);
@@ -319,7 +390,7 @@ function FlipRows({ run, set, from, to, rows }) {
       const text = texts.get(at);
       return html`<tr key=${at}><td><${Outcome} name=${outcome} /></td>
         <th scope="row" class="id"><a href=${address({ q: set.ids[at], set: set.name === "practice" ? undefined : set.name, run: run.at || undefined })}>${short(set.ids[at])}</a></th>
-        <td>${short(run.kinds[set.kinds[at]])}</td><td class="answers">${text ? html`${said(from, text)} → ${said(to, text)}` : free ? "" : html`<span class="quiet">held out</span>`}</td>
+        <td class="kind">${short(run.kinds[set.kinds[at]])}</td><td class="answers">${text ? html`${said(from, text)} → ${said(to, text)}` : free ? "" : html`<span class="quiet">held out</span>`}</td>
         <td class="excerpt">${text ? excerpt(text.prompt) : ""}</td></tr>`;
     })}<//>`;
 }
@@ -331,10 +402,11 @@ function Question({ page, run, route }) {
   const at = set ? placeIn(set, route.q) : -1;
   if (at < 0) return html`<${Quiet}>There is no question ${plain(route.q)} in the ${plain(route.set || "practice")} set.<//>`;
   const models = Object.keys(set.verdicts).map(Number).sort((a, b) => a - b);
+  const unasked = set.name === "practice" ? run.rounds.filter((r) => r.promotion && !models.includes(r.index)) : [];
   const neighbour = (step) => set.ids[at + step] !== undefined && address({ ...route, q: set.ids[at + step] });
   return html`<div>
     <p class="eyebrow">${set.name} question · ${short(kindOf(run, set.kinds[at]))}${run.exams[set.exams[at]] ? html` · ${short(run.exams[set.exams[at]])}` : ""}</p>
-    <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}</ul>
+    <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}${unasked.map((r) => html`<li><span>${nameOf(r.index)}</span> <span class="quiet">not asked: dev refused it</span></li>`)}</ul>
     <p class="around">${neighbour(-1) && html`<a href=${neighbour(-1)}>← the one before</a>`} ${neighbour(1) && html`<a href=${neighbour(1)}>the one after →</a>`}</p>
     <${Guarded} run=${run} set=${set}>${() => html`<${Life} page=${page} run=${run} set=${set} at=${at} models=${models} />`}<//></div>`;
 }
@@ -367,7 +439,7 @@ function Life({ page, run, set, at, models }) {
   const rounds = [...new Set([...models, ...question.life.map((l) => l.round)])].sort((a, b) => a - b);
   for (const round of rounds) {
     const life = question.life.find((l) => l.round === round);
-    if (life) steps.push(...lived(run, set, life, examples));
+    if (life) steps.push(...lived(run, set, set.ids[at], life, examples));
     answered(round);
   }
   if (theirs && others.get(theirs.at)) for (const [round, said] of Object.entries(others.get(theirs.at).said))
@@ -380,8 +452,10 @@ function otherLife(page, run, set, at) {
   return to >= 0 && set.access === "open" ? { run: other, at: to } : null;
 }
 
-function lived(run, set, life, examples) {
+function lived(run, set, id, life, examples) {
   const steps = [];
+  const place = placeIn(set, id), calls = [];
+  run.calls.rounds.forEach((round, at) => { if (round === life.round && run.calls.questions[at].includes(place)) calls.push(at); });
   const from = life.mistake ? "a mistake" : life.picked ? "picked, blind to errors" : life.solution || life.left_out.length ? "its own solution" : "";
   const named = life.diagnoses.map((d) => html`<p><a class="cause" href=${address({ page: "causes", run: run.at || undefined, cause: d.cause })}>${short(d.cause)}</a></p>
     <${Text} text=${d.explanation} label="Diagnosis" />
@@ -390,6 +464,7 @@ function lived(run, set, life, examples) {
     ${life.undiagnosed.map((why) => html`<p>No usable diagnosis: ${marked(why)}</p>`)}
     ${life.solution && html`<p>Its own solution is ${life.solution_reviews.some((r) => r.verdict === "rejected" && r.round === life.round) ? "not trained on" : "trained on"}.</p><${Reviews} reviews=${life.solution_reviews} />`}${life.left_out.map((why) => html`<p>Its solution is not trained on: ${marked(why)}</p>`)}
     ${life.contrast.length > 0 && html`<h3>Nearest questions answered right</h3><${Contrast} run=${run} set=${set} near=${life.contrast} />`}
+    ${calls.length > 0 && html`<p><a href=${address({ page: "calls", run: run.at || undefined, for: id, round: life.round })}>What LLMs were asked about it</a>: ${took(run, calls)}.</p>`}
     ${life.rows > 0 && html`<p class="quiet">${noun(life.rows, "training row")} of this round ${life.rows === 1 ? "goes" : "go"} back to it.</p>`}` });
   if (life.written.length) {
     const accepted = life.written.filter((at) => run.examples.fates[at] < 0);
@@ -455,25 +530,26 @@ function Leaving({ run }) {
 
 // Examples.
 
+const NEAR = "refused: too near to a held-out question, in any way";
 function Examples({ run, route }) {
   const all = run.examples;
   const total = all.rounds.length;
   const practice = setOf(run, "practice");
-  const [typed, type] = useState(route.text || "");
-  useEffect(() => { if ((route.text || "") !== typed) type(route.text || ""); }, [route.text]);
   const fits = useMemo(() => {
     const asked = route.for === undefined ? null : placeIn(practice, route.for);
     const fate = route.fate === undefined ? null : route.fate === "accepted" ? -1 : all.reasons.indexOf(route.fate);
     const cause = route.cause === undefined ? null : run.causes.indexOf(route.cause);
+    const kind = route.kind === undefined ? null : run.kinds.indexOf(route.kind);
     const found = [];
     for (let at = 0; at < total; at++)
       if ((route.round === undefined || all.rounds[at] === Number(route.round)) && (cause === null || all.causes[at] === cause) && (asked === null || all.questions[at] === asked)
-        && (fate === null ? route.fate !== "refused" || all.fates[at] >= 0 : all.fates[at] === fate)
+        && (kind === null || (all.questions[at] >= 0 && practice.kinds[all.questions[at]] === kind))
+        && (route.fate === "refused" ? all.fates[at] >= 0 : route.fate === NEAR ? all.held_out[all.fates[at]] : fate === null || all.fates[at] === fate)
         && (route.review === undefined || (route.review === "any" ? all.reviewed[at] !== "" : all.reviewed[at] === route.review))
         && (route.alike === undefined || all.alike[at] === Number(route.alike))) found.push(at);
     return found;
-  }, [run, route.round, route.cause, route.fate, route.review, route.for, route.alike]);
-  const searched = useSearch(run, fits, route.text);
+  }, [run, route.round, route.cause, route.kind, route.fate, route.review, route.for, route.alike]);
+  const searched = useSearch(run, "examples", fits, route.text, saidOfExample);
   const groups = useMemo(() => {
     if (route.alike !== undefined) return searched.found.map((at) => [at]);
     const by = new Map();
@@ -484,62 +560,36 @@ function Examples({ run, route }) {
     return [...by.values()];
   }, [searched.found, route.alike]);
   if (!total) return html`<${Quiet}>No example is on record.<//>`;
-  const keep = { page: "examples", run: route.run, round: route.round, cause: route.cause, fate: route.fate, review: route.review, for: route.for, text: route.text, alike: route.alike };
+  const keep = { page: "examples", run: route.run, round: route.round, cause: route.cause, kind: route.kind, fate: route.fate, review: route.review, for: route.for, text: route.text, alike: route.alike };
   const set = (change, replace) => go({ ...keep, ...change }, replace);
   const tallied = new Map();
   for (const at of fits) tallied.set(all.fates[at], (tallied.get(all.fates[at]) || 0) + 1);
   const at = pageOf(route, groups.length);
   const shown = groups.slice(at * ROWS, (at + 1) * ROWS);
   const rounds = [...new Set(all.rounds)];
+  const near = all.reasons.filter((_, at) => all.held_out[at]);
+  const kinds = practice ? [...new Set(all.questions.filter((at) => at >= 0).map((at) => run.kinds[practice.kinds[at]]))].filter(Boolean).sort() : [];
   const reviews = run.rounds.filter((r) => r.reviewed);
   const texts = useTexts(run, "examples", shown.map(([first]) => first));
   return html`<div>
-    <form class="controls" role="search" onSubmit=${(event) => { event.preventDefault(); set({ text: typed }); }}>
-      <label class="choice wide"><span>Search the texts</span><input type="search" value=${typed} onInput=${(event) => type(event.currentTarget.value)} /></label>
-      <button type="submit">Search</button>
+    <${Search} label="Search the texts" words=${route.text} set=${(text) => set({ text })}>
       <${Choice} label="Round" value=${route.round || ""} options=${[["", "all"], ...rounds.map((r) => [r, r])]} set=${(value) => set({ round: value })} />
       <${Choice} label="Cause" value=${route.cause || ""} options=${[["", "all"], ...run.causes.map((c) => [c, c])]} set=${(value) => set({ cause: value })} />
-      <${Choice} label="Fate" value=${route.fate || ""} options=${[["", "all"], ["accepted", "accepted"], ["refused", "refused, any reason"], ...all.reasons.map((r) => [r, `refused: ${r}`])]} set=${(value) => set({ fate: value })} />
+      ${kinds.length > 1 && html`<${Choice} label="Kind" value=${route.kind || ""} options=${[["", "all"], ...kinds.map((k) => [k, k])]} set=${(value) => set({ kind: value })} />`}
+      <${Choice} label="Fate" value=${route.fate || ""} options=${[["", "all"], ["accepted", "accepted"], ["refused", "refused, any reason"], ...(near.length > 1 ? [[NEAR, NEAR]] : []), ...all.reasons.map((r) => [r, `refused: ${r}`])]} set=${(value) => set({ fate: value })} />
       ${reviews.length > 0 && html`<${Choice} label="A person" value=${route.review || ""} options=${[["", "all"], ["any", "said something of it"], ["accepted", "accepted it"], ["edited", "edited it"], ["rejected", "rejected it"]]} set=${(value) => set({ review: value })} />`}
-    </form>
-    ${reviews.map(({ index, reviewed: r }) => html`<p>Round ${index}, reviewed by ${short(r.by)}: ${noun(r.accepted, "example")} accepted, ${count(r.edited)} edited, ${count(r.rejected)} rejected. <span class="quiet">Those that the review does not name count as accepted; examples of earlier rounds and solutions are among them.</span></p>`)}
+    <//>
+    ${reviews.map(({ index, reviewed: r }) => html`<p>Round ${index}, reviewed by ${short(r.by)}: ${noun(r.accepted, "example")} accepted, <${Counted} n=${r.edited} to=${{ page: "examples", run: route.run, review: "edited" }} label=${`${r.edited} edited examples`} /> edited, <${Counted} n=${r.rejected} to=${{ page: "examples", run: route.run, review: "rejected" }} label=${`${r.rejected} rejected examples`} /> rejected. <span class="quiet">Those that the review does not name count as accepted; examples of earlier rounds and solutions are among them.</span></p>`)}
     <${Table} caption="What became of drafts and requests that fit" heads=${["Fate", "Drafts"]} right=${[1]}>
       ${[...tallied].sort((a, b) => b[1] - a[1]).map(([fate, n]) => { const name = fate < 0 ? "accepted" : all.reasons[fate]; return html`<tr><th scope="row"><a href=${address({ ...keep, fate: route.fate === name ? undefined : name })} aria-current=${route.fate === name ? "true" : undefined}>${fate < 0 ? "+ " : "− "}${short(name)}</a></th><td class="num">${count(n)}</td></tr>`; })}<//>
     ${(route.for || route.alike) && html`<p class="filters">Only ${route.for && html`<a class="chip" href=${address({ ...keep, for: undefined })}>written for ${plain(route.for)} <span aria-hidden="true">×</span></a>`}${route.alike && html`<a class="chip" href=${address({ ...keep, alike: undefined })}>the same words <span aria-hidden="true">×</span></a>`}</p>`}
     <section aria-labelledby="drafts"><h2 id="drafts">Drafts</h2>
-    <p class="quiet" aria-live="polite" aria-busy=${searched.left ? "true" : undefined}>${searched.left ? `Searching, ${count(searched.left)} parts left …` : `${noun(searched.found.length, "draft")} in ${noun(groups.length, "group")}; those with the same words and other numbers are together.`}</p>
+    <p class="quiet" aria-live="polite" aria-busy=${searched.left ? "true" : undefined}>${searched.left ? html`<${Searching} left=${searched.left} />` : `${noun(searched.found.length, "draft")} in ${noun(groups.length, "group")}; those with the same words and other numbers are together.`}</p>
     <div class="cards">${shown.map((group) => html`<${Example} key=${group[0]} run=${run} at=${group[0]} text=${texts.get(group[0])} more=${group.length > 1 && html`<a href=${address({ ...keep, alike: all.alike[group[0]] })}>${noun(group.length - 1, "more", "more")} with the same words</a>`} />`)}</div>
     <${Pager} total=${groups.length} at=${at} route=${keep} noun="group" /></section></div>`;
 }
 
-/** Those of some examples whose texts hold some words; parts are read one after the other. */
-function useSearch(run, places, words) {
-  const [state, set] = useState({ found: places, left: 0 });
-  const wanted = (words || "").toLowerCase().split(/\s+/).filter(Boolean);
-  useEffect(() => {
-    if (!wanted.length) return undefined;
-    let on = true;
-    const numbers = [...new Set(places.map((at) => Math.floor(at / run.per_shard)))];
-    const found = [];
-    (async () => {
-      set({ found: [], left: numbers.length, for: places, words });
-      for (const [done, number] of numbers.entries()) {
-        const one = shard(`${run.at}-examples-${number}`);
-        await one.ready;
-        if (!on) return;
-        for (const at of places) if (Math.floor(at / run.per_shard) === number) {
-          const text = one.texts && one.texts[at % run.per_shard];
-          const said = text ? [text, ...text.reviews.flatMap((r) => [r, r.after])].flatMap((t) => [t.prompt, t.completion, t.detail, t.note]).join("\n").toLowerCase() : "";
-          if (wanted.every((word) => said.includes(word))) found.push(at);
-        }
-        set({ found: [...found], left: numbers.length - done - 1, for: places, words });
-      }
-    })();
-    return () => { on = false; };
-  }, [places, words, run.version]);
-  if (!wanted.length) return { found: places, left: 0 };
-  return state.for === places && state.words === words ? state : { found: [], left: 1 };
-}
+const saidOfExample = (text) => (text ? [text, ...text.reviews.flatMap((r) => [r, r.after])].flatMap((t) => [t.prompt, t.completion, t.detail, t.note]).join("\n") : "");
 
 function became(run, at) {
   const { questions, rounds, fates, reviewed, trained } = run.examples;
@@ -563,9 +613,20 @@ function Example({ run, at, text, more, brief }) {
     ${text ? html`${now.prompt && html`<${Text} text=${now.prompt} label="Question of the draft" />
       <details><summary>Answer</summary><${Text} text=${now.completion} label="Answer of the draft" /><p class="quiet">target <code>${marked(now.target)}</code></p></details>`}
       <${Reviews} reviews=${text.reviews} />
+      <${RowsOf} rows=${text.rows} />
       ${text.detail && html`<p><strong>Why</strong> ${marked(text.detail)}</p>`}
       ${text.votes && !text.reviews.some((r) => r.verdict === "edited") && html`<p class="quiet">${text.votes[1] ? `${text.votes[0]} of ${text.votes[1]} independent solutions come to its target` : "the solver abstained"}</p>`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
     ${!brief && html`<footer>${questions[at] >= 0 && html`written for <a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>${then ? html`, which was then <${Outcome} name=${then} />` : ""}`} ${more}</footer>`}</article>`;
+}
+
+/** The training rows that were made of an example. */
+function RowsOf({ rows }) {
+  const alike = new Map();
+  for (const { round, by, rows: n } of rows) {
+    const words = by === "example" ? `${noun(n, "row")} word for word` : `${noun(n, "row")} by ${plain(by)}`;
+    alike.set(words, [...(alike.get(words) || []), round]);
+  }
+  return html`${[...alike].map(([words, rounds]) => html`<p class="quiet">${words}, trained on in ${rounds.length > 1 ? "rounds" : "round"} ${rounds.join(", ")}</p>`)}`;
 }
 
 const WORDS = { accepted: ["yes", "+"], edited: ["yes", "±"], rejected: ["no", "−"] };
@@ -586,27 +647,40 @@ function Calls({ run, route }) {
   const all = run.calls;
   const total = all.agents.length;
   if (!total) return html`<${Quiet}>No LLM was asked, or its calls are not on record (trace.jsonl).<//>`;
-  const keep = { page: "calls", run: route.run, agent: route.agent, round: route.round, state: route.state, sort: route.sort };
+  const practice = setOf(run, "practice");
+  const about = route.for === undefined ? null : placeIn(practice, route.for);
+  const keep = { page: "calls", run: route.run, for: route.for, agent: route.agent, round: route.round, state: route.state, sort: route.sort };
   const set = (change) => go({ ...keep, ...change });
   const found = [];
   for (let at = 0; at < total; at++)
-    if ((route.agent === undefined || all.agents[at] === route.agent) && (route.round === undefined || all.rounds[at] === Number(route.round))
+    if ((about === null || all.questions[at].includes(about)) && (route.agent === undefined || all.agents[at] === route.agent) && (route.round === undefined || all.rounds[at] === Number(route.round))
       && (route.state === undefined || (route.state === "failed" ? all.failed[at] : route.state === "repair" ? all.tries[at] > 1 : all.cached[at]))) found.push(at);
   const key = { slow: (at) => -all.seconds[at], tokens: (at) => -(all.tokens_in[at] || 0) - (all.tokens_out[at] || 0) }[route.sort];
   if (key) found.sort((a, b) => key(a) - key(b) || a - b);
   const at = pageOf(route, found.length);
   const shown = found.slice(at * ROWS, (at + 1) * ROWS);
+  const failed = all.failed.filter(Boolean).length;
   const agents = [...new Set(all.agents)], rounds = [...new Set(all.rounds)];
   return html`<div><${Money} run=${run} brief />
     <section aria-labelledby="each"><h2 id="each">Each call</h2>
+    <p>${noun(total, "call")}; of no use: <${Counted} n=${failed} to=${{ page: "calls", run: route.run, state: "failed" }} label=${`${failed} replies of no use`} />.</p>
     <div class="controls">
       <${Choice} label="Agent" value=${route.agent || ""} options=${[["", "all"], ...agents.map((a) => [a, a])]} set=${(value) => set({ agent: value })} />
       <${Choice} label="Round" value=${route.round || ""} options=${[["", "all"], ...rounds.map((r) => [r, r])]} set=${(value) => set({ round: value })} />
       <${Choice} label="Only" value=${route.state || ""} options=${[["", "all"], ["failed", "replies of no use"], ["repair", "asked again"], ["cached", "from the cache"]]} set=${(value) => set({ state: value })} />
       <${Choice} label="Order" value=${route.sort || ""} options=${[["", "as they were made"], ["slow", "slowest first"], ["tokens", "most tokens first"]]} set=${(value) => set({ sort: value })} />
     </div>
+    ${route.for !== undefined && html`<p class="filters">Only <a class="chip" href=${address({ ...keep, for: undefined })}>about ${plain(route.for)} <span aria-hidden="true">×</span></a></p>`}
+    ${about !== null && html`<p>${took(run, found)}.</p>`}
     ${shown.map((one) => html`<${Call} key=${one} run=${run} at=${one} />`)}
     <${Pager} total=${found.length} at=${at} route=${keep} noun="call" /></section></div>`;
+}
+
+/** What some calls took together. */
+function took(run, calls) {
+  const { tokens_in, tokens_out, seconds } = run.calls;
+  const sum = (column) => calls.reduce((all, at) => (all === null || column[at] === null ? null : all + column[at]), 0);
+  return `${noun(calls.length, "call")}, ${unknown(sum(tokens_in))} tokens in, ${unknown(sum(tokens_out))} out, ${duration(sum(seconds))}`;
 }
 
 function Call({ run, at }) {
@@ -617,6 +691,7 @@ function Call({ run, at }) {
     <summary><span class=${all.failed[at] ? "fate no" : "fate yes"}><span aria-hidden="true">${all.failed[at] ? "−" : "+"}</span> ${all.failed[at] ? "of no use" : "used"}</span>
       <strong>${all.agents[at]}</strong> <span>round ${all.rounds[at]}, ${excerpt(all.sources[at], 60)}${all.tries[at] > 1 ? `, asked for the ${all.tries[at]}. time` : ""}</span>
       <span class="quiet">${unknown(all.tokens_in[at])} tokens in, ${unknown(all.tokens_out[at])} out · ${duration(all.seconds[at])}${all.cached[at] ? " · from the cache" : ""}</span></summary>
+    ${open && all.questions[at].length > 0 && html`<p>About ${all.questions[at].map((place, n) => html`${n > 0 && ", "}<a href=${address({ q: setOf(run, "practice").ids[place], run: run.at || undefined })}>${short(setOf(run, "practice").ids[place])}</a>`)}</p>`}
     ${open && (text ? html`${text.error && html`<p><strong>Why it is of no use</strong> ${marked(text.error)}</p>`}
       ${text.messages.map(([role, said]) => html`<h3>${marked(role)}</h3><${Text} text=${said} label=${plain(role)} />`)}
       ${text.thinking && html`<h3>thinking</h3><${Text} text=${text.thinking} label="Thinking" />`}
@@ -657,6 +732,7 @@ function App({ first }) {
     const moved = () => follow(params());
     addEventListener("hashchange", moved);
     addEventListener("popstate", moved);
+    if (address(route) !== address(params())) moved(); // it changed while the page was drawn
     return () => { removeEventListener("hashchange", moved); removeEventListener("popstate", moved); };
   }, []);
   const title = view === "question" ? plain(route.q) : TITLES[view];
@@ -684,11 +760,29 @@ function App({ first }) {
     <footer class="bottom"><p>errata ${plain(run.versions.errata || "")}${run.seal ? html` · seal <code>${run.seal}</code>` : ""} · nothing on this page is loaded from elsewhere</p></footer><//>`;
 }
 
+/** `kind/ROUND/KIND` and `cause/ROUND/CAUSE` → accepted examples. */
+function writtenFor(run) {
+  const { fates, rounds, causes, questions } = run.examples;
+  const practice = setOf(run, "practice");
+  const found = new Map();
+  const add = (key) => found.set(key, (found.get(key) || 0) + 1);
+  for (let at = 0; at < fates.length; at++) if (fates[at] < 0) {
+    if (questions[at] >= 0) add(`kind/${rounds[at]}/${run.kinds[practice.kinds[questions[at]]]}`);
+    if (causes[at] >= 0) add(`cause/${rounds[at]}/${run.causes[causes[at]]}`);
+  }
+  return found;
+}
+
 let version = 0;
 function prepared(found) {
   version++;
   const text = how.served ? JSON.stringify(found) : "";
-  found.runs.forEach((run, at) => { run.at = at; run.version = version; });
+  found.runs.forEach((run, at) => {
+    run.at = at;
+    run.version = version;
+    run.key = (round) => (found.runs.length > 1 ? `${at}/${round}` : String(round));
+    run.written = writtenFor(run);
+  });
   return { ...found, text };
 }
 
