@@ -671,13 +671,13 @@ def test_answers_that_an_llm_judges_are_judged_once_by_a_calibrated_judge(tmp_pa
     assert (row.passed, row.asked, row.new) == (4, 4, 4)
     assert row.took.calls == 5  # the judge's are of no instructor
     assert (tmp_path / "t.audition" / "calibration.json").is_file()
-    assert any("agrees with a person on 100% of 40" in line for line in watcher.said)
+    assert any("agrees with a person on 100% of 30" in line for line in watcher.said)
     assert sum("judges and is the instructor" in line for line in watcher.said) == 1
 
     guess = {row.agent: row.calls for row in watcher.rows}
     verdicts = sum("BEGIN ANSWER" in text for text in seen)
     # Each label three times, practice, and twice each example: it and the student's answer to it.
-    assert guess["judge"] == 3 * 40 + 8 + 2 * 4 * 2 >= verdicts >= 0.9 * guess["judge"]
+    assert guess["judge"] == 3 * 30 + 8 + 2 * 4 * 2 >= verdicts >= 0.9 * guess["judge"]
     assert again.rows == []  # nothing is left
 
 

@@ -429,6 +429,11 @@ def test_kappa_is_cohen_s() -> None:
     assert (found.wrongly_right, found.wrongly_wrong) == ((10, 25), (5, 25))
 
 
+def labelled(n: int, right: int) -> list[dict[str, Any]]:
+    """The first `right` of them are right."""
+    return [{"prompt": "p", "response": f"r {at}", "right": at < right} for at in range(n)]
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
@@ -436,9 +441,9 @@ def test_kappa_is_cohen_s() -> None:
         ([{"prompt": "p", "response": "r", "right": "yes"}], r"line 1: the field 'right'"),
         ([{"prompt": "p", "response": "r", "right": True}] * 40, "40 answers, 40 of them right"),
         ([], "0 answers"),
-        ([{"prompt": "p", "response": "r", "right": at < 5} for at in range(29)], "29 answers, 5"),
-        ([{"prompt": "p", "response": "r", "right": at < 4} for at in range(40)], "40 answers, 4"),
-        ([{"prompt": "p", "response": "r", "right": at > 3} for at in range(40)], "40 answers, 36"),
+        (labelled(29, 5), "29 answers, 5"),
+        (labelled(40, 4), "40 answers, 4"),
+        (labelled(40, 36), "40 answers, 36"),
         ([{"response": "r", "right": True, "target": ""}] * 40, "line 1: the field"),
     ],
 )
@@ -470,7 +475,7 @@ def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
 
 def test_thirty_labelled_answers_with_five_of_each_kind_are_enough(tmp_path: Path) -> None:
     for right in (5, 25):
-        rows = [{"prompt": "p", "response": "r", "right": at < right} for at in range(30)]
+        rows = labelled(30, right)
         lines(tmp_path / "labelled.jsonl", [*rows[:-1], rows[-1] | {"target": 7}])
         found = read_labelled(tmp_path / "labelled.jsonl")
         assert [one.right for one in found] == [at < right for at in range(30)]
@@ -588,6 +593,7 @@ def test_a_judge_of_whose_verdicts_more_than_a_tenth_change_is_warned_of(
             response.startswith("hello") != (asked == how and number_of(response) < most)
         )
 
+    exam_files(folder, labelled=40)
     assert warned(folder, wavers(4)) == ()
     assert warned(folder, wavers(5)) == (f"5 of 40 {said}",)
 
@@ -604,6 +610,8 @@ def test_a_judge_that_is_not_to_be_calibrated_is_not_though_there_are_labels(fol
 
 
 def test_a_judge_swayed_by_length_is_warned_of(folder: Path) -> None:
+    exam_files(folder, labelled=40)
+
     def errs(long: int) -> Callable[[Question, str, How], bool]:
         rows = [json.loads(line) for line in (folder / "labelled.jsonl").read_text().splitlines()]
         wrong = {*sorted((row["response"] for row in rows), key=len)[-long:]}
@@ -622,6 +630,7 @@ def test_a_kappa_that_may_be_too_low_asks_for_more_labels(folder: Path) -> None:
     def always(question: Question, response: str, how: How) -> bool:
         return response.startswith("hello")
 
+    exam_files(folder, labelled=40)
     low = "its kappa may be as low as 0.82, below kappa_at_least = 0.9: label more answers"
     [said] = warned(folder, always, kappa_at_least=0.9)
     assert said.startswith(low)
