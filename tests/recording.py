@@ -128,7 +128,7 @@ class RecordingWriter:
 
 
 def variations(ask: Ask) -> Sequence[Draft | Unusable]:
-    [(_, results)] = VariationsWriter("always", rename=False).draft([ask])
+    [(_, results)] = VariationsWriter().draft([ask])
     return results
 
 

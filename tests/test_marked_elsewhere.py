@@ -66,8 +66,8 @@ def test_a_judged_exam_is_calibrated_first_and_its_costs_are_counted(folder: Pat
         seen = [Seen(request.body) for request in server.requests]
     assert [exam.exam for exam in found.exams] == ["greetings"]
     assert found.average == 0.5
-    assert all("you " in one.answer for one in seen[: 3 * 40])
-    assert len(seen) == 3 * 40 + 8
+    assert all("you " in one.answer for one in seen[: 3 * 30])
+    assert len(seen) == 3 * 30 + 8
     [judge] = found.judges
     assert judge.calibration is not None
     assert judge.calibration.kappa == 1
@@ -76,7 +76,7 @@ def test_a_judged_exam_is_calibrated_first_and_its_costs_are_counted(folder: Pat
 
 
 def test_an_exam_that_is_begun_anew_pays_for_no_verdict_twice(folder: Path) -> None:
-    left = [3 * 40 + 5]
+    left = [3 * 30 + 5]
     judged: list[str] = []
 
     def breaks(request: dict[str, Any]) -> Reply:
@@ -93,7 +93,7 @@ def test_an_exam_that_is_begun_anew_pays_for_no_verdict_twice(folder: Path) -> N
             sat(path, out, cache=False)
         student = Polite()
         found = sat(path, out, student, cache=False)
-    assert len(judged) == len(set(judged)) == 3 * 40 + 8
+    assert len(judged) == len(set(judged)) == 3 * 30 + 8
     assert len(student.asked) < 8
     assert found.cost is not None
     assert found.cost.total.calls == len(judged)
@@ -150,7 +150,7 @@ def test_responses_made_elsewhere_are_judged_as_in_a_run(folder: Path) -> None:
     with judge_server() as server:
         [exam] = opened(judged_toml(folder, server.base_url), split="dev")
         found = mark_responses(exam, folder / "responses.jsonl", folder / "out.jsonl", NoWatcher())
-        assert server.calls == 3 * 40 + 8
+        assert server.calls == 3 * 30 + 8
     assert (found.accuracy, found.not_counted) == (0.75, 0)
     assert found.judges[0].calibration is not None
     assert found.cost is not None

@@ -299,7 +299,7 @@ def test_a_training_after_the_prompt_keeps_the_judges_verdicts_and_the_correctio
     assert guess.agent == "judge"
     assert len(seen) <= guess.calls <= 2 * len(seen)
     assert found.prompts[0].system == texts[0]
-    assert sum("you" in each.answer for each in seen) == 3 * 40  # one calibration for all
+    assert sum("you" in each.answer for each in seen) == 3 * 30  # one calibration for all
     for arm in ("sft-1", "prompt-sft-1"):
         here = RunFolder(tmp_path / "t.compare" / "arms" / arm)
         assert audit(here, NoWatcher()).findings == ()
@@ -321,9 +321,9 @@ def test_a_comparison_counts_its_judge_on_each_prompt_and_keeps_room_for_it(
 
     # Labels three times, the base's practice, dev and test; then dev under three prompts, and
     # practice and test under the chosen one.
-    assert judged(["prompt"]) == 3 * 40 + 3 * 8 + 3 * 8 + 8 + 8
+    assert judged(["prompt"]) == 3 * 30 + 3 * 8 + 3 * 8 + 8 + 8
     # A round of practice, dev and test, and the practice solutions that it trains on.
-    assert judged(["sft"]) == 3 * 40 + 3 * 8 + 3 * 8 + 8
+    assert judged(["sft"]) == 3 * 30 + 3 * 8 + 3 * 8 + 8
     with pytest.raises(ConfigError, match=r"judge alone may take .* the budget holds 1,000"):
         judged(["prompt"], "[budget]\ntokens = 1000\n")
 
@@ -344,8 +344,9 @@ def test_the_instructor_is_asked_once_a_seed_and_what_it_took_is_in_the_row(
     texts = [f"Be careful, and do step {n} first." for n in range(4)]
     with OpenAIServer(replying(*texts)) as server:
         settings = config(instructor=llm_at(server, prices=prices), prompts=3)
-        stopped = Stopping(ALL[:3], under={texts[2]: ALL})
-        stopped.left = 36 + 18 + 18 + 20  # in the first candidate's dev exam
+        in_the_first_candidates_dev_exam = 36 + 18 + 18 + 20
+        student = TableStudent(ALL[:3], under={texts[2]: ALL})
+        stopped = Stopping(student, in_the_first_candidates_dev_exam)
         with pytest.raises(KeyboardInterrupt):
             compare(settings, ["prompt"], 2, tmp_path, student=stopped)
         student = TableStudent(ALL[:3], under={texts[2]: ALL})

@@ -47,6 +47,7 @@ from errata.agents.records import (
 )
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.trainer import TrainingJob
+from errata.agents.variations import VariationsWriter
 from errata.agents.ways import WAYS
 from errata.agents.ways.le import LearningFromError
 from errata.agents.ways.sft import solutions_of
@@ -363,7 +364,8 @@ def test_new_numbers_keep_the_exams_own_way_of_working(tmp_path: Path) -> None:
     """`47 - 12 = 35`, and not `47 - 12 = 47 - 10 - 2 = 37 - 2 = 35`."""
 
     def small_steps(strategy: str) -> bool:
-        writer = RecordingWriter(variations)
+        small = VariationsWriter("always")
+        writer = RecordingWriter(lambda ask: next(small.draft([ask]))[1])
         settings = config(strategy, name=strategy.replace("+", "-"))
         played = play(settings, tmp_path, knows(0), writer=writer)
         rows = played.trainer.rows[0]

@@ -19,6 +19,8 @@ LONGEST_SCHEMA = 20_000
 DEEPEST_SCHEMA = 64
 MOST_STEPS = 20_000
 """Keywords that are applied to one value."""
+DEEPEST_WORK = 100
+"""Keywords within one another; far below what Python's stack, and jsonschema's Rust, bear."""
 SECONDS = 5.0
 """Of computing: one value has so long, which only a pattern or a huge value can take."""
 
@@ -53,7 +55,7 @@ def misfit(value: Any, schema: str) -> str | None:
     except TooMuchError as stopped:
         return str(stopped)
     except RecursionError:
-        return "does not fit the schema, which goes round in a circle"
+        return CIRCLE
     except ArithmeticError:
         return "does not fit the schema: a number is too large for it"
     finally:
@@ -197,6 +199,7 @@ class Work:
 
     def __init__(self) -> None:
         self.steps = 0
+        self.depth = 0
         self.ends = time.thread_time() + SECONDS
 
     def step(self) -> float:
@@ -211,6 +214,7 @@ class Work:
 
 
 LATE = "not decided in 5 s"
+CIRCLE = f"does not fit the schema in {DEEPEST_WORK} levels: it may go round in a circle"
 WORK: ContextVar[Work] = ContextVar("work")
 
 
@@ -218,8 +222,13 @@ def counted(check: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
     """A keyword's check that counts as a step."""
 
     def step(validator: Any, given: Any, value: Any, schema: Any) -> Iterator[Any]:
-        WORK.get().step()
+        work = WORK.get()
+        work.step()
+        if work.depth == DEEPEST_WORK:
+            raise TooMuchError(CIRCLE)
+        work.depth += 1
         yield from check(validator, given, value, schema) or ()
+        work.depth -= 1
 
     return step
 

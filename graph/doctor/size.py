@@ -56,7 +56,7 @@ def find_dev_too_small(
     yield Finding(
         name="dev too small",
         severity="serious" if too_wide else "warning",
-        said=f"{plural(n, 'dev question')} show {said}, and {against}",
+        said=f"{plural(n, 'dev question')} can show {said}, and {against}",
         evidence=(
             f"gate {gate}, {plural(rounds, 'round')}: each may err with {level:.3g}; a gain of "
             f"{100 * hoped:.0f} points is seen 4 times in 5 with {enough}",
