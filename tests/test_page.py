@@ -43,7 +43,7 @@ from errata.graph.cli import app
 from errata.graph.commands.audit import audit
 from errata.graph.commands.otlp import export
 from errata.graph.commands.view import find_viewed
-from errata.graph.comparing.flips import compare_runs
+from errata.graph.comparing.flips import compare_runs, p_of_gain
 from errata.graph.page.advice import next_step
 from errata.graph.page.build import STATIC, build, script, vendored
 from errata.graph.page.data import gather
@@ -280,6 +280,8 @@ def test_a_gain_that_few_changed_answers_bring_is_not_called_proven(folder: RunF
     report = Report.model_validate_json((folder.path / "report.json").read_text())
     assert "proven" in next_step(report, 0.01)
     assert "may be chance" in next_step(report, 0.125)
+    sealed = next(one for one in gather(folder).index.sets if one.name == "test")
+    assert p_of_gain(folder, report.best_round) == sealed.pairs[0].p  # as doctor has it
 
 
 # Held-out texts.

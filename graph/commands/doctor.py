@@ -33,6 +33,7 @@ from errata.agents.verifier import Solver
 from errata.agents.weights import check_model
 from errata.graph.agents import judges_at_hand, open_student
 from errata.graph.commands.exam import OpenedExam, conditions
+from errata.graph.comparing.flips import p_of_gain
 from errata.graph.config import RunConfig, load_config
 from errata.graph.costs import VERIFIER
 from errata.graph.doctor.after import find_after
@@ -245,9 +246,10 @@ def examined(
                 do=f"errata doctor {shlex.quote(subject.name)} --try",
             )
         )
-    report = None
+    advice = None
     if folder is not None and (folder.path / "report.json").exists():
         report = read_record(folder.path / "report.json", Report)
+        advice = next_step(report, p_of_gain(folder, report.best_round))
         findings += find_after(folder, report, config.training.max_tokens)
         if not (folder.path / "forecast" / "forecast.json").exists():
             not_looked.append(
@@ -270,7 +272,7 @@ def examined(
         not_looked_at=tuple(not_looked),
         notes=tuple(notes),
         corrections=tuple(written),
-        next_step=None if report is None else next_step(report),
+        next_step=advice,
     )
 
 

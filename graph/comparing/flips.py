@@ -204,6 +204,18 @@ def gain_between(
     return pooled_difference([after], [before])
 
 
+def p_of_gain(run: RunFolder, best_round: int) -> float | None:
+    """Of the sealed test, exact and two-sided; None where the base stayed the best."""
+    if best_round == 0:
+        return None
+    base, best = (
+        {attempt.question_id: attempt for attempt in run.attempts(run.final_exam("test", name))}
+        for name in ("base", "best")
+    )
+    asked = [(q, q) for q in read_records_of(run, "test") if q.id in base and q.id in best]
+    return gain_between(asked, base, best).p if asked else None
+
+
 def read_records_of(run: RunFolder, set_name: SetName) -> list[Question]:
     """All questions of a set, as the run began with them."""
     path = run.exam(set_name)

@@ -11,7 +11,7 @@ SURE = 0.05
 """p up to which a gain is called proven."""
 
 
-def next_step(report: Report, p: float | None = None) -> str:
+def next_step(report: Report, p: float | None) -> str:
     """The most pressing thing first; numbers are the report's own.
 
     Args:
