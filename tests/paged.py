@@ -84,6 +84,7 @@ def toured(runs: Path) -> RunFolder:
     and forgets a kind. One question is never learnt, whatever is written for it."""
     given = {
         "name": "toured",
+        "strategy": "lec",
         "exam": {"name": "arithmetic", "practice": 36, "dev": 18, "test": 18},
         "examples": {"per_round": 60},
         "stop": {"gate": "any", "rounds": 3},

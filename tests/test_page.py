@@ -360,6 +360,14 @@ def test_those_written_for_are_told_apart_from_neighbours_and_from_all_others() 
     assert (read.questions.fixed.changed, read.neighbours.broken.of) == (1, 0)
     assert (found.nothing.fixed.changed, found.nothing.fixed.of) == (0, 1)  # d
     assert (found.nothing.broken.changed, found.nothing.broken.of) == (1, 3)  # r of m, r, s
+    solutions = [
+        example(id, "own").model_copy(update={"made_from": "solution"}) for id in (*wrong, *right)
+    ]
+    both = helped(1, 0, before, after, [*solutions, *written], mistakes)
+    assert both.aimed[1:] == found.aimed
+    assert both.nothing == found.nothing
+    alone = helped(1, 0, before, after, solutions[1:], mistakes)
+    assert alone.nothing.fixed.of == 1  # a
 
 
 def test_a_round_whose_model_was_not_asked_practice_says_so(folder: RunFolder) -> None:

@@ -55,7 +55,8 @@ class Helped(Record):
     aimed: tuple[Aimed, ...]
     """By cause, most examples first."""
     nothing: Group
-    """Questions that nothing was written for, and that were laid beside no mistake."""
+    """Questions that nothing was written for, and that were laid beside no mistake; where examples
+    were written, a question's own solution does not count as one."""
 
 
 def helped(
@@ -81,7 +82,8 @@ def helped(
         mistake.question.id: {solved.question.id for solved in mistake.contrast}
         for mistake in mistakes
     }
-    everyone = set().union(*written.values())
+    made = {each.question_id for each in examples if each.made_from != "solution"}
+    everyone = made or set().union(*written.values())
     near: dict[str, set[str]] = {
         cause: set().union(*(beside.get(id, set()) for id in ids)) - everyone
         for cause, ids in written.items()
