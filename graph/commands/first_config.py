@@ -94,7 +94,7 @@ def config_text(looked: Looked, name: str, model: str) -> str:
     if plan.instructor == "variations":
         lines[-1] += "  # no LLM: nothing is sent, nothing is paid"
         if plan.strategy != "sft":
-            lines.append('small_steps = "slips"  # against slips; all else in the style of your own solutions')
+            lines.append('small_steps = "slips"  # of calculating; all else as your own solutions')
         lines += [
             f"# An LLM would add {plan.llm_adds}:",
             '#   strategy = "sft+lec" and, here, model = "openai:gpt-5-mini" '
