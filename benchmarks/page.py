@@ -11,9 +11,9 @@ disk, with its processor time held to that of the cores it may use (`taskset -c 
 `write` is what building takes, in processor seconds, with its peak memory. `read` and `shown` are
 the browser's own marks, from the start of the navigation: `shown` is when the result stands there;
 `CPU` is the processor time of the tab until then, which other work on the machine does not change.
-`flips`, `kinds` and `examples` are processor seconds of the tab from a click to the list with its
-texts. `heap` is the tab's JavaScript heap after all of that, `tab` its whole memory. `served` is
-what --serve sends before the result stands there.
+`flips`, `causes` and `examples` are processor seconds of the tab from a click to the list with its
+texts. `heap` is the tab's JavaScript heap after all of that, `tab` its whole memory. `sent` is what
+--serve sends before the result stands there, `its CPU` the tab's processor time until then.
 """
 
 from __future__ import annotations
