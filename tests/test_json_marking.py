@@ -286,6 +286,14 @@ def test_a_schema_that_goes_round_in_a_circle_fits_nothing() -> None:
     assert misfit(nested, json.dumps(tree)) is None
 
 
+def test_what_a_schema_tried_in_vain_counts_as_no_level() -> None:
+    one_text = json.dumps({"contains": {"type": "string"}})
+    assert misfit([*range(300), "x"], one_text) is None
+    none = misfit([*range(300)], one_text)
+    assert none is not None
+    assert "levels" not in none
+
+
 def test_a_pattern_that_never_ends_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("errata.agents.marking.schema.SECONDS", 0.2)
     schema = json.dumps({"pattern": "^(?:(x+x+)+y)?$"})

@@ -227,8 +227,10 @@ def counted(check: Callable[..., Any]) -> Callable[..., Iterator[Any]]:
         if work.depth == DEEPEST_WORK:
             raise TooMuchError(CIRCLE)
         work.depth += 1
-        yield from check(validator, given, value, schema) or ()
-        work.depth -= 1
+        try:
+            yield from check(validator, given, value, schema) or ()
+        finally:  # jsonschema leaves a check at its first error
+            work.depth -= 1
 
     return step
 
