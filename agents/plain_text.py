@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 CONTROL = re.compile(
@@ -36,3 +37,9 @@ def well_formed(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def toml_string(text: str) -> str:
+    """As TOML writes a string: JSON's way, and no control character as it is."""
+    said = json.dumps(well_formed(text), ensure_ascii=False)
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found.group()):04x}", said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from errata.agents.exams.files import FileExam
 from errata.agents.intake.looking import Looked
-from errata.agents.plain_text import one_line, well_formed
+from errata.agents.plain_text import one_line, toml_string
 
 FEWEST_TOKENS, MOST_TOKENS = 64, 1024
 """Of an answer; a program has more."""
@@ -53,8 +52,8 @@ def config_text(looked: Looked, name: str, model: str) -> str:
         f"# {len(looked.rows):,} questions, {len(looked.left_out):,} rows left out"
         + (" (left-out.jsonl says why)." if looked.left_out else "."),
         "# docs/your-own-task.md goes through it; docs/configuration.md lists every key.",
-        f"name = {quoted(name)}",
-        f"strategy = {quoted(plan.strategy)}  # {plan.why}",
+        f"name = {toml_string(name)}",
+        f"strategy = {toml_string(plan.strategy)}  # {plan.why}",
         "",
         "[exam]",
         "# Mistakes are mined in practice, dev decides what is kept, test is read once at the end.",
@@ -85,12 +84,12 @@ def config_text(looked: Looked, name: str, model: str) -> str:
             )
             + " right (true) or wrong (false): the judge is measured on them first",
         ]
-    lines += ["", "[student]", f"model = {quoted(model)}", *answer_limit(looked)]
+    lines += ["", "[student]", f"model = {toml_string(model)}", *answer_limit(looked)]
     if looked.system is not None:
         chats = looked.columns.messages is not None
         why = "every conversation of the file begins with it" if chats else "no question says so"
-        lines.append(f"system = {quoted(looked.system)}  # {why}")
-    lines += ["", "[instructor]", f"model = {quoted(plan.instructor)}"]
+        lines.append(f"system = {toml_string(looked.system)}  # {why}")
+    lines += ["", "[instructor]", f"model = {toml_string(plan.instructor)}"]
     if plan.instructor == "variations":
         lines[-1] += "  # no LLM: nothing is sent, nothing is paid"
         if plan.strategy != "sft":
@@ -134,17 +133,12 @@ def answer_limit(looked: Looked) -> list[str]:
 def entry(key: str, value: object, why: str) -> list[str]:
     if isinstance(value, list):
         found = [f"{key} = [  # {one_line(why)}"]
-        return [*found, *(f"  {quoted(str(one))}," for one in value), "]"]
+        return [*found, *(f"  {toml_string(str(one))}," for one in value), "]"]
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{quoted(str(k))} = {quoted(str(v))}" for k, v in value.items())
+        pairs = ((toml_string(str(k)), toml_string(str(v))) for k, v in value.items())
+        inside = ", ".join(f"{k} = {v}" for k, v in pairs)
         return [f"# {one_line(why)}", f"{key} = {{ {inside} }}"]
-    return [f"{key} = {quoted(str(value))}  # {one_line(why)}"]
-
-
-def quoted(text: str) -> str:
-    """As TOML writes a string: JSON's way, and no control character as it is."""
-    said = json.dumps(well_formed(text), ensure_ascii=False)
-    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found.group()):04x}", said)
+    return [f"{key} = {toml_string(str(value))}  # {one_line(why)}"]
 
 
 def name_of(data: str) -> str:

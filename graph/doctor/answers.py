@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from errata.agents.exams import plain
 from errata.agents.marking.number import read_number
+from errata.agents.plain_text import toml_string
 from errata.agents.promotion import Compared, flips, tail
 from errata.agents.records import Accuracy, Attempt, ChoiceAnswer, NumberAnswer, Question
 from errata.agents.scores import groups_of, holm, paired_gain
@@ -65,12 +65,7 @@ class Change:
     def toml(self) -> str:
         if self.max_new_tokens is not None:
             return f"[student]\nmax_new_tokens = {self.max_new_tokens}"
-        return f"[student]\nsystem = {quoted(self.system or '')}"
-
-
-def quoted(text: str) -> str:
-    """A TOML string: JSON's, which may hold one control character more."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return f"[student]\nsystem = {toml_string(self.system or '')}"
 
 
 def changes(
@@ -87,7 +82,7 @@ def changes(
     [(kind, _)] = Counter(question.answer.type for question in questions).most_common(1)
     for form in FORMS.get(kind, PLAIN):
         whole = form if system is None else f"{system}\n{form}"
-        found.append(Change(f"the system prompt {quoted(form)}", system=whole))
+        found.append(Change(f"the system prompt {toml_string(form)}", system=whole))
     return found
 
 
