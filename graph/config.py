@@ -330,7 +330,7 @@ class RunConfig(Record):
     def the_paper_needs_mistakes(
         cls, instructor: InstructorSettings, others: ValidationInfo
     ) -> InstructorSettings:
-        strategy = others.data.get("strategy", "sft+lec")
+        strategy = others.data.get("strategy")
         if strategy in WAYS and (wrong := nothing_to_analyse(strategy, WAYS[strategy], instructor)):
             raise ValueError(wrong)
         return instructor
@@ -401,6 +401,11 @@ class RunConfig(Record):
                 raise ConfigError(f"'instructor' is wrong: {wrong}")
             self._own_way = (self.strategy, way)
         return self._own_way[1]
+
+    def without_llms(self) -> RunConfig:
+        """The same with nobody to teach, write or solve that is asked for money."""
+        update = {"instructor": Variations(), "writer": None, "verify": VerifySettings()}
+        return self.model_copy(update=update)
 
     def with_own_way(self, way: Way | None) -> RunConfig:
         """The same, with a way in place of the user's own; None: to be loaded anew."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from errata.agents.testing.openai_server import OpenAIServer, Reply, completion
+from errata.agents.testing.openai_server import OpenAIServer, Reply, completion, error
 
 RUBRIC = "Right is an answer that greets everybody who is named."
 
@@ -54,6 +55,20 @@ def judge_server(verdict: Callable[[Seen], bool] = greets) -> OpenAIServer:
         return reply(verdict(Seen(request)))
 
     return OpenAIServer(said)
+
+
+def breaking_judge(at: int) -> tuple[OpenAIServer, list[str]]:
+    """A judge that fails once, when it is asked for the `at`-th time, and what it has judged."""
+    left = itertools.count(1 - at)
+    judged: list[str] = []
+
+    def said(request: dict[str, Any]) -> Reply:
+        if next(left) == 0:
+            return error(503, "gone for lunch")
+        judged.append(Seen(request).text)
+        return reply(greets(Seen(request)))
+
+    return OpenAIServer(said), judged
 
 
 def people(seed: str) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
-from judging import RUBRIC, Seen, exam_files, greets, judge_server, judged_toml, reply
+from judging import (
+    RUBRIC,
+    Seen,
+    breaking_judge,
+    exam_files,
+    greets,
+    judge_server,
+    judged_toml,
+    reply,
+)
 
 from errata.agents.errors import ConfigError, InstructorError, RunError
 from errata.agents.exams.several import load_exams
@@ -103,17 +112,8 @@ def test_a_judged_run_is_calibrated_paid_reported_and_holds_in_an_audit(folder: 
 
 
 def test_a_resumed_exam_pays_for_no_verdict_twice(folder: Path) -> None:
-    left = [3 * 30 + 13]
-    judged: list[str] = []
-
-    def breaks(request: dict[str, Any]) -> Reply:
-        left[0] -= 1
-        if left[0] == 0:
-            return error(503, "gone for lunch")
-        judged.append(Seen(request).text)
-        return reply(greets(Seen(request)))
-
-    with OpenAIServer(breaks) as server:
+    breaking, judged = breaking_judge(at=3 * 30 + 13)
+    with breaking as server:
         config = load_config(judged_toml(folder, server.base_url))
         with pytest.raises(InstructorError, match="openai:scripted-judge"):
             run(config, folder / "runs", **tables(config))

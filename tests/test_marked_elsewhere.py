@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judging import Seen, exam_files, greets, judge_server, judged_toml, lines, people, reply
+from judging import (
+    Seen,
+    breaking_judge,
+    exam_files,
+    judge_server,
+    judged_toml,
+    lines,
+    people,
+    reply,
+)
 from typer.testing import CliRunner
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError, InstructorError
 from errata.agents.jsonl import read_records
 from errata.agents.records import ModelRef, Question, Response
 from errata.agents.student import StudentSettings
-from errata.agents.testing.openai_server import OpenAIServer, Reply, error
+from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.cli import app
 from errata.graph.commands.doctor import Wanted, doctor, find_subject
 from errata.graph.commands.exam import Answered, Evaluation, OpenedExam, evaluate, open_exams
@@ -76,18 +85,9 @@ def test_a_judged_exam_is_calibrated_first_and_its_costs_are_counted(folder: Pat
 
 
 def test_an_exam_that_is_begun_anew_pays_for_no_verdict_twice(folder: Path) -> None:
-    left = [3 * 30 + 5]
-    judged: list[str] = []
-
-    def breaks(request: dict[str, Any]) -> Reply:
-        left[0] -= 1
-        if left[0] == 0:
-            return error(503, "gone for lunch")
-        judged.append(Seen(request).text)
-        return reply(greets(Seen(request)))
-
+    breaking, judged = breaking_judge(at=3 * 30 + 5)
     out = folder / "answers.jsonl"
-    with OpenAIServer(breaks) as server:
+    with breaking as server:
         path = judged_toml(folder, server.base_url)
         with pytest.raises(InstructorError):
             sat(path, out, cache=False)

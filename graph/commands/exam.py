@@ -39,7 +39,7 @@ from errata.agents.student import Student, StudentSettings
 from errata.agents.weights import check_model, check_quantize
 from errata.graph.agents import open_student
 from errata.graph.commands.judge import judges_outside
-from errata.graph.config import RunConfig, Variations, VerifySettings, load_config
+from errata.graph.config import RunConfig, load_config
 from errata.graph.costs import Cost
 from errata.graph.judging import JudgeReport
 from errata.graph.provenance import flat, hashes_of_code
@@ -187,16 +187,8 @@ def configured(
     if not chosen:
         known = ", ".join(exam.name for exam in config.exam)
         raise ExamError(f"{file} has no exam {name!r} under [exam]: it has {known}")
-    marks = config.model_copy(
-        update={
-            "exam": tuple(chosen),
-            "out_of_domain": (),
-            "guard": (),
-            "strategy": "sft",
-            "instructor": Variations(),
-            "writer": None,
-            "verify": VerifySettings(),
-        }
+    marks = config.without_llms().model_copy(
+        update={"exam": tuple(chosen), "out_of_domain": (), "guard": (), "strategy": "sft"}
     )
     opened = []
     for exam in chosen:

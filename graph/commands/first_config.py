@@ -77,11 +77,7 @@ def config_text(looked: Looked, name: str, model: str) -> str:
             f'model = "{JUDGE["model"]}"',
             f'rubric = "{JUDGE["rubric"]}"  # yours to write',
             f'labelled = "{JUDGE["labelled"]}"  # '
-            + (
-                "answers that are"
-                if JUDGE["labelled"] in looked.source.files
-                else "put answers in, and call them"
-            )
+            + ("answers that are" if is_labelled(looked) else "put answers in, and call them")
             + " right (true) or wrong (false): the judge is measured on them first",
         ]
     lines += ["", "[student]", f"model = {toml_string(model)}", *answer_limit(looked)]
@@ -110,6 +106,11 @@ def config_text(looked: Looked, name: str, model: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def is_labelled(looked: Looked) -> bool:
+    """Whether the answers that the judge is compared on come with their labels."""
+    return JUDGE["labelled"] in looked.source.files
 
 
 WHY = {

@@ -29,6 +29,7 @@ from errata.graph.commands.first_config import (
     SCHEMA,
     config_text,
     exam_settings,
+    is_labelled,
     name_of,
     to_label,
 )
@@ -176,7 +177,7 @@ def steps(looked: Looked, folder: Path) -> tuple[str, ...]:
     """What to do with a folder that is written."""
     config = shlex.quote(str(folder / CONFIG))
     judged = [f"errata judge {config}"]
-    if JUDGE["labelled"] not in looked.source.files:
+    if not is_labelled(looked):
         judged.insert(0, f"fill in {folder / JUDGE['rubric']} and {folder / JUDGE['labelled']}")
     return (
         *(judged if looked.judged.type == "judge" else ()),
@@ -294,7 +295,7 @@ def write(looked: Looked, folder: Path, name: str, model: str) -> list[str]:
     if looked.judged.schema:
         files.append(SCHEMA)
     if looked.judged.type == "judge":
-        if JUDGE["labelled"] not in looked.source.files:
+        if not is_labelled(looked):
             write_lines(folder / JUDGE["labelled"], to_label(looked))
         files += [JUDGE["rubric"], JUDGE["labelled"]]
     return [*dict.fromkeys([*files, *looked.source.files])]

@@ -473,8 +473,8 @@ def run_seconds(
     tokens = config.training.tokens
     if tokens is None:
         way, practice = config.way, len(exams.practice)
-        rows = practice * way.solutions + config.per_round(practice) * ("write" in way.steps) * (
-            1 + config.training.replay * (rounds - 1) / 2
-        )
+        solutions = practice if way.solutions else 0
+        written = config.per_round(practice) if "write" in way.steps else 0
+        rows = solutions + written * (1 + config.training.replay * (rounds - 1) / 2)
         tokens = round(rows * row * (config.training.epochs or 1))
     return asked * question_s + rounds * (tokens * token_s + 3 * load_s)

@@ -74,8 +74,6 @@ from errata.graph.comparing.auditioned import (
 from errata.graph.config import (
     InstructorSettings,
     RunConfig,
-    Variations,
-    VerifySettings,
     parse_config,
 )
 from errata.graph.context import Context, held_out_in
@@ -201,7 +199,8 @@ def audition(
     practice = exams.practice if exams is not None else folder.questions("practice")
     rows = estimate_of(named, folder, given, practice[:mistakes])
     sets = exams if exams is not None else exams_in(folder)
-    if judged := judging_ahead(config, named, folder, sets, mistakes * examples, train):
+    rest = partial(judging_ahead, config, named, folder, sets, mistakes * examples, train)
+    if judged := rest():
         rows.append(judged)
     if rows:
         expected = Estimate(rows=tuple(rows), basis=BASIS)
@@ -212,7 +211,6 @@ def audition(
         folder.create(lambda scratch: write_start(scratch, *start))
     with folder.locked():
         folder.manifest.verify()
-        rest = partial(judging_ahead, config, named, folder, sets, mistakes * examples, train)
         found = work(
             config, named, folder, given, mistakes, examples, train, watcher, skipped, rest
         )
@@ -464,8 +462,7 @@ def work(
 
 def offline(config: RunConfig) -> RunConfig:
     """The configuration without any LLM, but for embeddings: for what all have in common."""
-    update = {"instructor": Variations(), "writer": None, "verify": VerifySettings()}
-    return config.model_copy(update=update).with_own_way(config.way)
+    return config.without_llms().with_own_way(config.way)
 
 
 def sit(name: str, context: Context) -> None:
