@@ -109,6 +109,22 @@ def test_the_first_place_where_the_equations_part_names_the_cause(
     assert diagnose(wrong(BUS, response)).cause == cause
 
 
+@pytest.mark.parametrize(
+    ("response", "cause"),
+    [
+        ("47 + 26 = 73\n73 - 28 = 55", "slip: subtraction"),
+        ("47 + 26 = 63\n63 - 28 = 35", "slip: addition"),
+        ("47 + 26 = 73\n73 + 28 = 101", "wrong operation: must subtract"),
+        ("47 + 26 = 73", "stopped early"),
+        ("47 + 28 = 75", "wrong numbers"),
+        ("26 + 47 = 73\n73 - 28 = 45", "right working, wrong final answer"),
+    ],
+)
+def test_a_nested_solution_may_be_worked_one_operation_at_a_time(response: str, cause: str) -> None:
+    nested = BUS.model_copy(update={"solution": "( 47 + 26 ) - 28 = 45"})
+    assert diagnose(wrong(nested, response)).cause == cause
+
+
 def test_an_answer_without_a_number_lacks_its_final_answer() -> None:
     mistake = wrong(BUS, "47 + 26 = 73\n73 - 28 = 45\nThe answer is")
     mistake = mistake.model_copy(

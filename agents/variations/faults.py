@@ -5,7 +5,7 @@ The first place where they part is the fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -122,7 +122,7 @@ def first_fault(mistake: Mistake) -> Fault | str:
     steps = steps_of(written)
     if not steps:
         return Fault("no equation", f"wrote no equation; needed was {quote(needed[0])}")
-    done = 0
+    done, inner = 0, set[tuple[object, ...]]()
     for step in steps:
         if done == len(needed):
             if holds(step) and value(step.left) == value(needed[-1].left):
@@ -134,12 +134,20 @@ def first_fault(mistake: Mistake) -> Fault | str:
             )
         met = which_needed(step, needed, done)
         if met is None:
-            return departure(step, needed[done])
+            nested = operations_of(needed[done].left)
+            to_do = [each for each in nested if form_of(each) not in inner]
+            part = next((each for each in to_do if form_of(each) == form_of(step.left)), None)
+            if part is None:
+                return departure(step, needed[done], to_do[0] if is_plain(step.left) else to_do[-1])
+            if not holds(step):
+                return slip_in(step, part)
+            inner.add(form_of(part))
+            continue
         if not holds(step) and value_or_none(step.result) != value_or_none(needed[met].result):
             return slip_in(
-                step, needed[met]
+                step, needed[met].left
             )  # a result that the solution rounds in the same way is no slip
-        done = met + 1
+        done, inner = met + 1, set()
     if done < len(needed):
         return Fault(
             "stopped early",
@@ -181,6 +189,20 @@ def which_needed(step: Equation, needed: Sequence[Equation], done: int) -> int |
     return None
 
 
+def is_plain(expression: Expression) -> bool:
+    return isinstance(expression, Operation) and not any(
+        isinstance(side, Operation) for side in (expression.left, expression.right)
+    )
+
+
+def operations_of(expression: Expression) -> Iterator[Operation]:
+    """In the order in which they are worked: `14 - 2` of `(14 - 2) - 10`, then the whole."""
+    if isinstance(expression, Operation):
+        yield from operations_of(expression.left)
+        yield from operations_of(expression.right)
+        yield expression
+
+
 def form_of(expression: Expression) -> tuple[object, ...]:
     """Equal for expressions that differ only in the order of what is added or multiplied."""
     if isinstance(expression, Number):
@@ -189,19 +211,19 @@ def form_of(expression: Expression) -> tuple[object, ...]:
     return (expression.sign, *(sorted(sides, key=repr) if expression.sign in "+*" else sides))
 
 
-def departure(step: Equation, needed: Equation) -> Fault:
+def departure(step: Equation, needed: Equation, operation: Operation) -> Fault:
+    """`operation`: the one of the needed step that was to be worked here."""
     assert isinstance(step.left, Operation)
-    assert isinstance(needed.left, Operation)
     explanation = f"wrote {quote(step)} where {quote(needed)} was needed"
     return Fault(
-        "wrong operation" if step.left.sign != needed.left.sign else "wrong numbers",
+        "wrong operation" if step.left.sign != operation.sign else "wrong numbers",
         explanation,
         wrote=step.left,
-        needed=needed.left,
+        needed=operation,
     )
 
 
-def slip_in(step: Equation, needed: Equation) -> Fault:
+def slip_in(step: Equation, needed: Expression) -> Fault:
     assert isinstance(step.left, Operation)
     right = show_value(value(step.left))
     explanation = f"wrote {quote(step)}; it is {right}"
@@ -212,7 +234,7 @@ def slip_in(step: Equation, needed: Equation) -> Fault:
             if len(step.sides) > 2:
                 explanation += f" (it goes wrong at {show(before)} = {show(after)})"
             break
-    return Fault("slip", explanation, step.left, needed.left, slipped)
+    return Fault("slip", explanation, step.left, needed, slipped)
 
 
 def value_or_none(expression: Expression) -> Value | None:
