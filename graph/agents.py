@@ -299,7 +299,7 @@ def open_instructor_and_writer(
     return InstructorAndWriter(
         instructor=instructor or VariationsInstructor(),
         instructor_name=first.model,
-        writer=writer or VariationsWriter(offline.small_steps, offline.rename),
+        writer=writer or VariationsWriter(offline.small_steps, offline.rename, offline.drills),
         writer_name=second.model,
         solver=solver,
         clients=tuple(client_for.opened.values()),

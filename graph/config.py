@@ -36,7 +36,7 @@ from errata.agents.served.adapter import refuse_training
 from errata.agents.shapers import Shaper, check_objective
 from errata.agents.shapers.chosen import sampling_for, shaper_named
 from errata.agents.student import ServeSettings, StudentSettings
-from errata.agents.variations.writer import SmallSteps
+from errata.agents.variations.writer import Drills, SmallSteps
 from errata.agents.ways import WAYS, Way, own_way
 from errata.agents.weights import check_here
 from errata.training.own_code import OWN_OR_NAMED, OwnCode, is_own, with_path_from
@@ -55,6 +55,10 @@ class Variations(Record):
     """Which examples against mistakes are worked in small steps (`73 - 28 = 73 - 20 - 8 =
     53 - 8 = 45`): `always` all, `slips` those against a slip in calculating, `never` none. The
     others are worked as the exam's own solutions are. It is the writer's."""
+    drills: Drills = "slips"
+    """Against which mistakes half of the examples are sheets of bare operations: `slips`, or
+    `calculations`, all in which a calculation does not hold, or no equation is found and no
+    neighbour has the like done right. It is the writer's."""
     rename: bool = True
     """Whether the written examples call people and things otherwise too: other first names, other
     countable things of the same sort. It is the writer's."""

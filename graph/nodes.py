@@ -193,7 +193,7 @@ def prepare(state: State, context: Context) -> State:
         return {"status": "budget spent" if budget_spent else "no examples accepted"}
     name = "proposed" if context.config.review else "training"
     if not (context.folder.round(index) / f"{name}.jsonl").exists():
-        make_rows(index, state["best_round"], name, context)
+        make_rows(state, name, context)
     rows = context.collected(index, name, Row)
     return {"status": None if rows else "no examples accepted"}
 
@@ -424,8 +424,9 @@ def write_examples(index: int, context: Context) -> list[Example]:
     return examples
 
 
-def make_rows(index: int, best_round: int, name: str, context: Context) -> None:
+def make_rows(state: State, name: str, context: Context) -> None:
     """What a round is to train on: NAME.jsonl, and shaped.jsonl where something is left out."""
+    index = state["round"]
     config = context.config
     folder = context.folder.round(index)
     settings = read_record(context.folder.plan(index), Plan).applied(config.training)
@@ -442,8 +443,8 @@ def make_rows(index: int, best_round: int, name: str, context: Context) -> None:
     if (sampling := config.examples.sampling(seed)) is not None and examples:
         # Of practice questions the student is asked in the practice exam; here it may know them.
         written = {each.id: each for each in examples if each.made_from != "solution"}
-        attempts = rehearse(index, best_round, list(written.values()), sampling, context)
-    known = what_is_known(index, examples, attempts, context)
+        attempts = rehearse(index, state["best_round"], list(written.values()), sampling, context)
+    known = what_is_known(index, examples, attempts, practised(state, context), context)
     rows, left_out = shape(rows_of(examples), config.examples.shapers, known, seed)
     if any(row.made_by != "example" for row in rows):
         rows, refused = without_unfit(rows, context)

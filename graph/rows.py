@@ -114,6 +114,7 @@ def what_is_known(
     index: int,
     examples: Sequence[Example],
     attempts: Mapping[str, Sequence[Attempt]],
+    practised: Sequence[tuple[Question, Attempt]],
     context: Context,
 ) -> Rehearsed:
     """Of a round's examples, for the shapers."""
@@ -126,4 +127,6 @@ def what_is_known(
     earlier = frozenset(
         row.example_id for at in range(1, index) for row in context.collected(at, "training", Row)
     )
-    return Rehearsed({example.id: example for example in examples}, attempts, diagnoses, earlier)
+    return Rehearsed(
+        {example.id: example for example in examples}, attempts, diagnoses, practised, earlier
+    )

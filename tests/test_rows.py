@@ -399,7 +399,7 @@ def test_a_trace_shows_rows_as_they_are_trained_on(shaped: RunFolder, tmp_path: 
     ("examples", "says"),
     [
         ({"shape": ["unsovled"]}, "there is no shaper 'unsovled'; did you mean 'unsolved'?"),
-        ({"shape": ["zzz"]}, "there is no shaper 'zzz'; there are difficulty, diverse, more_words"),
+        ({"shape": ["zzz"]}, "there is no shaper 'zzz'; there are columns, difficulty, diverse"),
         ({"shape": ["unsolved", "unsolved"]}, "'unsolved' stands there twice; take one out"),
         ({"answers": 4}, "nothing in shape goes by the student's answers; take it out"),
         ({"shape": ["unsolved"], "answers": 0}, "greater than or equal to 1"),
@@ -491,7 +491,7 @@ def a_round(seed: int, answers: int | None = None) -> tuple[list[Row], Rehearsed
     answers = rng.choice([0, 1, 4]) if answers is None else answers
     attempts = {e.id: [an_answer(e, n, rng) for n in range(answers)] for e in examples}
     earlier = frozenset(e.id for e in examples if rng.random() < 0.3)
-    known = Rehearsed({e.id: e for e in examples}, attempts, {}, earlier)
+    known = Rehearsed({e.id: e for e in examples}, attempts, earlier=earlier)
     return rows_of([*examples, *examples[:3]]), known
 
 

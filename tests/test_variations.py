@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from errata.agents.marking.equations import holds, read_equations
 from errata.agents.marking.number import is_right, last_number
 from errata.agents.records import Attempt, Diagnosis, Draft, Mistake, Question, Solved, Unusable
 from errata.agents.variations import VariationsInstructor, VariationsWriter
-from errata.agents.variations.writer import SmallSteps
+from errata.agents.variations.writer import Drills, SmallSteps
 
 BUS = Question(
     id="q-1",
@@ -289,6 +290,29 @@ def test_small_steps_are_taken_when_they_are_wanted(
 
 def test_a_mistake_that_is_no_slip_gets_no_drills() -> None:
     assert all("bus" in draft.prompt for draft in write(wrong(BUS, "47 - 26 = 21"), count=12))
+
+
+@pytest.mark.parametrize(
+    ("response", "contrast", "drills"),
+    [
+        ("47 - 26 = 31", [], 6),  # the wrong operation, and a slip in it
+        ("47 - 26 = 21", [], 0),
+        ("7 + 2 = 8", [], 0),  # elementary
+        ("No idea.", [], 6),
+        ("No idea.", [PENS], 6),  # the neighbour subtracts: nobody saw it add
+        ("No idea.", [PENS, question("?", "40 + 25 = 65\n#### 65")], 0),
+    ],
+)
+def test_calculations_that_it_was_not_seen_to_do_get_drills_whatever_the_fault(
+    response: str, contrast: list[Question], drills: int
+) -> None:
+    mistake = wrong(BUS, response, [solved(each) for each in contrast])
+    for kind, count in (("slips", 0), ("calculations", drills)):
+        writer = VariationsWriter("never", False, cast(Drills, kind))
+        drafts = writer.draft_one(mistake, diagnose(mistake), 12, 0)
+        assert sum("bus" not in draft.prompt for draft in drafts if isinstance(draft, Draft)) == (
+            count
+        ), kind
 
 
 @pytest.mark.parametrize(

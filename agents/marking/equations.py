@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import zip_longest
 
 Value = int | Fraction
 """Exact; an `int` whenever it is whole."""
@@ -230,6 +231,34 @@ def small_steps(expression: Expression, times: str = "*") -> list[str]:
     if expression.sign == "*":
         return _multiply_by_places(left, right, times)
     return _divide_by_places(left, right)
+
+
+def in_columns(sign: str, left: int, right: int) -> str | None:
+    """An addition or a subtraction digit by digit, from the right, as schools teach it.
+
+        343 - 87   13 - 7 = 6, 14 - 8 - 1 = 5, 3 - 1 = 2
+        343 + 87   3 + 7 = 10, 4 + 8 + 1 = 13, 3 + 1 = 4
+
+    A written-out carry is what lets a small model learn arithmetic from few examples (Lee et al.,
+    Teaching Arithmetic to Small Transformers, ICLR 2024, arXiv 2307.03381).
+
+    None where there is nothing to carry along: both numbers below 20, a result below 0, and of
+    other signs.
+    """
+    if sign not in "+-" or min(left, right) < 1 or max(left, right) < 20:
+        return None
+    if sign == "-" and left < right:
+        return None
+    columns, carried = [], False
+    for digits in zip_longest(reversed(str(left)), reversed(str(right))):
+        terms = [*(int(digit) for digit in digits if digit), *([1] if carried else [])]
+        borrowed = sign == "-" and terms[0] < sum(terms[1:])
+        terms[0] += 10 if borrowed else 0
+        result = terms[0] - sum(terms[1:]) if sign == "-" else sum(terms)
+        sides = [f" {sign} ".join(map(str, terms)), str(result)]
+        columns.append(" = ".join(sides) if len(terms) > 1 else str(result))
+        carried = borrowed or result > 9
+    return ", ".join(columns)
 
 
 def _add_by_places(sign: str, left: int, right: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Shapers: from accepted examples, and what the student says to them, to training rows."""
 
+from errata.agents.shapers.columns import Columns
 from errata.agents.shapers.difficulty import Difficulty
 from errata.agents.shapers.diverse import Diverse
 from errata.agents.shapers.more_words import MoreWords
@@ -12,6 +13,7 @@ from errata.agents.shapers.tagged import Tagged
 from errata.agents.shapers.unsolved import Unsolved
 
 SHAPERS: dict[str, Shaper] = {
+    "columns": Columns(),
     "difficulty": Difficulty(),
     "diverse": Diverse(),
     "more_words": MoreWords(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from errata.agents.records import Attempt, Diagnosis, Example, Row, Unusable
+from errata.agents.records import Attempt, Diagnosis, Example, Question, Row, Unusable
 from errata.training.jobs import LoraSettings, Sampling
 
 
@@ -22,6 +22,8 @@ class Rehearsed:
     where no shaper asks for it."""
     diagnoses: Mapping[str, Diagnosis] = field(default_factory=dict)
     """Of the examples that were written against a mistake, by `Example.diagnosis_id`."""
+    practised: Sequence[tuple[Question, Attempt]] = ()
+    """The practice questions, each with the best model's answer."""
     earlier: frozenset[str] = frozenset()
     """Ids of the examples that an earlier round has trained on already."""
 

@@ -5,6 +5,7 @@ The first place where they part is the fault.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,7 +24,7 @@ from errata.agents.marking.equations import (
     unmark,
     value,
 )
-from errata.agents.records import Mistake
+from errata.agents.records import Mistake, Solved
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Slipped:
 
     def __str__(self) -> str:
         return f"{self.left} {self.sign} {self.right}"
+
+    @property
+    def operation(self) -> Operation:
+        return Operation(self.sign, Number(self.left, 0, 0), Number(self.right, 0, 0))
 
 
 @dataclass(frozen=True)
@@ -163,10 +168,14 @@ def first_fault(mistake: Mistake) -> Fault | str:
     )
 
 
+COLUMNS = re.compile(r"^(\d{1,20} [-+] \d{1,20}):.*$", re.MULTILINE)
+"""A line that works an operation in columns: what it adds and subtracts is no step by itself."""
+
+
 def steps_of(text: str) -> list[Equation]:
     """The equations that compute something, the computation on the left."""
     steps = []
-    for equation in read_equations(unmark(text)):
+    for equation in read_equations(COLUMNS.sub(blank, unmark(text))):
         if isinstance(equation.left, Number) and isinstance(equation.result, Operation):
             equation = Equation(equation.sides[::-1], equation.equals, equation.start, equation.end)
         if isinstance(equation.left, Operation):
@@ -176,6 +185,10 @@ def steps_of(text: str) -> list[Equation]:
                 continue
             steps.append(equation)
     return steps
+
+
+def blank(line: re.Match[str]) -> str:
+    return " " * len(line[0])
 
 
 def which_needed(step: Equation, needed: Sequence[Equation], done: int) -> int | None:
@@ -261,3 +274,12 @@ def plain_operation(expression: Expression) -> Slipped | None:
 
 def quote(step: Equation) -> str:
     return f"{show(step.left)} = {show(step.result)}"
+
+
+def done_right(contrast: Sequence[Solved]) -> Iterator[tuple[Solved, Slipped]]:
+    """The operations that the student did right in the neighbours, nearest first."""
+    for solved in contrast:
+        for step in steps_of(solved.attempt.response):
+            done = plain_operation(step.left)
+            if done and holds(step):
+                yield solved, done

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from errata.agents.marking.equations import Operation, holds
+from errata.agents.marking.equations import Operation
 from errata.agents.records import Diagnosis, Mistake, Solved, Unusable
 from errata.agents.variations.faults import (
     FEATURES,
     Fault,
-    Slipped,
+    done_right,
     first_fault,
-    plain_operation,
-    steps_of,
 )
 
 
@@ -128,12 +126,3 @@ def name_operation(fault: Fault, contrast: Sequence[Solved]) -> tuple[str, str]:
                 f"({done}); here it must {must}",
             )
     return f"wrong operation: must {must}", fault.explanation
-
-
-def done_right(contrast: Sequence[Solved]) -> Iterator[tuple[Solved, Slipped]]:
-    """The operations that the student did right in the neighbours, nearest first."""
-    for solved in contrast:
-        for step in steps_of(solved.attempt.response):
-            done = plain_operation(step.left)
-            if done and holds(step):
-                yield solved, done

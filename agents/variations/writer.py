@@ -16,6 +16,7 @@ from errata.agents.marking.equations import (
     Operation,
     Value,
     apply,
+    holds,
     show,
     show_value,
     unmark,
@@ -23,12 +24,15 @@ from errata.agents.marking.equations import (
 )
 from errata.agents.marking.equations import small_steps as steps_between
 from errata.agents.records import Diagnosis, Draft, Mistake, Question, Unusable
+from errata.agents.variations.by_hand import plain, working
 from errata.agents.variations.faults import (
     FEATURES,
     Fault,
     Feature,
     Slipped,
+    done_right,
     first_fault,
+    operations_of,
     plain_operation,
     steps_of,
 )
@@ -41,6 +45,7 @@ from errata.agents.variations.templates import (
 )
 
 SmallSteps = Literal["always", "slips", "never"]
+Drills = Literal["slips", "calculations"]
 
 
 class VariationsWriter:
@@ -53,14 +58,19 @@ class VariationsWriter:
         small_steps: Whether the working splits operations that are not elementary,
             `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`: always, against slips, or never.
         rename: Whether people and things are called otherwise too.
+        drills: Against what half of the examples are sheets of bare operations: slips, or also
+            calculations that do not hold beside another fault, and those never seen done.
     """
 
     examples_per_ask = 1  # nothing is saved by asking for several
     asks_per_batch = 1
 
-    def __init__(self, small_steps: SmallSteps = "slips", rename: bool = True) -> None:
+    def __init__(
+        self, small_steps: SmallSteps = "slips", rename: bool = True, drills: Drills = "slips"
+    ) -> None:
         self.small_steps = small_steps
         self.rename = rename
+        self.drills = drills
 
     def draft(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Sequence[Draft | Unusable]]]:
         """See `Writer.draft`; in the order of the asks."""
@@ -81,6 +91,8 @@ class VariationsWriter:
         slip = isinstance(fault, Fault) and fault.kind == "slip"
         small_steps = self.small_steps == "always" or (slip and self.small_steps == "slips")
         slipped = fault.slipped if isinstance(fault, Fault) else None
+        if slipped is None and self.drills == "calculations":
+            slipped = miscalculated(mistake)
         features = named_features(diagnosis.cause, slipped) if slipped else []
         drills = []
         if slipped and final_lines(mistake.question, 0) is not None:
@@ -99,6 +111,24 @@ class VariationsWriter:
         mixed = [*others, *drills]
         rng.shuffle(mixed)
         return mixed
+
+
+def miscalculated(mistake: Mistake) -> Slipped | None:
+    """A calculation that the student does not master, whatever else went wrong: one of its answer
+    that does not hold. Where the answer has no equation, the first one that is needed, unless a
+    neighbour has the like done right. None of the elementary ones."""
+    steps = steps_of(mistake.attempt.response)
+    if steps:
+        done = ((plain_operation(step.left), holds(step)) for step in steps)
+        return next((each for each, right in done if each and not right and working(each)), None)
+    needed = [
+        each
+        for step in steps_of(mistake.question.solution or "")
+        for operation in operations_of(step.left)
+        if (each := plain(operation)) and working(each)
+    ]
+    mastered = {each.sign for _, each in done_right(mistake.contrast) if working(each)}
+    return next((each for each in needed if each.sign not in mastered), None)
 
 
 def sheets(
@@ -214,7 +244,7 @@ def renamed(question: Question, rng: random.Random) -> Question:
     return with_names(question, new) if new else question
 
 
-SHEET = 4
+SHEET = 3
 """Operations in one drill: nearly all that is read is then also learnt from."""
 BETWEEN_DRILLS = ", then "
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
