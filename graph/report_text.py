@@ -197,9 +197,9 @@ def limits(report: Report) -> Iterator[str]:
     if report.best_round and report.out_of_domain is None:
         yield "Other tasks: what it may have forgotten of them was not measured."
     for reading in report.readings:
-        if reading.earlier_runs:
+        if reading.earlier:
             yield (
-                f"A fresh look: {counted(reading.earlier_runs, 'run')} had read the set "
+                f"A fresh look: {reading.earlier} had read the set "
                 f"{name(reading.set)} before, and each that was chosen by it flatters the next."
             )
     if corrected := ", ".join(f"{count} in {name(one)}" for one, count in report.corrected.items()):

@@ -841,16 +841,22 @@ def test_other_sealed_questions_than_were_read_are_named(
     assert found(check_readings, folder) == [("final/readings.json", wrong)]
 
 
-def test_a_set_that_was_read_more_often_than_is_said_is_named(folder: RunFolder) -> None:
+@pytest.mark.parametrize(
+    ("field", "who"),
+    [("earlier_runs", "3 runs"), ("earlier_evaluations", "3 evaluations outside a run")],
+)
+def test_a_set_that_was_read_more_often_than_is_said_is_named(
+    field: str, who: str, folder: RunFolder
+) -> None:
     path = folder.path / "final" / "readings.json"
     said = json.loads(path.read_text())
-    said["readings"][0]["earlier_runs"] = 3
+    said["readings"][0][field] = 3
     path.write_text(json.dumps(said))
     listed = folder.path.parent / ".sealed.jsonl"
     assert found(check_readings, folder) == [
         (
             "final/readings.json",
-            f"it says that 3 runs had read the test set of arithmetic, and {listed} names 0",
+            f"it says that {who} had read the test set of arithmetic, and {listed} names nobody",
         )
     ]
     listed.unlink()  # a run that was copied elsewhere has no list

@@ -65,12 +65,10 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         color_of(gain),
     )
     for reading in report.readings:
-        if reading.earlier_runs:
+        if reading.earlier:
             name = "This test set" if reading.set == "test" else "The out-of-domain set"
             of = f" of {reading.exam}" if reading.exam else ""
-            out.print(
-                f"{name}{of} was read by {count(reading.earlier_runs, 'run')} before this one."
-            )
+            out.print(f"{name}{of} was read by {reading.earlier} before this one.")
     for judge in report.judges:
         for line in told(judge):
             out.print(line)
