@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from errata.agents.exams.held_out import NearTexts
@@ -26,8 +26,8 @@ SIDES: tuple[Side, ...] = ("practice", "dev", "test")
 Near = Literal["first", "together", "drop", "ignore"]
 """What becomes of near-duplicates. `first`: a row goes where the one is that it nearly equals, and
 is left out where it nearly equals rows of two sides. `together`: all that are near to each other,
-however many lie between, are on one side. `drop`: the first of them is kept alone. `ignore`: they
-are divided like others."""
+however many lie between, are on one side, and in one group. `drop`: the first of them is kept
+alone. `ignore`: they are divided like others."""
 SHARE = 0.2
 """Of the questions that go to dev, and as many to test, as in the exams that have one split."""
 GIVEN: dict[str, Side] = {"train": "practice", "validation": "dev", "test": "test"}
@@ -134,6 +134,8 @@ def divide(
             texts.add(text, row.where)
         divided.sides[side].append(row)
     leave_out_answered(divided)
+    if near == "together" and not any(row.group for row in kept):
+        divided.sides = {side: grouped(found, family) for side, found in divided.sides.items()}
     for found in divided.sides.values():
         found.sort(key=lambda row: place_of(row.words or row.asked))
     sizes = Counter(family.get(where, where) for where in home)
@@ -176,6 +178,20 @@ def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
                 join(twin)
         texts.add(text, row.where)
     return {where: head_of(where) for where in heads}
+
+
+def grouped(rows: Sequence[OwnRow], family: Mapping[str, str]) -> list[OwnRow]:
+    """The same, those of one family in a group, which is named by the first of them."""
+    sizes = Counter(family[row.where] for row in rows)
+    first: dict[str, str] = {}
+    found = []
+    for row in rows:
+        head = family[row.where]
+        if sizes[head] > 1:
+            group = first.setdefault(head, row.where)
+            row = replace(row, fields={**row.fields, "group": group})
+        found.append(row)
+    return found
 
 
 def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
@@ -282,6 +298,8 @@ def told(
     do = "leave the right answer alone, or put what makes the difference into the question"
     add("conflicting answers", "problem", left("this question"), said, do)
     said = "Rows that nearly equal an earlier one are kept, all of a kind on one side."
+    if near == "together" and not any(row.group for row in rows):
+        said += " They are a group, which counts as one question when a gain is judged."
     do = "--near drop would keep the first of a kind alone" if near == "first" else ""
     add("near-duplicates", "warning", [*pairs], said, do)
     if near == "first":
@@ -301,6 +319,11 @@ def told(
     return found
 
 
+def apart(rows: Sequence[OwnRow]) -> int:
+    """How many questions they are worth: the variants of a group are one."""
+    return len({row.group or row.where for row in rows})
+
+
 def sizes_of(divided: Divided, rounds: int) -> Sizes:
     """How many questions each side has, how many a run begins with, and what dev can show."""
     counts = {side: len(rows) for side, rows in divided.sides.items()}
@@ -310,13 +333,14 @@ def sizes_of(divided: Divided, rounds: int) -> Sizes:
     }
 
     def shown(dev: Sequence[OwnRow]) -> str:
-        groups = len({row.group or row.where for row in dev})  # variants are one question
-        gain = visible_gain(groups, (ALPHA["sure"] or 0) / rounds)
+        gain = visible_gain(apart(dev), (ALPHA["sure"] or 0) / rounds)
         return "no gain at all" if gain is None else f"a gain of about {100 * gain:.0f} points"
 
     dev = divided.sides["dev"]
-    grouped = " (in groups)" if any(row.group for row in dev) else ""
-    why = f"{used['dev']} dev questions{grouped} show {shown(dev[: used['dev']])} 4 times in 5, in "
+    asked = dev[: used["dev"]]
+    grouped = any(row.group for row in dev)
+    worth = f", which count as {apart(asked)} since some are of one group," if grouped else ""
+    why = f"{len(asked)} dev questions{worth} show {shown(asked)} 4 times in 5, in "
     why += f"{rounds} {'round' if rounds == 1 else 'rounds'}"
     if counts["dev"] > used["dev"]:
         why += f"; all {counts['dev']:,} would show {shown(dev)}, and take longer to ask"
