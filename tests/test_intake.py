@@ -17,7 +17,7 @@ from intake_files import LAYOUTS, WORDS, questions, write_csv, write_lines
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError
 from errata.agents.exams.files import row_question
-from errata.agents.exams.held_out import NearTexts, check_disjoint
+from errata.agents.exams.held_out import NearTexts, check_disjoint, shared_words
 from errata.agents.exams.words import plain
 from errata.agents.intake import Looked, Wishes, look, read_source
 from errata.agents.intake.columns import Said
@@ -1160,6 +1160,37 @@ def test_rows_that_are_kept_together_are_groups_that_count_as_one_question(tmp_p
     assert next(one.count for one in seen.findings if one.name == "too few questions") == worth < 20
     read = [row_question({**row.fields, "answer": "text"}, row.where) for row in seen.rows]
     assert sorted(Counter(question.group for question in read).values()) == [1, *[12] * 25]
+
+
+def test_rows_that_tell_one_story_are_kept_together_whatever_they_ask(tmp_path: Path) -> None:
+    rows = []
+    for at, (_, rng) in enumerate(questions(90)):
+        story = " ".join(rng.choices(WORDS, k=14))
+        rows += [
+            {"question": f"{story}. How many {a} {b} {c} {at + n} are there?", "answer": at}
+            for n, (a, b, c) in enumerate(rng.choices(WORDS, k=3) for _ in range(3))
+        ]
+
+    def across(**wishes: Any) -> int:
+        """Practice questions that share a story with a dev or test question."""
+        seen = looked(write_csv(tmp_path / "a.csv", rows), **wishes)
+        sets = {
+            side: [row_question({**row.fields, "answer": "number"}, row.where) for row in kept]
+            for side, kept in seen.divided.sides.items()
+        }
+        return len([*shared_words(sets["practice"], [*sets["dev"], *sets["test"]])])
+
+    assert across() > 50
+    assert across(near="together") == 0
+
+
+def test_words_that_most_rows_begin_or_end_with_make_no_story(tmp_path: Path) -> None:
+    rows = []
+    for _, rng in questions(60):
+        own = " ".join(rng.choices(WORDS, k=40))
+        rows.append({"question": f"{TEMPLATE}, and say why: {own}, {TEMPLATE}", "answer": 1})
+    seen = looked(write_csv(tmp_path / "a.csv", rows), near="together")
+    assert not any(row.group for row in seen.rows)
 
 
 def test_a_column_of_groups_stays_where_near_duplicates_are_kept_together(tmp_path: Path) -> None:
