@@ -1182,6 +1182,8 @@ def test_rows_that_tell_one_story_are_kept_together_whatever_they_ask(tmp_path: 
 
     assert across() > 50
     assert across(near="together") == 0
+    said = found(looked(tmp_path / "a.csv", near="together"), "near-duplicates")
+    assert "nearly equal an earlier one or tell its story are kept" in said
 
 
 def test_words_that_most_rows_begin_or_end_with_make_no_story(tmp_path: Path) -> None:

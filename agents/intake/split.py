@@ -325,7 +325,8 @@ def told(
     said = "Questions with several answers are left out: nobody knows which one is right."
     do = "leave the right answer alone, or put what makes the difference into the question"
     add("conflicting answers", "problem", left("this question"), said, do)
-    said = "Rows that nearly equal an earlier one are kept, all of a kind on one side."
+    or_story = " or tell its story" if near == "together" else ""
+    said = f"Rows that nearly equal an earlier one{or_story} are kept, all of a kind on one side."
     if near == "together" and not any(row.group for row in rows):
         said += " They are a group, which counts as one question when a gain is judged."
     do = "--near drop would keep the first of a kind alone" if near == "first" else ""
