@@ -74,7 +74,10 @@ EXAM = (
     "gsm-plus, mmlu, arc-challenge, mbpp, humaneval, bbh; or a run's TOML file, with its markers "
     "and judges (NAME=FILE.toml: one exam of it)."
 )
-SPLIT = "Which split of an exam that has several; its test, when not said."
+SPLIT = (
+    "Which split of an exam that has several; its test, when not said. Of a TOML file: practice, "
+    "dev (when not said) or test, which is sealed: that it was read is noted beside the runs."
+)
 PROMPTS = "Folder of BIG-Bench Hard's worked questions, a text file for each task."
 LIMIT = "Only the first questions of each exam."
 SKIP_BAD = "Leave out, and count, what cannot be marked."
@@ -606,6 +609,7 @@ def exam(
         bool,
         typer.Option("--second-look", help="Ask after each answer to look at it again."),
     ] = False,
+    runs: Runs = HERE,
     no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
@@ -640,6 +644,7 @@ def exam(
             sampling=sampling,
             second_look=second_look,
             cache=not no_cache,
+            runs=runs,
         )
     tell(found, as_json, print_evaluation)
 
@@ -663,6 +668,7 @@ def mark(
         Path | None,
         typer.Option(help="Write a verdict a line here: id, correct, answer, why."),
     ] = None,
+    runs: Runs = HERE,
     no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
@@ -676,7 +682,7 @@ def mark(
         if len(opened) > 1:
             names = " or ".join(f"{one.name}={exam}" for one in opened)
             raise typer.BadParameter(f"{exam} has several: say {names}", param_hint="EXAM")
-        found = mark_responses(opened[0], responses, out, watcher, not no_cache)
+        found = mark_responses(opened[0], responses, out, watcher, not no_cache, runs)
     tell(found, as_json, print_marks)
 
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Literal
 
 from errata.agents.exams import FileExam
+from errata.agents.exams.held_out import shared_words
 from errata.agents.exams.twists import Twist, TwistedExam, twisted_id
 from errata.agents.jsonl import read_record, write_record
 from errata.agents.plain_text import one_line
@@ -155,12 +156,36 @@ class Averages(Record):
     final: float
 
 
+MANY_SHARED = 0.05
+"""Share of the test from which it is said: an exam with few wordings has some by itself."""
+
+
+class Apart(Record):
+    """The sealed test without the questions that share a story with practice."""
+
+    n: int
+    base: float
+    """Accuracy."""
+    final: float
+    """Accuracy."""
+    gain: Gain
+
+
 class TestReport(Record):
     """The sealed test exam."""
 
     base: Accuracy
     final: Accuracy
     gain: Gain
+    shared: int = 0
+    """Questions with thirteen words in a row of a practice question, as the doctor names them."""
+    apart: Apart | None = None
+    """The others by themselves; None where there are none, or no others."""
+
+    @property
+    def shares_many(self) -> bool:
+        """Whether so many tell a story of practice that a reader should know what they weigh."""
+        return self.shared >= MANY_SHARED * self.final.n
 
     def kinds(self, limit: int) -> list[KindGain]:
         """The `limit` kinds with the most questions, the largest gain first."""
@@ -274,11 +299,7 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         hours=config.stop.hours,
         best_round=best_round,
         rounds=tuple(rounds),
-        test=TestReport(
-            base=accuracy(test, base),
-            final=accuracy(test, best),
-            gain=gain_of(test, base, best),
-        ),
+        test=report_of_test(folder.questions("practice"), test, base, best),
         exams=tuple(exams),
         in_domain=averages([exam for exam in exams if exam.in_domain]),
         out_of_domain=averages([exam for exam in exams if not exam.in_domain]),
@@ -298,6 +319,34 @@ def build_report(folder: RunFolder, config: RunConfig, state: State) -> Report:
         readings=read_readings(folder),
         corrected=tally(one.set for one in folder.corrected()),
         judges=judges_of(folder),
+    )
+
+
+def report_of_test(
+    practice: Sequence[Question],
+    questions: Sequence[Question],
+    base: Sequence[Attempt],
+    best: Sequence[Attempt],
+) -> TestReport:
+    shared = {question.id for _, question in shared_words(practice, questions)}
+    before, after = (
+        [attempt for attempt in attempts if attempt.question_id not in shared]
+        for attempts in (base, best)
+    )
+    apart = None
+    if shared and after:
+        apart = Apart(
+            n=len(after),
+            base=fmean(attempt.correct for attempt in before),
+            final=fmean(attempt.correct for attempt in after),
+            gain=gain_of(questions, before, after),
+        )
+    return TestReport(
+        base=accuracy(questions, base),
+        final=accuracy(questions, best),
+        gain=gain_of(questions, base, best),
+        shared=len(shared),
+        apart=apart,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from errata.agents.plain_text import one_line
 from errata.agents.records import Accuracy
 from errata.graph.judging import told
-from errata.graph.report import Gain, Report
+from errata.graph.report import Gain, Report, TestReport
 
 STATUS = {
     "target reached": "the target was reached on dev",
@@ -61,6 +61,11 @@ def changed(report: Report) -> Iterator[str]:
     yield f"After: {share(test.final)}."
     sure = test.gain.ci95[0] > 0 or test.gain.ci95[1] < 0
     yield f"Gain: {points(test.gain)}, paired{'' if sure else '; may be chance'}."
+    if test.shares_many:
+        yield (
+            f"{test.shared} of these questions share thirteen words in a row with practice. "
+            f"{apart_from_these(test)}."
+        )
     for exam in report.exams:
         where = "" if exam.in_domain else " (out of domain)"
         yield (
@@ -78,6 +83,17 @@ def changed(report: Report) -> Iterator[str]:
         yield "There is no adapter that is better; the model to use is the one it began with."
     else:
         yield f"The adapter of round {report.best_round}: {name(report.model.adapter)}"
+
+
+def apart_from_these(test: TestReport) -> str:
+    """What is left where many test questions share a story with practice."""
+    if test.apart is None:
+        return "No others are left to judge by"
+    found = test.apart
+    return (
+        f"On the {counted(found.n, 'question')} that do not: {found.base:.1%} before, "
+        f"{found.final:.1%} after, {points(found.gain)}"
+    )
 
 
 def by_answer_type(base: Accuracy, final: Accuracy) -> Iterator[str]:
@@ -197,9 +213,9 @@ def limits(report: Report) -> Iterator[str]:
     if report.best_round and report.out_of_domain is None:
         yield "Other tasks: what it may have forgotten of them was not measured."
     for reading in report.readings:
-        if reading.earlier_runs:
+        if reading.earlier:
             yield (
-                f"A fresh look: {counted(reading.earlier_runs, 'run')} had read the set "
+                f"A fresh look: {reading.earlier} had read the set "
                 f"{name(reading.set)} before, and each that was chosen by it flatters the next."
             )
     if corrected := ", ".join(f"{count} in {name(one)}" for one, count in report.corrected.items()):

@@ -417,6 +417,20 @@ def test_a_figure_that_does_not_follow_is_named(folder: RunFolder) -> None:
     assert f"rounds.1.promotion.p is None, and the records give {p}" in wrong
 
 
+def test_stories_that_test_and_practice_share_are_looked_for_again(folder: RunFolder) -> None:
+    story = "On the way home from school Ada and Ben met the man who sells old toys. How many?"
+    for name in ("practice", "test"):
+        edit(folder, f"exam/{name}.jsonl", put(0, prompt=story))
+    said = json.loads((folder.path / "report.json").read_text())
+    shared, apart = said["test"]["shared"], said["test"]["apart"]["n"]
+    [(_, wrong)] = found(check_figures, folder)
+    assert f"test.shared is {shared}, and the records give {shared + 1}" in wrong
+    assert f"test.apart.n is {apart}, and the records give {apart - 1}" in wrong
+    del said["test"]["shared"], said["test"]["apart"]  # as an earlier version wrote it
+    alter(folder, "report.json", test=said["test"])
+    assert found(check_figures, folder) == []
+
+
 def test_a_long_list_of_figures_is_cut(folder: RunFolder) -> None:
     path = folder.path / "report.json"
     report = json.loads(path.read_text())
@@ -841,16 +855,22 @@ def test_other_sealed_questions_than_were_read_are_named(
     assert found(check_readings, folder) == [("final/readings.json", wrong)]
 
 
-def test_a_set_that_was_read_more_often_than_is_said_is_named(folder: RunFolder) -> None:
+@pytest.mark.parametrize(
+    ("field", "who"),
+    [("earlier_runs", "3 runs"), ("earlier_evaluations", "3 evaluations outside a run")],
+)
+def test_a_set_that_was_read_more_often_than_is_said_is_named(
+    field: str, who: str, folder: RunFolder
+) -> None:
     path = folder.path / "final" / "readings.json"
     said = json.loads(path.read_text())
-    said["readings"][0]["earlier_runs"] = 3
+    said["readings"][0][field] = 3
     path.write_text(json.dumps(said))
     listed = folder.path.parent / ".sealed.jsonl"
     assert found(check_readings, folder) == [
         (
             "final/readings.json",
-            f"it says that 3 runs had read the test set of arithmetic, and {listed} names 0",
+            f"it says that {who} had read the test set of arithmetic, and {listed} names nobody",
         )
     ]
     listed.unlink()  # a run that was copied elsewhere has no list

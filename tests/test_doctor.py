@@ -227,6 +227,26 @@ def test_an_equal_question_is_serious_and_a_few_near_ones_are_not() -> None:
         assert found.severity == severity
 
 
+STORY = "On the way home from school Ada and Ben met the man who sells old toys"
+
+
+def test_each_held_out_question_that_shares_a_story_is_found_and_how_to_divide_anew() -> None:
+    practice = [Question(id="p", prompt=f"{STORY}. How many of his 40 did he sell?", target="7")]
+    test = [
+        Question(id=id, prompt=f"{STORY}. {asked}", target="3")
+        for id, asked in (("t1", "How many were there?"), ("t2", "What did Ada pay for them?"))
+    ]
+    [found] = find_leaks({"practice": practice, "dev": numbered(20), "test": test})
+    [share] = found.shares
+    assert (share.what, share.count) == (
+        "test questions with thirteen words in a row of one of practice",
+        2,
+    )
+    assert found.evidence[0].endswith(": p and t1, p and t2")
+    assert found.do[0] == "errata init FILE --near together"
+    assert not any("corrections" in line for line in found.do)  # these would leave out none
+
+
 SPIDERS = "How many legs have nine spiders and two birds?"
 AROUND = "Here is what the teacher wrote on the board one morning: {} Nobody in class could tell."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from errata.agents.errors import ConfigError
 from errata.agents.records import ModelRef
 from errata.graph.cli import app
 from errata.graph.config import load_config
+from errata.training.extras import install
 from errata.training.finished import find_finished
 from errata.training.jobs import Step, StudentJob, TrainingRow
 
@@ -66,7 +68,7 @@ def test_what_rounds_weights_is_asked_for_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     file = tmp_path / "a.toml"
     file.write_text(CONFIG)
-    with pytest.raises(ConfigError, match=r'bitsandbytes: `pip install -e "\.\[4bit\]"`'):
+    with pytest.raises(ConfigError, match=re.escape(f"bitsandbytes: {install('4bit')}")):
         load_config(file)
     with pytest.raises(Refused, match="bitsandbytes, which cannot be used here"):
         load_model("nothing", torch.float32, "4bit")
@@ -104,4 +106,4 @@ def test_an_exam_that_cannot_round_the_weights_says_so(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     said = exam("bundled", "arithmetic").exception
     assert isinstance(said, ConfigError)
-    assert str(said).startswith("--quantize needs bitsandbytes: `pip install")
+    assert str(said).startswith(f"--quantize needs bitsandbytes: {install('4bit')}")

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from intake_files import LAYOUTS, WORDS, questions, write_csv, write_lines
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError
 from errata.agents.exams.files import row_question
-from errata.agents.exams.held_out import NearTexts, check_disjoint
+from errata.agents.exams.held_out import NearTexts, check_disjoint, shared_words
 from errata.agents.exams.words import plain
 from errata.agents.intake import Looked, Wishes, look, read_source
 from errata.agents.intake.columns import Said
+from errata.agents.intake.split import USUAL
 from errata.agents.intake.tasks import TASKS, task_source
 from errata.agents.marking import mark
 from errata.agents.marking.schema import misfit, validator_of
@@ -1108,6 +1110,8 @@ def test_the_student_is_told_the_form_of_dates(tmp_path: Path) -> None:
 
 # Rows from templates.
 
+TEMPLATE = "Please sort this message of a customer into one of our classes"
+
 
 def chains(count: int, length: int) -> list[list[str]]:
     """Texts of which each nearly equals the next one, and no other."""
@@ -1142,3 +1146,90 @@ def test_a_few_rows_between_two_sides_are_left_out_with_the_flag_that_keeps_them
     kept = looked(tmp_path / "a.csv", near="together")
     assert len(kept.rows) == len(seen.rows) + len(seen.left_out) == 324
     assert near_across(kept) == 0
+
+
+def test_rows_that_are_kept_together_are_groups_that_count_as_one_question(tmp_path: Path) -> None:
+    texts = [text for chain in chains(25, 12) for text in (*chain[::2], *chain[1::2])]
+    rows = [{"text": q, "label": q[:5]} for q in [*texts, "What a lone question this one is"]]
+    seen = looked(write_csv(tmp_path / "a.csv", rows), answer="text", near="together")
+    assert "a group, which counts as one question" in found(seen, "near-duplicates")
+    worth = len({row.group for row in seen.divided.sides["dev"]})
+    assert f"dev questions, which count as {worth} since some are of one group, show no gain" in (
+        seen.sizes.why
+    )
+    assert next(one.count for one in seen.findings if one.name == "too few questions") == worth < 20
+    read = [row_question({**row.fields, "answer": "text"}, row.where) for row in seen.rows]
+    assert sorted(Counter(question.group for question in read).values()) == [1, *[12] * 25]
+
+
+def test_rows_that_tell_one_story_are_kept_together_whatever_they_ask(tmp_path: Path) -> None:
+    rows = []
+    for at, (_, rng) in enumerate(questions(90)):
+        story = " ".join(rng.choices(WORDS, k=14))
+        rows += [
+            {"question": f"{story}. How many {a} {b} {c} {at + n} are there?", "answer": at}
+            for n, (a, b, c) in enumerate(rng.choices(WORDS, k=3) for _ in range(3))
+        ]
+
+    def across(**wishes: Any) -> int:
+        """Practice questions that share a story with a dev or test question."""
+        seen = looked(write_csv(tmp_path / "a.csv", rows), **wishes)
+        sets = {
+            side: [row_question({**row.fields, "answer": "number"}, row.where) for row in kept]
+            for side, kept in seen.divided.sides.items()
+        }
+        return len([*shared_words(sets["practice"], [*sets["dev"], *sets["test"]])])
+
+    assert across() > 50
+    assert across(near="together") == 0
+    said = found(looked(tmp_path / "a.csv", near="together"), "near-duplicates")
+    assert "nearly equal an earlier one or tell its story are kept" in said
+
+
+def test_words_that_most_rows_begin_or_end_with_make_no_story(tmp_path: Path) -> None:
+    rows = []
+    for _, rng in questions(60):
+        own = " ".join(rng.choices(WORDS, k=40))
+        rows.append({"question": f"{TEMPLATE}, and say why: {own}, {TEMPLATE}", "answer": 1})
+    seen = looked(write_csv(tmp_path / "a.csv", rows), near="together")
+    assert not any(row.group for row in seen.rows)
+
+
+def test_a_column_of_groups_stays_where_near_duplicates_are_kept_together(tmp_path: Path) -> None:
+    rows = [row | {"session": f"s{at // 4}"} for at, row in enumerate(nearly(80))]
+    seen = looked(write_csv(tmp_path / "a.csv", rows), near="together")
+    assert {row.group for row in seen.rows} == {f"s{at}" for at in range(40)}
+    assert "a group, which" not in found(seen, "near-duplicates")
+
+
+def test_a_family_on_two_published_sides_is_a_group_on_each(tmp_path: Path) -> None:
+    rows = []
+    for one, a, between, b, other in chains(60, 5):
+        for text, split in ((one, "test"), (a, "test"), (between, ""), (b, ""), (other, "")):
+            rows.append({"question": text, "answer": 1, "split": split or "train"})
+    seen = looked(write_csv(tmp_path / "a.csv", rows), near="together")
+    sets = {
+        side: [row_question({**row.fields, "answer": "number"}, row.where) for row in kept]
+        for side, kept in seen.divided.sides.items()
+    }
+    check_disjoint(sets)
+    assert len(sets["test"]) == 120
+    assert len({question.group for question in sets["test"]}) == 60
+    assert len({question.group for question in sets["practice"]}) > 20
+
+
+def test_no_more_texts_of_one_template_are_compared_where_there_are_more() -> None:
+    def compared(count: int) -> int:
+        texts = NearTexts(USUAL)
+        for at in range(count):
+            texts.add(plain(f"{TEMPLATE} {'x' * at}"), str(at))
+        ids: list[str] = []
+
+        def passed_over(id: str) -> bool:
+            ids.append(id)
+            return True
+
+        assert not [*texts.all_near(plain(f"{TEMPLATE} or another"), but=passed_over)]
+        return len(ids)
+
+    assert 0 < compared(400) == compared(100) < 100

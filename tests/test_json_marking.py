@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ from errata.agents.marking.json_value import mark_json
 from errata.agents.marking.schema import misfit, sketch
 from errata.agents.records import Attempt, FieldMatch, JsonAnswer, Question, Verdict
 from errata.agents.scores import accuracy
+from errata.training.extras import install
 
 ORDER = {"name": "Ann", "amount": 1000, "tags": ["a", "b"], "at": {"city": "Rome", "zip": None}}
 FIELDS: dict[str, FieldMatch] = {"amount": "number", "tags": "set"}
@@ -320,7 +322,7 @@ def test_a_missing_jsonschema_is_one_sentence_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema.validators", None)
-    with pytest.raises(ValueError, match=r'pip install -e "\.\[json\]"'):
+    with pytest.raises(ValueError, match=re.escape(install("json"))):
         misfit({}, '{"title": "of this test alone"}')
 
 

@@ -28,6 +28,7 @@ from errata.graph.commands.machine import (
     run_seconds,
 )
 from errata.graph.config import RunConfig, parse_config
+from errata.training.extras import install
 
 GIB = 2**30
 ALL = [kind.name for kind in KINDS]
@@ -229,4 +230,4 @@ def test_a_cluster_that_cannot_be_joined_is_one_problem_with_what_to_do(
     monkeypatch.setitem(sys.modules, "ray", None)
     [(state, said)] = of_cluster(tmp_path)
     assert state == "problem"
-    assert 'pip install -e ".[ray]"' in said
+    assert install("ray") in said

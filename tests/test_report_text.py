@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from screen import printed
+from test_promotion import attempts
 
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
+from errata.agents.records import Question
 from errata.graph.config import parse_config
-from errata.graph.report import Report
+from errata.graph.report import Report, report_of_test
 from errata.graph.report_text import page_of
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
+from errata.graph.views.summary import print_summary
 
 pytestmark = pytest.mark.loop
 ALL = [kind.name for kind in KINDS]
@@ -172,3 +176,45 @@ def test_a_notebook_shows_the_figures_and_no_markup_of_others(folder: RunFolder)
     assert f"{100 * said['test']['gain']['accuracy']:+.1f} points" in shown
     assert '<th scope="row">gain</th>' in shown
     assert Path(said["model"]["adapter"]).name in shown
+
+
+STORY = "On the way home from school Ada and Ben met the man who sells old toys"
+
+
+def test_what_the_test_says_without_the_stories_of_practice_is_counted_apart() -> None:
+    asked = ["old?", "new?", "red?"]
+    questions = [
+        Question(id=f"q{at}", prompt=f"{STORY if at < 2 else 'How'} {word}", target="1")
+        for at, word in enumerate(asked)
+    ]
+    practice = [Question(id="p", prompt=f"{STORY}. How many?", target="1")]
+    found = report_of_test(practice, questions, attempts("+--"), attempts("+++"))
+    assert (found.shared, found.shares_many) == (2, True)
+    assert found.apart is not None
+    assert (found.apart.n, found.apart.base, found.apart.final) == (1, 0, 1)
+    assert (found.apart.gain.accuracy, found.gain.accuracy) == (1, pytest.approx(2 / 3))
+    all_of_them = report_of_test(practice, questions[:2], attempts("+-"), attempts("++"))
+    assert (all_of_them.shared, all_of_them.apart) == (2, None)
+    none = report_of_test(practice, questions[2:], attempts("..-")[2:], attempts("..+")[2:])
+    assert (none.shared, none.apart, none.shares_many) == (0, None, False)
+
+
+def test_a_test_that_shares_stories_with_practice_is_said_with_what_the_others_give(
+    folder: RunFolder,
+) -> None:
+    test = report_of(folder)["test"]
+    gain = {"accuracy": 0.1, "ci95": [-0.02, 0.22]}
+    apart = {"n": 30, "base": 0.2, "final": 0.3, "gain": gain}
+    many = test | {"shared": 6, "apart": apart}
+    said = (
+        "On the 30 questions that do not: 20.0% before, 30.0% after, "
+        "+10.0 points (95% interval -2.0 to +22.0)."
+    )
+    assert said in section(changed(folder, test=many), "What changed")
+    report = Report.model_validate_json(json.dumps(report_of(folder) | {"test": many}))
+    told = printed(lambda console: print_summary(report, console, folder.path), 400)
+    assert f"6 of the 36 share thirteen words in a row with practice. {said}" in told
+    few = section(changed(folder, test=many | {"shared": 1}), "What changed")
+    assert "thirteen" not in few
+    alone = section(changed(folder, test=test | {"shared": 36, "apart": None}), "What changed")
+    assert "No others are left to judge by." in alone

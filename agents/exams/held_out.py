@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,9 @@ OFTEN = 10_000
 RUN = 13
 """Words in a row that two texts share only when one of them has seen the other: as in the
 decontamination of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
+WAY_TO_ASK = 3
+"""Practice questions with the same words in a row, numbers aside, from which these are usual: the
+exam's way to ask."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,29 @@ class NearQuestions:
         return self.found[before]
 
 
+def shared_words(
+    practice: Sequence[Question], held_out: Sequence[Question]
+) -> Iterator[tuple[Question, Question]]:
+    """Practice questions and held-out ones with thirteen words in a row that are not usual."""
+    having: dict[str, list[Question]] = {}
+    for question in held_out:
+        for run in dict.fromkeys(runs(plain(asked_words(question)))):
+            having.setdefault(run, []).append(question)
+    wanted = {masked(run) for run in having}
+    usual: Counter[str] = Counter()
+    for question in practice:
+        usual.update(wanted.intersection(runs(masked(plain(asked_words(question))))))
+    for question in practice:
+        twins = {
+            other.id: other
+            for run in runs(plain(asked_words(question)))
+            if run in having and usual[masked(run)] < WAY_TO_ASK
+            for other in having[run]
+        }
+        for other in twins.values():
+            yield question, other
+
+
 def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:
     """Raises: ExamError: Two of the named sets share a question, or variants of one."""
     home: dict[str, tuple[str, str]] = {}
@@ -283,7 +310,7 @@ def shingles(text: str) -> frozenset[int]:
     return frozenset(map(hash, triples if len(found) > 2 else [tuple(found)]))
 
 
-def runs(text: str) -> Iterator[str]:
-    """Each thirteen words in a row."""
+def runs(text: str, words: int = RUN) -> Iterator[str]:
+    """Each so many words in a row."""
     found = text.split()
-    return (" ".join(found[at : at + RUN]) for at in range(len(found) - RUN + 1))
+    return (" ".join(found[at : at + words]) for at in range(len(found) - words + 1))

@@ -29,7 +29,16 @@ from errata.agents.intake.rows import (
     raw_target,
     read_chat,
 )
-from errata.agents.intake.split import LEAST, LOPSIDED, Divided, Near, Sizes, divide, sizes_of
+from errata.agents.intake.split import (
+    LEAST,
+    LOPSIDED,
+    Divided,
+    Near,
+    Sizes,
+    apart,
+    divide,
+    sizes_of,
+)
 from errata.agents.marking.equations import read_equations
 from errata.agents.records import Record
 from errata.training.own_code import is_own
@@ -138,14 +147,14 @@ def look(source: Source, wishes: Wishes) -> Looked:
     findings = [*source.findings, *judged.findings, *seen(source, columns, judged, rows)]
     findings += [*lost(unusable), *divided.findings]
     findings += long_ones(rows)
-    if sizes.dev < LEAST:
+    if (worth := apart(divided.sides["dev"])) < LEAST:
         findings.append(
             finding(
                 "too few questions",
                 "problem",
                 f"{sizes.why[0].upper()}{sizes.why[1:]}.",
-                do="give more rows: 300 are a beginning",
-                count=sizes.dev,
+                do="give more rows: 300 are a beginning, each of them a question of its own",
+                count=worth,
             )
         )
     return Looked(

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from errata.agents.exams.held_out import NearTexts
+from errata.agents.exams.held_out import RUN, NearTexts, runs
 from errata.agents.exams.rows import Skipped
+from errata.agents.exams.words import masked
 from errata.agents.intake.findings import Finding, State, finding
 from errata.agents.intake.rows import OwnRow
 from errata.agents.promotion import ALPHA, visible_gain
@@ -25,9 +26,9 @@ Side = Literal["practice", "dev", "test"]
 SIDES: tuple[Side, ...] = ("practice", "dev", "test")
 Near = Literal["first", "together", "drop", "ignore"]
 """What becomes of near-duplicates. `first`: a row goes where the one is that it nearly equals, and
-is left out where it nearly equals rows of two sides. `together`: all that are near to each other,
-however many lie between, are on one side. `drop`: the first of them is kept alone. `ignore`: they
-are divided like others."""
+is left out where it nearly equals rows of two sides. `together`: all that are near to each other or
+tell one story, however many lie between, are on one side, and in one group. `drop`: the first of
+them is kept alone. `ignore`: they are divided like others."""
 SHARE = 0.2
 """Of the questions that go to dev, and as many to test, as in the exams that have one split."""
 GIVEN: dict[str, Side] = {"train": "practice", "validation": "dev", "test": "test"}
@@ -40,6 +41,11 @@ READ = 2000
 USUAL = 32
 """Questions; words that more of them share are their template, and say of none alone that it is
 near another."""
+STORY = 8
+"""Rows; thirteen words in a row that more of them have, numbers aside, are the file's way to ask;
+rows that share rarer ones tell one story, whatever they ask for."""
+END = 6
+"""Words; a run that begins or ends with as many of the template is of the template, mostly."""
 LEAST = 20
 """Dev questions, below which no gain of a size that comes about can be proven."""
 
@@ -134,6 +140,8 @@ def divide(
             texts.add(text, row.where)
         divided.sides[side].append(row)
     leave_out_answered(divided)
+    if near == "together" and not any(row.group for row in kept):
+        divided.sides = {side: grouped(found, family) for side, found in divided.sides.items()}
     for found in divided.sides.values():
         found.sort(key=lambda row: place_of(row.words or row.asked))
     sizes = Counter(family.get(where, where) for where in home)
@@ -145,8 +153,8 @@ def divide(
 
 
 def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
-    """Place of each row → that of the first row of its family: whoever is near one of a family, or
-    in its group, is of it."""
+    """Place of each row → that of the first row of its family: whoever is near one of a family,
+    tells its story, or is in its group, is of it."""
     heads: dict[str, str] = {}
 
     def head_of(where: str) -> str:
@@ -158,6 +166,8 @@ def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
     order = {row.where: at for at, row in enumerate(rows)}
     groups: dict[str, str] = {}
     texts = NearTexts(USUAL)
+    usual = usual_words(rows)
+    stories: dict[int, str] = {}
     for row in rows:
         heads[row.where] = head = row.where
 
@@ -175,7 +185,41 @@ def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
             for twin in texts.all_near(text, but=lambda one: head_of(one) == head):  # noqa: B023
                 join(twin)
         texts.add(text, row.where)
+        for run in runs(text):
+            if not usual(run):
+                join(stories.setdefault(hash(run), row.where))
     return {where: head_of(where) for where in heads}
+
+
+def usual_words(rows: Sequence[OwnRow]) -> Callable[[str], bool]:
+    """Whether thirteen words in a row are the file's way to ask, numbers aside: as they stand, or
+    where they begin or end."""
+    counts: Counter[int] = Counter()
+    for row in rows:
+        text = masked(row.told[:READ])
+        counts.update({hash(run) for words in (RUN, END) for run in runs(text, words)})
+
+    def usual(run: str) -> bool:
+        words = masked(run).split()
+        ends = (" ".join(words[:END]), " ".join(words[-END:]))
+        often = counts[hash(" ".join(words))] > STORY
+        return often or any(counts[hash(end)] > USUAL for end in ends)
+
+    return usual
+
+
+def grouped(rows: Sequence[OwnRow], family: Mapping[str, str]) -> list[OwnRow]:
+    """The same, those of one family in a group, which is named by the first of them."""
+    sizes = Counter(family[row.where] for row in rows)
+    first: dict[str, str] = {}
+    found = []
+    for row in rows:
+        head = family[row.where]
+        if sizes[head] > 1:
+            group = first.setdefault(head, row.where)
+            row = replace(row, fields={**row.fields, "group": group})
+        found.append(row)
+    return found
 
 
 def not_trained(sides: Mapping[Side, Sequence[OwnRow]]) -> list[Finding]:
@@ -281,7 +325,10 @@ def told(
     said = "Questions with several answers are left out: nobody knows which one is right."
     do = "leave the right answer alone, or put what makes the difference into the question"
     add("conflicting answers", "problem", left("this question"), said, do)
-    said = "Rows that nearly equal an earlier one are kept, all of a kind on one side."
+    or_story = " or tell its story" if near == "together" else ""
+    said = f"Rows that nearly equal an earlier one{or_story} are kept, all of a kind on one side."
+    if near == "together" and not any(row.group for row in rows):
+        said += " They are a group, which counts as one question when a gain is judged."
     do = "--near drop would keep the first of a kind alone" if near == "first" else ""
     add("near-duplicates", "warning", [*pairs], said, do)
     if near == "first":
@@ -301,6 +348,11 @@ def told(
     return found
 
 
+def apart(rows: Sequence[OwnRow]) -> int:
+    """How many questions they are worth: the variants of a group are one."""
+    return len({row.group or row.where for row in rows})
+
+
 def sizes_of(divided: Divided, rounds: int) -> Sizes:
     """How many questions each side has, how many a run begins with, and what dev can show."""
     counts = {side: len(rows) for side, rows in divided.sides.items()}
@@ -310,13 +362,14 @@ def sizes_of(divided: Divided, rounds: int) -> Sizes:
     }
 
     def shown(dev: Sequence[OwnRow]) -> str:
-        groups = len({row.group or row.where for row in dev})  # variants are one question
-        gain = visible_gain(groups, (ALPHA["sure"] or 0) / rounds)
+        gain = visible_gain(apart(dev), (ALPHA["sure"] or 0) / rounds)
         return "no gain at all" if gain is None else f"a gain of about {100 * gain:.0f} points"
 
     dev = divided.sides["dev"]
-    grouped = " (in groups)" if any(row.group for row in dev) else ""
-    why = f"{used['dev']} dev questions{grouped} show {shown(dev[: used['dev']])} 4 times in 5, in "
+    asked = dev[: used["dev"]]
+    grouped = any(row.group for row in dev)
+    worth = f", which count as {apart(asked)} since some are of one group," if grouped else ""
+    why = f"{len(asked)} dev questions{worth} show {shown(asked)} 4 times in 5, in "
     why += f"{rounds} {'round' if rounds == 1 else 'rounds'}"
     if counts["dev"] > used["dev"]:
         why += f"; all {counts['dev']:,} would show {shown(dev)}, and take longer to ask"

@@ -13,6 +13,7 @@ from typing import Any
 from errata.agents.errors import ConfigError
 from errata.agents.marking.regex import compiled
 from errata.agents.plain_text import one_line
+from errata.training.extras import install
 
 LONGEST_SCHEMA = 20_000
 """Characters; each question of the exam keeps the schema."""
@@ -128,8 +129,8 @@ def validator_of(schema: str) -> Any:
         from referencing.jsonschema import DRAFT202012
     except ImportError:
         raise ConfigError(
-            "a schema needs the package jsonschema, which is not installed: pip install -e "
-            '".[json]", or take `schema` out'
+            "a schema needs the package jsonschema, which is not installed: "
+            f"{install('json')}, or take `schema` out"
         ) from None
 
     draft = validator_for(given, default=Draft202012Validator)

@@ -71,6 +71,9 @@ def check_figures(run: Run) -> Iterator[Finding]:
         )
         return
     run.counts["figures"] += leaves(again.model_dump(mode="json"))
+    if "shared" not in report.test.model_fields_set:  # an earlier version did not say it
+        unsaid = again.test.model_copy(update={"shared": 0, "apart": None})
+        again = again.model_copy(update={"test": unsaid})
     found = [
         each
         for each in differences(report, again)

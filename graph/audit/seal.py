@@ -11,7 +11,7 @@ from errata.agents.records import (
 )
 from errata.graph.audit.evidence import REPORT, Finding, Run
 from errata.graph.manifest import hash_of_set
-from errata.graph.readings import by_exam, earlier_runs, read_readings, readings_path, registry
+from errata.graph.readings import by_exam, earlier, read_readings, readings_path, registry
 from errata.graph.run_folder import RunFolder
 
 
@@ -37,13 +37,15 @@ def check_readings(run: Run) -> Iterator[Finding]:
                 means="other questions stand there now",
             )
         listed = any(line.run_id == run_id for line in lines)
-        if listed and earlier_runs(lines, reading.sha256, run_id) != reading.earlier_runs:
+        runs, evaluations = earlier(lines, reading.sha256, run_id)
+        as_listed = {"earlier_runs": runs, "earlier_evaluations": evaluations}
+        listed_so = reading.model_copy(update=as_listed)
+        if listed and listed_so != reading:
             yield Finding(
                 check="readings",
                 file=run.name(path),
-                wrong=f"it says that {reading.earlier_runs} runs had read the {what}, and "
-                f"{registry(run.folder).path} names "
-                f"{earlier_runs(lines, reading.sha256, run_id)}",
+                wrong=f"it says that {reading.earlier or 'nobody'} had read the {what}, and "
+                f"{registry(run.folder).path} names {listed_so.earlier or 'nobody'}",
                 means="one of the two was changed; how often the set was read is not known",
             )
 

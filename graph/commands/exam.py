@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -43,6 +44,7 @@ from errata.graph.config import RunConfig, load_config
 from errata.graph.costs import Cost
 from errata.graph.judging import JudgeReport
 from errata.graph.provenance import flat, hashes_of_code
+from errata.graph.readings import LIST, note
 from errata.graph.watcher import Watcher
 from errata.training.jobs import Quantize
 
@@ -117,6 +119,10 @@ class OpenedExam:
     """What was left out of it."""
     config: RunConfig | None = None
     """What marks it, and nobody else, where it was named by a configuration."""
+    side: str = ""
+    """Which set of the configuration it is: practice, dev or test."""
+    sealed: Sequence[Question] = ()
+    """The whole test set that they are of, in a configuration: who asks them reads it."""
 
 
 def open_exams(
@@ -175,12 +181,12 @@ def configured(
 
     Args:
         name: Of one of them; None: all that are practised.
-        split: Which of their sets; test where not said.
+        split: Which of their sets; dev where not said, since a sealed set is read on purpose.
 
     Raises:
         ExamError: It has no such exam or set, or a question is bad.
     """
-    side = split or "test"
+    side = split or "dev"
     if side not in SIDES:
         raise ExamError(f"{file} has no split {split!r}: say {', '.join(SIDES)}")
     chosen = [exam for exam in config.exam if name in (None, exam.name)]
@@ -201,7 +207,8 @@ def configured(
             watcher.say(f"{exam.name}: {len(skipped)} left out, the first: {skipped[0]}")
         if said := said_of(corrected):
             watcher.say(said)
-        opened.append(OpenedExam(exam.name, questions, skipped, marks))
+        sealed = questions if side == "test" else ()
+        opened.append(OpenedExam(exam.name, questions, skipped, marks, side, sealed))
     return opened
 
 
@@ -214,10 +221,12 @@ def evaluate(
     sampling: Sampling = GREEDY,
     second_look: bool = False,
     cache: bool = True,
+    runs: Path = Path("runs"),
 ) -> Evaluation:
     """Accuracy of a model on exams.
 
     Args:
+        runs: Where it is noted that a sealed set is read.
         out: Questions and answers, as they come. An evaluation that was stopped goes on from
             there, if all that its answers depend on is as it was. Where an LLM judges, its
             verdicts and costs are in `out`.judge.
@@ -231,7 +240,8 @@ def evaluate(
             second look at several answers.
         ExamError: `out` is finished already, or holds answers that were made otherwise.
         ModelError, StepFailed: The model cannot be had.
-        RunError: `out` cannot be written, or `out.part` is somebody else's.
+        RunError: `out` cannot be written, `out.part` is somebody else's, or it cannot be noted
+            that a sealed set is read.
         ErrataError: A judge is refused, or cannot be asked.
     """
     if out is not None and out.exists():
@@ -259,6 +269,8 @@ def evaluate(
                 with judges_outside(
                     config_of(exams), every, times, beside, cache, watcher
                 ) as at_hand:
+                    asked_as = hashlib.sha256(now.model_dump_json().encode()).hexdigest()
+                    note_sealed(exams, runs, "exam", str(settings.model_ref), asked_as, watcher)
                     results = [
                         evaluate_one(
                             student, settings, exam, journal, watcher, sampling, second_look
@@ -276,6 +288,27 @@ def evaluate(
         judges=judges,
         cost=cost,
     )
+
+
+def note_sealed(
+    exams: Sequence[OpenedExam],
+    runs: Path,
+    by: Literal["exam", "mark"],
+    name: str,
+    id: str,
+    watcher: Watcher,
+) -> None:
+    """Says and notes beside the runs that sealed sets are read.
+
+    Args:
+        name, id: As `run` and `run_id` in that list.
+    """
+    read = [("test", exam.name, exam.sealed) for exam in exams if exam.sealed]
+    for reading in note(runs, read, well_formed(name), id, by) if read else ():
+        watcher.say(
+            f"the test set of {reading.exam} is sealed, and is read now, which is noted in "
+            f"{runs / LIST}; before, it was read by {reading.earlier or 'nobody'}"
+        )
 
 
 def config_of(exams: Sequence[OpenedExam]) -> RunConfig | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -20,7 +21,7 @@ from errata.agents.jsonl import Journal
 from errata.agents.marking.own import forget_markers
 from errata.agents.records import Question, Record, Turns
 from errata.agents.scores import pass_at_k, wilson
-from errata.graph.commands.exam import OpenedExam, judge_folder
+from errata.graph.commands.exam import OpenedExam, judge_folder, note_sealed
 from errata.graph.commands.judge import judges_outside
 from errata.graph.costs import Cost
 from errata.graph.judging import JudgeReport
@@ -68,17 +69,24 @@ class Marks(Record):
 
 
 def mark_responses(
-    exam: OpenedExam, file: Path, out: Path | None, watcher: Watcher, cache: bool = True
+    exam: OpenedExam,
+    file: Path,
+    out: Path | None,
+    watcher: Watcher,
+    cache: bool = True,
+    runs: Path = Path("runs"),
 ) -> Marks:
     """Marks a file of responses; verdicts go to `out` as they come.
 
     Args:
+        runs: Where it is noted that a sealed set is read.
         cache: Takes replies of judges from the user's cache.
 
     Raises:
         ExamError: A line that is no response, or to no question of the exam; `out` is there.
         SandboxError: Generated code cannot be run safely here.
-        RunError: `out` cannot be written, or `out.part` is somebody else's.
+        RunError: `out` cannot be written, `out.part` is somebody else's, or it cannot be noted
+            that a sealed set is read.
         ErrataError: A judge is refused, or cannot be asked.
     """
     if out is not None and out.exists():
@@ -93,6 +101,9 @@ def mark_responses(
         judges_outside(exam.config, asked, 1, judge_folder(out), cache, watcher) as at_hand,
         nullcontext() if out is None else Journal(out, Marked, anew=True) as journal,
     ):
+        said = "\0".join(f"{question.id}\0{text}" for question, (_, text) in responses)
+        sha256 = hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
+        note_sealed([exam], runs, "mark", str(file), sha256, watcher)
         watcher.progress(exam.name, 0, len(responses))
         for question, (id, _), verdict in mark_all(responses, lambda response: response[1], left):
             line = Marked(id=id or question.id, **verdict.model_dump())
@@ -258,9 +269,11 @@ class Finder:
             if key and key in left_out:
                 return None
         near = difflib.get_close_matches((given or "")[:100], self.by_id, n=1)
+        side = self.exam.side
         raise ExamError(
             f"{where}: {self.exam.name} has no question "
             + (f"with the id {given[:60]!r}" if given else f"worded {text[:60]!r}")
+            + (f" in {side} (--split names another set)" if side else "")
             + (f"; did you mean {near[0]!r}?" if near else "; check the exam and its split")
         )
 

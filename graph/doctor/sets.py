@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from errata.agents.exams import plain
@@ -12,13 +12,12 @@ from errata.agents.exams.held_out import (
     NearQuestions,
     answered_in,
     asked_texts,
-    runs,
     same_as,
+    shared_words,
     whole,
 )
 from errata.agents.exams.layouts import stem
-from errata.agents.exams.reworded import asked_words, setting
-from errata.agents.exams.words import masked
+from errata.agents.exams.reworded import setting
 from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, whole_text
 from errata.graph.doctor.finding import TAKE_THEM, Finding, Share, graded, plural, said_share, share
 from errata.graph.doctor.targets import agree
@@ -27,9 +26,6 @@ Sets = Mapping[str, Sequence[Question]]
 
 OPENING = 8
 """Words that a question must have to be looked for inside others."""
-USUAL = 3
-"""Practice questions with the same thirteen words, numbers aside, from which these are the exam's
-way to ask."""
 LISTED = 6
 HOW = {
     "equal": "the same as one",
@@ -57,6 +53,11 @@ BULK = 0.2
 class Pair:
     def __init__(self, one: Question, other: Question, sets: tuple[str, str], how: str) -> None:
         self.one, self.other, self.sets, self.how = one, other, sets, how
+
+
+def goes(pair: Pair) -> bool:
+    """Whether one of the two is left out by the corrections."""
+    return pair.how in (*REFUSED, "near")
 
 
 def leaks(sets: Sets) -> list[Pair]:
@@ -105,8 +106,10 @@ def leaks(sets: Sets) -> list[Pair]:
     held_out = [(name, question) for name in names if name != "practice" for question in sets[name]]
     for question, name, other in contained(practice, held_out):
         add(question, other, ("practice", name), "inside")
-    for question, name, other in shared_words(practice, held_out):
-        add(question, other, ("practice", name), "words")
+    for name in names:
+        if name != "practice":
+            for question, other in shared_words(practice, sets[name]):
+                add(question, other, ("practice", name), "words")
     return found
 
 
@@ -128,29 +131,6 @@ def contained(
                     yield question, name, other
 
 
-def shared_words(
-    practice: Sequence[Question], held_out: Sequence[tuple[str, Question]]
-) -> Iterator[tuple[Question, str, Question]]:
-    """Practice questions and held-out ones with thirteen words in a row that are not usual."""
-    usual: Counter[str] = Counter()
-    for question in practice:
-        usual.update({masked(run) for run in runs(plain(asked_words(question)))})
-    having = {
-        run: (name, question)
-        for name, question in held_out
-        for run in runs(plain(asked_words(question)))
-        if usual[masked(run)] < USUAL
-    }
-    for question in practice:
-        twins = {
-            having[run][1].id: having[run]
-            for run in runs(plain(asked_words(question)))
-            if run in having
-        }
-        for name, other in twins.values():
-            yield question, name, other
-
-
 def find_leaks(sets: Sets) -> Iterator[Finding]:
     pairs = leaks(sets)
     if not pairs:
@@ -168,11 +148,22 @@ def find_leaks(sets: Sets) -> Iterator[Finding]:
         evidence.append(f"{what}: {named}" + (" …" if len(of) > LISTED else ""))
     equal = [pair for pair in pairs if pair.how in REFUSED]
     much = any(one.count >= NEAR * one.of for one in shares)
-    do = [
-        "errata doctor … --corrections corrections.jsonl",
-        "It leaves out the first of each pair that is the same or nearly so; look at the others.",
-        TAKE_THEM,
-    ]
+    do = []
+    if any(pair.how == "words" for pair in pairs):
+        do += [
+            "errata init FILE --near together",
+            "It divides the questions anew: those that tell one story are on one side. Where a "
+            "column says which belong together, name it with --group.",
+        ]
+    if any(goes(pair) for pair in pairs):
+        do += [
+            "errata doctor … --corrections corrections.jsonl",
+            "It leaves out the first of each pair that is the same or nearly so; look at the "
+            "others.",
+            TAKE_THEM,
+        ]
+    if not do:
+        do.append("Look at each pair, and take one of the two out.")
     if equal:
         do.append("Until then no run starts with these sets.")
     yield Finding(
@@ -314,7 +305,7 @@ def left_out(sets: Sets) -> list[Correction]:
     """A line for each question that must go for the sets to be apart, and without contradiction."""
     lines: dict[str, Correction] = {}
     for pair in leaks(sets):
-        if pair.how in (*REFUSED, "near"):
+        if goes(pair):
             why = f"{HOW[pair.how]} of {pair.sets[1]}: {pair.other.id}"
             lines[pair.one.id] = going(pair.one, why)
     for name, twins in duplicates(sets):

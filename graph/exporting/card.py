@@ -243,10 +243,9 @@ def figures(known: Known) -> str:
     if test.gain.ci95[0] <= 0 <= test.gain.ci95[1]:
         lines.append("\nThe interval of the gain holds 0: it may be chance.")
     for reading in report.readings:
-        before = reading.earlier_runs
         of = f" of {reading.exam}" if reading.exam else ""
-        times = "no other run" if not before else f"{before} other run{'s' * (before > 1)}"
-        lines.append(f"\nThe sealed set `{reading.set}`{of} had been read by {times} before.")
+        before = reading.earlier or "nobody"
+        lines.append(f"\nThe sealed set `{reading.set}`{of} had been read by {before} before.")
     return "\n".join([*lines, ""])
 
 

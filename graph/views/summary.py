@@ -12,6 +12,7 @@ from rich.table import Table
 from errata.graph.judging import told
 from errata.graph.manifest import Manifest
 from errata.graph.report import Gain, Report
+from errata.graph.report_text import apart_from_these
 from errata.graph.views.answer_types import show_answer_types
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
@@ -64,13 +65,16 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         f"paired{'' if sure else ': may be chance'}",
         color_of(gain),
     )
+    if test.shares_many:
+        out.print(
+            f"{test.shared} of the {test.final.n} share thirteen words in a row with practice. "
+            f"{apart_from_these(test)}."
+        )
     for reading in report.readings:
-        if reading.earlier_runs:
+        if reading.earlier:
             name = "This test set" if reading.set == "test" else "The out-of-domain set"
             of = f" of {reading.exam}" if reading.exam else ""
-            out.print(
-                f"{name}{of} was read by {count(reading.earlier_runs, 'run')} before this one."
-            )
+            out.print(f"{name}{of} was read by {reading.earlier} before this one.")
     for judge in report.judges:
         for line in told(judge):
             out.print(line)

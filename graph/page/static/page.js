@@ -255,10 +255,11 @@ function Money({ run, brief }) {
 }
 
 function Held({ run }) {
-  const readings = run.report ? run.report.readings.filter((r) => r.earlier_runs) : [];
+  const readings = run.report ? run.report.readings.filter((r) => r.earlier_runs || r.earlier_evaluations) : [];
+  const who = (r) => [r.earlier_runs && noun(r.earlier_runs, "run"), r.earlier_evaluations && `${noun(r.earlier_evaluations, "evaluation")} outside a run`].filter(Boolean).join(" and ");
   if (!readings.length && !run.looks.length) return null;
   return html`<section><h2>Who read held-out questions</h2><ul class="plain">
-    ${readings.map((r) => html`<li>The ${r.set} set${r.exam ? ` of ${plain(r.exam)}` : ""} was read by ${noun(r.earlier_runs, "run")} before this one.</li>`)}
+    ${readings.map((r) => html`<li>The ${r.set} set${r.exam ? ` of ${plain(r.exam)}` : ""} was read by ${who(r)} before this one.</li>`)}
     ${run.looks.map((l) => html`<li>${l.set}, ${noun(l.questions, "question")}: shown to a person on ${l.time.slice(0, 16).replace("T", " ")} UTC, by <code>errata ${l.how}</code>.</li>`)}</ul></section>`;
 }
 
