@@ -441,6 +441,20 @@ class RunConfig(Record):
         """Trainings, at most: as configured, or fewer where the way has no use for more."""
         return min(self.stop.rounds, self.way.rounds or self.stop.rounds)
 
+    @property
+    def asks_practice(self) -> bool:
+        """Whether the student answers practice questions at all: for the guard, or for the way.
+
+        Ways that diagnose nothing do not look at answers; one of the user's own may all the same.
+        """
+        looks = self.strategy not in WAYS or "diagnose" in self.way.steps
+        return looks or self.stop.guard_practice
+
+    @property
+    def practice_exams(self) -> int:
+        """Models that are asked practice, at most: each that a round follows, all for the guard."""
+        return self.rounds + self.stop.guard_practice if self.asks_practice else 0
+
     @field_validator("verify")
     @classmethod
     def somebody_solves(cls, verify: VerifySettings, others: ValidationInfo) -> VerifySettings:

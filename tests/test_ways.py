@@ -25,6 +25,7 @@ from recording import (
 )
 from rich.console import Console
 from screen import printed
+from tampering import audited
 
 from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.errors import ConfigError, StepFailed
@@ -541,6 +542,37 @@ def test_a_way_of_one_round_is_estimated_for_one(
     found = estimate_run(settings, agents, practice)
     assert found is not None
     assert {row.agent: row.calls for row in found.rows} == {"instructor": 18, "data writer": 5}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "asked"), [("sft", set()), ("augment", set()), ("le", {0, 1})]
+)
+def test_practice_is_asked_only_where_a_round_or_the_guard_looks_at_the_answers(
+    strategy: str, asked: set[int], tmp_path: Path
+) -> None:
+    stop = {"rounds": 2, "gate": "any", "guard_practice": False}
+    played = play(config(strategy, stop=stop), tmp_path, knows(9, 12, 15))
+    practice = {question.id for question in played.exams.practice}
+    assert {model for model, id in played.student.asked if id in practice} == asked
+    assert played.report.best_round == len(played.trainer.jobs)
+    assert audited(played.folder).findings == ()
+
+
+def test_the_guard_asks_practice_of_a_way_that_looks_at_no_answers(tmp_path: Path) -> None:
+    played = play(config("sft", stop={"gate": "any"}), tmp_path, knows(9, 12))
+    practice = {question.id for question in played.exams.practice}
+    assert {model for model, id in played.student.asked if id in practice} == {0, 1}
+    for index in (0, 1):
+        (played.folder.round(index) / "practice.jsonl").unlink()
+    found = audited(played.folder).findings
+    missing = [one.file for one in found if (one.check, one.wrong) == ("attempts", "is missing")]
+    assert missing == ["round-00/practice.jsonl", "round-01/practice.jsonl"]
+
+
+def test_a_way_of_ones_own_may_look_at_the_answers_whatever_its_steps_are() -> None:
+    settings = config("sft", stop={"guard_practice": False})
+    assert not settings.asks_practice
+    assert settings.model_copy(update={"strategy": "python:a.py:B"}).asks_practice
 
 
 class Hearing(NoWatcher):
