@@ -227,10 +227,10 @@ def examined(
                 "an LLM judged the base model's answers, outside [budget]; how far it agrees with "
                 f"a person says errata judge {shlex.quote(subject.name)}"
             )
-        findings += find_unread(known, answers, config.student.max_new_tokens)
+        findings += find_unread(known, answers, config.student.max_new_tokens, wanted.form)
         alpha = ALPHA[gate]
         shown = None if alpha is None else visible_gain(len(set(clusters(known))), alpha / rounds)
-        findings += find_no_room(reached, target, shown)
+        findings += find_no_room(reached, target, shown, config.way.solutions, wanted.form)
         if wanted.form:
             findings += tries(config, known, answers, runs, watcher, open_with)
             if own := sum(question.has_system for question in known):
@@ -264,6 +264,8 @@ def examined(
     written: list[str] = []
     if wanted.corrections is not None:
         written = [*write_corrections(wanted.corrections, config, asked, plain_sets, notes)]
+        if not written:
+            notes.append(f"there is nothing to correct: {wanted.corrections} was not written")
     order = {name: at for at, name in enumerate(get_args(Name))}
     findings.sort(key=lambda f: (f.severity != "serious", order[f.name]))
     return Examined(

@@ -41,6 +41,8 @@ HOW = {
 }
 REFUSED = ("equal", "group", "answered")
 """Of two sets with such a pair no run starts."""
+LEFT_OUT = (*REFUSED, "near")
+"""Of such a pair a correction leaves one question out."""
 NEAR = 0.05
 """Share of a held-out set from which questions that are nearly the same are serious: an exam with
 few wordings has some by itself."""
@@ -168,17 +170,25 @@ def find_leaks(sets: Sets) -> Iterator[Finding]:
         evidence.append(f"{what}: {named}" + (" …" if len(of) > LISTED else ""))
     equal = [pair for pair in pairs if pair.how in REFUSED]
     much = any(one.count >= NEAR * one.of for one in shares)
+    said = "have many words in common"
     do = [
-        "errata doctor … --corrections corrections.jsonl",
-        "It leaves out the first of each pair that is the same or nearly so; look at the others.",
-        TAKE_THEM,
+        "Look at the pairs: where one is the other said anew, take one out, or "
+        "have errata init keep them on one side by a column (--group)."
     ]
+    if any(pair.how in LEFT_OUT for pair in pairs):
+        said = "are one, or nearly"
+        do = [
+            "errata doctor … --corrections corrections.jsonl",
+            "It leaves out the first of each pair that is the same or nearly so; look at the "
+            "others.",
+            TAKE_THEM,
+        ]
     if equal:
         do.append("Until then no run starts with these sets.")
     yield Finding(
         name="leaks",
         severity="serious" if equal or much else "warning",
-        said=f"{plural(len(pairs), 'pair')} of questions of two sets are one, or nearly",
+        said=f"{plural(len(pairs), 'pair')} of questions of two sets {said}",
         shares=tuple(shares),
         evidence=tuple(evidence),
         questions=tuple(dict.fromkeys(id for p in pairs for id in (p.one.id, p.other.id))),
@@ -314,7 +324,7 @@ def left_out(sets: Sets) -> list[Correction]:
     """A line for each question that must go for the sets to be apart, and without contradiction."""
     lines: dict[str, Correction] = {}
     for pair in leaks(sets):
-        if pair.how in (*REFUSED, "near"):
+        if pair.how in LEFT_OUT:
             why = f"{HOW[pair.how]} of {pair.sets[1]}: {pair.other.id}"
             lines[pair.one.id] = going(pair.one, why)
     for name, twins in duplicates(sets):
