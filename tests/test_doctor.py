@@ -804,6 +804,11 @@ def test_losses_refusals_and_cut_rows_of_a_run_are_findings(tmp_path: Path) -> N
     assert "wrong equation" in " ".join(named["refused examples"].evidence)
     assert named["cut training rows"].shares[0].count == 3
     assert named["cut training rows"].do == ("[training]\nmax_tokens = 2048",)
+    assert "of the best model's" in named["unread answers"].said.lower()
+    assert set(named["unread answers"].questions) == {
+        question.id for question in load_exams(settings.exam).dev if question.kind == lost
+    }  # the base said `I like cats.` to nearly all
+    assert "base model" not in named
 
 
 def made(ask: Any) -> Iterator[Any]:

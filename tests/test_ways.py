@@ -650,6 +650,7 @@ def test_no_screen_speaks_of_mistakes_where_none_were_looked_at(
     assert ("18 practice questions in a random order, blind to errors" in shown) == picks
     assert ("18 solutions of practice questions" in shown) == solves
     assert ("its own solution is trained on" in shown) == solves
+    assert ("another round would have brought nothing new" in shown) == (strategy == "sft")
     assert [r.mistakes for r in played.report.rounds[1:]] == [None] * len(played.trainer.jobs)
 
 

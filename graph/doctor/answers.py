@@ -100,12 +100,14 @@ def find_unread(
     answers: Sequence[Attempt],
     max_new_tokens: int,
     tried: bool = False,
+    model: str = "base model",
 ) -> Iterator[Finding]:
     """Answers that were cut, that state nothing the marker can read, or that hold the target where
     it does not read.
 
     Args:
         tried: Whether `find_what_form_brings` says what other ways to ask bring.
+        model: Whose answers they are.
     """
     by_id = {question.id: question for question in questions}
     n = len(answers)
@@ -143,7 +145,7 @@ def find_unread(
     yield Finding(
         name="unread answers",
         severity=severity,
-        said=f"Of the base model's dev answers, some {' and some '.join(said)}",
+        said=f"Of the {model}'s dev answers, some {' and some '.join(said)}",
         shares=tuple(one for one in shares if one.count),
         evidence=tuple(evidence),
         questions=tuple(dict.fromkeys(a.question_id for a in (*cut, *unread, *elsewhere))),
