@@ -370,12 +370,14 @@ class BadTests(NotCounted):
 
 def practised(state: State, context: Context) -> list[tuple[Question, Attempt]]:
     """The practice questions, each with the best model's answer: ids alone where nobody asked."""
-    if not context.config.asks_practice:
+    best = state["best_round"]
+    asked = (context.folder.round(best) / "practice.jsonl").exists()
+    if not asked and not context.config.asks_practice:
         return [
             (question, Attempt.model_construct(question_id=question.id))
             for question in context.questions("practice")
         ]
-    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
+    attempts = {a.question_id: a for a in context.attempts(best, "practice")}
     return [(question, attempts[question.id]) for question in context.questions("practice")]
 
 
