@@ -143,7 +143,7 @@ def calibrate(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Calibration:
     """Asks the judge about each answer three times: as in an exam, once more, and with the answer
-    before the reference.
+    before the reference; once alone where so many have no verdict that it is refused for that.
 
     Args:
         progress: Is told how many verdicts of how many there are.
@@ -169,20 +169,26 @@ def calibrate(
         except ExamError:
             return None
 
-    jobs: list[tuple[int, How]] = [
+    first: list[tuple[int, How]] = [(at, "plain") for at in range(len(labelled))]
+    more: list[tuple[int, How]] = [
         (at, how)
         for at, one in enumerate(labelled)
-        for how in ("plain", "again", "turned")
-        if how != "turned" or one.target is not None
+        for how in ("again", "turned")
+        if how == "again" or one.target is not None
     ]
     said: dict[How, dict[int, bool]] = {"plain": {}, "again": {}, "turned": {}}
+    done = 0
     with ThreadPoolExecutor(judge.concurrency, "judge") as pool:
-        asked = [(at, how, pool.submit(verdict, at, how)) for at, how in jobs]
         try:
-            for done, (at, how, job) in enumerate(asked, 1):
-                if (found := job.result()) is not None:
-                    said[how][at] = found
-                progress(done, len(jobs))
+            for jobs in (first, more):
+                asked = [(at, how, pool.submit(verdict, at, how)) for at, how in jobs]
+                for at, how, job in asked:
+                    if (found := job.result()) is not None:
+                        said[how][at] = found
+                    done += 1
+                    progress(done, len(first) + len(more))
+                if len(labelled) - len(said["plain"]) > MOST_SILENT * len(labelled):
+                    break
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             if not isinstance(error, Exception):  # Ctrl-C

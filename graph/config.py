@@ -445,6 +445,22 @@ class RunConfig(Record):
         """Trainings, at most: as configured, or fewer where the way has no use for more."""
         return min(self.stop.rounds, self.way.rounds or self.stop.rounds)
 
+    @property
+    def asks_practice(self) -> bool:
+        """Whether the student answers practice questions at all: for the way, a shaper or the
+        guard. One of the user's own may look at the answers."""
+        return (
+            self.stop.guard_practice
+            or self.strategy not in WAYS
+            or WAYS[self.strategy].looks
+            or any(is_own(name) or shaper_named(name).looks for name in self.examples.shape)
+        )
+
+    @property
+    def practice_exams(self) -> int:
+        """Models that are asked practice, at most: each that a round follows, all for the guard."""
+        return self.rounds + self.stop.guard_practice if self.asks_practice else 0
+
     @field_validator("verify")
     @classmethod
     def somebody_solves(cls, verify: VerifySettings, others: ValidationInfo) -> VerifySettings:

@@ -132,9 +132,10 @@ def judge_row(
     """
     rounds, steps = config.rounds, config.way.steps
     calls = labels_judged(config) if done is None else 0
+    candidates = dict.fromkeys(SEALED, 1) | {"practice": config.practice_exams - 1}
     for name, questions in exams.sets().items():
-        times = (1 if name in SEALED else rounds) + (name not in (done or ()))
-        calls += times * len(judged_in(questions))
+        times = candidates.get(name, rounds) + (name not in (done or ()))
+        calls += max(0, times) * len(judged_in(questions))
     judged = judged_in(exams.practice)
     if judged:
         written = quota * len(judged) // len(exams.practice) if "write" in steps else 0

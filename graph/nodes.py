@@ -93,12 +93,13 @@ def examine(state: State, context: Context) -> State:
         status = out_of_patience_or_time(index, best_round, context)
     if not promotion.promoted:
         return {"round": index, "status": status, "dev": dev.accuracy}
-    practice = exam_of_round(index, "practice", context)
     target = context.config.stop.target_accuracy
     if dev.accuracy >= target:
         status = "target reached" if dev.ci95[0] >= target else "target not proven"
-    elif practice.accuracy == 1 and status is None and "diagnose" in way.steps:
-        status = "no mistakes left"
+    elif status is None and context.config.asks_practice:
+        practice = exam_of_round(index, "practice", context)
+        if practice.accuracy == 1 and "diagnose" in way.steps:
+            status = "no mistakes left"
     return {"round": index, "best_round": index, "status": status, "dev": dev.accuracy}
 
 
@@ -368,9 +369,26 @@ class BadTests(NotCounted):
 
 
 def practised(state: State, context: Context) -> list[tuple[Question, Attempt]]:
-    """The practice questions, each with the best model's answer."""
-    attempts = {a.question_id: a for a in context.attempts(state["best_round"], "practice")}
+    """The practice questions, each with the best model's answer, empty where nobody asked."""
+    best = state["best_round"]
+    asked = (context.folder.round(best) / "practice.jsonl").exists()
+    if not asked and not context.config.asks_practice:
+        return [(question, not_asked(question)) for question in context.questions("practice")]
+    attempts = {a.question_id: a for a in context.attempts(best, "practice")}
     return [(question, attempts[question.id]) for question in context.questions("practice")]
+
+
+def not_asked(question: Question) -> Attempt:
+    return Attempt(
+        id=question.id,
+        question_id=question.id,
+        response="",
+        answer=None,
+        correct=False,
+        why="was not asked",
+        tokens=0,
+        truncated=False,
+    )
 
 
 def shown_mistakes(index: int, context: Context) -> list[Mistake]:

@@ -277,6 +277,23 @@ def test_a_held_out_question_word_for_word_inside_another_is_found(
     assert list(find_leaks({"practice": practice, "dev": [after]})) == []
 
 
+def test_corrections_are_advised_against_leaks_only_where_they_leave_something_out(
+    tmp_path: Path,
+) -> None:
+    practice = [Question(id="p", prompt=AROUND.format(SPIDERS), target="76")]
+    dev = [Question(id="d", prompt=SPIDERS, target="76")]
+    sets = {"practice": practice, "dev": dev, "test": numbered(20)}
+    [found] = find_leaks(sets)
+    assert "--corrections" not in " ".join(found.do)
+    assert found.said == "1 pair of questions of two sets have many words in common"
+    out = tmp_path / "c.jsonl"
+    told = examined(config_of(tmp_path, sets), tmp_path, Wanted(corrections=out))
+    assert f"there is nothing to correct: {out} was not written" in told.notes
+    [found] = find_leaks(sets | {"test": practice})
+    assert "--corrections" in " ".join(found.do)
+    assert left_out(sets | {"test": practice}) != []
+
+
 def test_a_held_out_question_that_an_earlier_message_answers_is_left_out() -> None:
     talk = (("user", "How many legs has a spider?"), ("assistant", "8"))
     practice = [Question(id="p", before=talk, prompt="And a bird?", target="2")]
@@ -518,6 +535,10 @@ def test_answers_that_were_cut_or_state_nothing_are_all_named() -> None:
     assert found.severity == "serious"
     assert "[student]\nmax_new_tokens = 128" in found.do
     assert list(find_unread(dev, dev_answers(dev, cut=0, mute=0, wrong=10), 64)) == []
+    [after] = find_unread(dev, dev_answers(dev, cut=6, mute=4, wrong=5), 64, tried=True)
+    assert "--try" in " ".join(found.do)
+    assert "--try" not in " ".join(after.do)  # it was tried, and says what more tokens bring
+    assert "max_new_tokens" not in " ".join(after.do)
 
 
 def test_targets_in_answers_where_they_are_not_read_are_counted_beyond_chance() -> None:
@@ -544,6 +565,17 @@ def test_a_base_at_the_ceiling_or_at_the_floor_is_serious(right: int, of: int, w
     [found] = find_no_room(reached(right, of), 0.95, 0.08)
     assert found.severity == "serious"
     assert word in found.said
+
+
+def test_a_base_at_the_floor_is_no_obstacle_to_a_strategy_that_trains_on_the_answers() -> None:
+    [found] = find_no_room(reached(1, 100), 0.95, 0.08, solutions=True, tried=True)
+    assert found.severity == "warning"
+    assert "sft+lec" not in " ".join(found.do)
+    assert "--try" not in " ".join(found.do)
+    [other] = find_no_room(reached(1, 100), 0.95, 0.08)
+    assert "sft+lec" in " ".join(other.do)
+    [full] = find_no_room(reached(150, 150), 0.95, 0.08, solutions=True)
+    assert full.severity == "serious"
 
 
 @pytest.mark.parametrize(("right", "of"), [(60, 150), (120, 150), (20, 150)])
@@ -651,7 +683,7 @@ def test_asking_asks_dev_alone_and_only_once(tmp_path: Path) -> None:
     found = examined(config, tmp_path, Wanted(form=True), open_with=opened)
     named = {finding.name: finding for finding in found.findings}
     assert named["unread answers"].severity == "serious"
-    assert named["base model"].severity == "serious"
+    assert named["base model"].severity == "warning"
     brings = named["what the form alone brings"]
     assert brings.tries[0].gain == 1
     assert "####" in brings.do[0]
@@ -792,6 +824,11 @@ def test_losses_refusals_and_cut_rows_of_a_run_are_findings(tmp_path: Path) -> N
     assert "wrong equation" in " ".join(named["refused examples"].evidence)
     assert named["cut training rows"].shares[0].count == 3
     assert named["cut training rows"].do == ("[training]\nmax_tokens = 2048",)
+    assert "of the best model's" in named["unread answers"].said.lower()
+    assert set(named["unread answers"].questions) == {
+        question.id for question in load_exams(settings.exam).dev if question.kind == lost
+    }  # the base said `I like cats.` to nearly all
+    assert "base model" not in named
 
 
 def made(ask: Any) -> Iterator[Any]:

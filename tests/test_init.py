@@ -188,6 +188,24 @@ def test_json_answers_come_with_a_schema_that_each_question_shows(tmp_path: Path
     config.way.check(exams.practice)
 
 
+def test_what_stands_beside_json_objects_is_the_question_whatever_the_names_are(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {"cells": json.dumps({"n": rng.randint(2, 99), "words": q.split()}), "note": q}
+        for q, rng in questions(60)
+    ]
+    found = made(write_csv(tmp_path / "a.csv", rows), "--out", tmp_path / "out")
+    assert found["decided"] == {}
+    config, exams = loaded(tmp_path / "out")
+    assert {question.answer.type for question in exams.practice} == {"json"}
+    assert not config.asks_practice  # its answers are for nothing: no round follows
+
+    more = write_csv(tmp_path / "b.csv", [row | {"aside": f"So: {row['note']}"} for row in rows])
+    assert "Say --prompt cells or note or aside" in refused(more, "--out", tmp_path / "two")
+    assert made(more, "--out", tmp_path / "two", "--yes")["decided"]["--prompt"] == "aside"
+
+
 def test_several_labels_become_a_list_in_any_order(tmp_path: Path) -> None:
     tags = ("bug", "login", "urgent")
     rows = [{"text": q, "labels": "|".join(rng.sample(tags, at % 3 + 1))}

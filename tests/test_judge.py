@@ -325,6 +325,8 @@ def test_a_judge_without_verdicts_is_refused() -> None:
 
     with OpenAIServer(silent) as server:
         found = calibrate(judge_at(server), JUDGED, labels())
+        seen = [Seen(request.body) for request in server.requests]
+    assert not any(one.again or one.turned for one in seen)  # it is refused already
     assert (found.rows, found.silent) == (6, 14)
     assert "no verdict on 14 of 20" in str(found.problem(0.6))
 

@@ -25,15 +25,18 @@ from errata.agents.jsonl import Log, read_record, read_records, write_records
 from errata.agents.marking.judged import JudgedCall
 from errata.agents.records import Attempt
 from errata.agents.testing.openai_server import OpenAIServer, Reply, error
+from errata.graph.agents import Given, open_agents
 from errata.graph.commands.audit import audit
 from errata.graph.config import RunConfig, load_config
 from errata.graph.costs import Estimate
+from errata.graph.estimate import estimate_run
 from errata.graph.forecast import forecast
 from errata.graph.judging import JudgesReport
 from errata.graph.report import Report
 from errata.graph.report_text import page_of
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
+from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher
 
 pytestmark = pytest.mark.loop
@@ -109,6 +112,24 @@ def test_a_judged_run_is_calibrated_paid_reported_and_holds_in_an_audit(folder: 
     Log(log, JudgedCall).add(JudgedCall(key="0", right=True, why="x"))
     wrong = [each.wrong for each in audit(here, NoWatcher()).findings if each.check == "verdicts"]
     assert any("no verdict of its judge is on record" in each for each in wrong)
+
+
+def test_the_estimate_has_no_verdicts_on_practice_answers_that_nobody_asks_for(
+    folder: Path,
+) -> None:
+    def calls(guard_practice: str) -> int:
+        with judge_server() as server:
+            more = f"guard_practice = {guard_practice}\n"
+            config = load_config(judged_toml(folder, server.base_url, more=more))
+            given = Given(student=tables(config)["student"])
+            trace = Trace(folder / "trace.jsonl")
+            agents = open_agents(config, RunFolder(folder / guard_practice), trace, None, given)
+            exams = load_exams(config.exam)
+            found = estimate_run(config, agents, exams.practice, exams)
+        assert found is not None
+        return found.rows[0].calls
+
+    assert calls("true") - calls("false") == 2 * 8
 
 
 def test_a_resumed_exam_pays_for_no_verdict_twice(folder: Path) -> None:

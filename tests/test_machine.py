@@ -162,6 +162,20 @@ def test_a_run_is_as_long_as_what_its_way_trains_on() -> None:
     )
 
 
+@pytest.mark.parametrize(("strategy", "guarded"), [("sft", 2 * 12), ("lec", 12)])
+def test_a_run_is_longer_for_the_practice_questions_that_it_asks(
+    strategy: str, guarded: int
+) -> None:
+    def asked(guard_practice: bool) -> float:
+        stop = {"rounds": 1, "guard_practice": guard_practice}
+        settings = config(strategy=strategy, stop=stop)
+        return run_seconds(settings, exams_of(settings), 0, 1, 0)
+
+    others = 2 * 9 + 2 * 9
+    assert asked(True) == others + 2 * 12
+    assert asked(False) == others + 2 * 12 - guarded
+
+
 def test_check_prints_json_alone_and_fails_on_a_problem(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(
         '[exam]\nname = "arithmetic"\npractice = 12\ndev = 9\ntest = 9\n'

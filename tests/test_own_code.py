@@ -127,7 +127,7 @@ def test_a_module_and_what_is_made_already_can_be_named_too(name: str, folder: P
         ("no_such_module:FirstNine", "there is no module no_such_module in the conf"),
         ("mine.py:FirstTen", r"there is no FirstTen in .*mine\.py; correct the name"),
         ("mine.py:Lazy", "does not give a way to learn: it has no collect; add it"),
-        ("mine.py:Unrelated", "it has no check and no collect and no parts and no rows and no sh"),
+        ("mine.py:Unrelated", "it has no check and no collect and no looks and no parts and no"),
         ("mine.py:A_NUMBER", "it has no check and"),
         ("mine.py:Backwards", r"steps is \('write', 'diagnose'\); make it a tuple of some of con"),
         ("mine.py:Unknown", r"steps is \('dream',\); make it a tuple of some of contrast, diagn"),

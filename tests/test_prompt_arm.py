@@ -89,6 +89,14 @@ def test_the_prompt_with_the_most_right_answers_to_dev_is_chosen(finished: Finis
 
 
 @pytest.mark.loop
+def test_a_prompt_is_made_from_mistakes_beside_a_way_that_looks_at_none(tmp_path: Path) -> None:
+    settings = config(strategy="sft", stop={"rounds": 1, "guard_practice": False})
+    student, trainer = TableStudent(ALL[:3], under=UNDER), trainer_for(settings)
+    found = compare(settings, ["prompt", "sft"], 1, tmp_path, student=student, trainer=trainer)
+    assert [choice.system for choice in found.prompts] == [BETTER]
+
+
+@pytest.mark.loop
 def test_each_look_at_dev_is_paid_for_in_the_level_of_the_proof(finished: Finished) -> None:
     [choice] = finished[0].prompts
     assert choice.promotion is not None

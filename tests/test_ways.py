@@ -25,6 +25,7 @@ from recording import (
 )
 from rich.console import Console
 from screen import printed
+from tampering import audited
 
 from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.errors import ConfigError, StepFailed
@@ -543,6 +544,40 @@ def test_a_way_of_one_round_is_estimated_for_one(
     assert {row.agent: row.calls for row in found.rows} == {"instructor": 18, "data writer": 5}
 
 
+@pytest.mark.parametrize(
+    ("strategy", "asked"), [("sft", set()), ("augment", set()), ("le", {0, 1})]
+)
+def test_practice_is_asked_only_where_a_round_or_the_guard_looks_at_the_answers(
+    strategy: str, asked: set[int], tmp_path: Path
+) -> None:
+    stop = {"rounds": 2, "gate": "any", "guard_practice": False}
+    played = play(config(strategy, stop=stop), tmp_path, knows(9, 12, 15))
+    practice = {question.id for question in played.exams.practice}
+    assert {model for model, id in played.student.asked if id in practice} == asked
+    assert played.report.best_round == len(played.trainer.jobs)
+    assert audited(played.folder).findings == ()
+
+
+def test_the_guard_asks_practice_of_a_way_that_looks_at_no_answers(tmp_path: Path) -> None:
+    played = play(config("sft", stop={"gate": "any"}), tmp_path, knows(9, 12))
+    practice = {question.id for question in played.exams.practice}
+    assert {model for model, id in played.student.asked if id in practice} == {0, 1}
+    for index in (0, 1):
+        (played.folder.round(index) / "practice.jsonl").unlink()
+    found = audited(played.folder).findings
+    missing = [one.file for one in found if (one.check, one.wrong) == ("attempts", "is missing")]
+    assert missing == ["round-00/practice.jsonl", "round-01/practice.jsonl"]
+
+
+def test_a_way_of_ones_own_or_a_shaper_may_look_at_the_answers() -> None:
+    settings = config("sft", stop={"guard_practice": False})
+    assert not settings.asks_practice
+    assert settings.model_copy(update={"strategy": "python:a.py:B"}).asks_practice
+    for shape, asks in ((("columns",), True), (("python:a.py:S",), True), (("diverse",), False)):
+        examples = settings.examples.model_copy(update={"shape": shape})
+        assert settings.model_copy(update={"examples": examples}).asks_practice is asks
+
+
 class Hearing(NoWatcher):
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -618,6 +653,7 @@ def test_no_screen_speaks_of_mistakes_where_none_were_looked_at(
     assert ("18 practice questions in a random order, blind to errors" in shown) == picks
     assert ("18 solutions of practice questions" in shown) == solves
     assert ("its own solution is trained on" in shown) == solves
+    assert ("another round would have brought nothing new" in shown) == (strategy == "sft")
     assert [r.mistakes for r in played.report.rounds[1:]] == [None] * len(played.trainer.jobs)
 
 

@@ -473,7 +473,7 @@ def asks(name: str) -> bool:
 
 
 def question_by_content(reader: Reader) -> str:
-    """Where no name tells: the longest texts ask.
+    """Where no name tells: what stands beside JSON objects, which are answers; the longest texts.
 
     Raises:
         ExamError: There is no column left, or the first line of the file is a row.
@@ -488,7 +488,10 @@ def question_by_content(reader: Reader) -> str:
             f"the first line looks like a row ({', '.join(left)[:80]}), not like the names of "
             "columns: put a line with names above it, such as question and answer"
         )
-    longest = max(left, key=reader.width)
+    texts = [name for name in left if not objects_in(reader.values(name))]
+    if len(texts) == 1 < len(left):
+        return reader.take(texts[0], "the question: all else that is left holds JSON objects")
+    longest = max(texts or left, key=reader.width)
     why = "no name tells; its texts are the longest"
     reader.undecided.append(
         Undecided(
@@ -516,6 +519,12 @@ def answer_by_content(reader: Reader) -> str:
     likely = likely or left
     ask_target(reader, left, likely[-1], why)
     return reader.take(likely[-1], "the right answer: no name tells, and it is left")
+
+
+def objects_in(values: Sequence[object]) -> bool:
+    """Whether most are JSON objects, or look like one."""
+    held = sum(isinstance(v, Mapping) or str(v).lstrip().startswith("{") for v in values[:500])
+    return held > 0.5 * len(values[:500])
 
 
 def dates_in(values: Sequence[object]) -> bool:

@@ -20,6 +20,8 @@ class Columns(Shaper):
     calculates well keeps the exam's own way.
     """
 
+    looks = True
+
     def shape(self, rows: Sequence[Row], rehearsed: Rehearsed, seed: int) -> list[Row | Unusable]:
         signs = cannot(attempt for _, attempt in rehearsed.practised)
         return [self.written_out(row, signs) for row in rows]

@@ -33,6 +33,8 @@ class Shaper(Protocol):
 
     sampling: Sampling | None = None
     """How it wants the student asked the examples beforehand; None: it needs no answers."""
+    looks: bool = False
+    """Whether it goes by the best model's answers to the practice questions."""
     makes_pairs: bool = False
     """Whether its rows have a `rejected` side: for objectives that compare."""
 

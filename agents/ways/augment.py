@@ -14,6 +14,7 @@ from errata.agents.ways.way import Collected, Practised, Way
 
 class Augmentation(Way):
     steps = ("write",)
+    looks = False
 
     def collect(self, practised: Practised, round_index: int, seed: int) -> Collected:
         return Collected(picked=picked_from(practised, round_index, seed))

@@ -26,6 +26,7 @@ from errata.agents.ways.way import Collected, Practised, Way
 
 class FineTuning(Way):
     steps = ()
+    looks = False
     solutions = True
     rounds = 1  # the same solutions again would be more epochs, not another round
 

@@ -12,6 +12,7 @@ from errata.agents.ways.way import Collected, Practised, Way
 
 class FineTuningAndAugmentation(Way):
     steps = ("write",)
+    looks = False
     solutions = True
 
     def check(self, practice: Sequence[Question]) -> None:

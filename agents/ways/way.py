@@ -46,6 +46,8 @@ class Way(Protocol):
 
     steps: tuple[Step, ...]
     """What happens between `collect` and `review`, in this order."""
+    looks: bool = True
+    """Whether it goes by the student's answers; if not, it may be given such as are empty."""
     solutions: bool = False
     """Whether the practice questions' own solutions are trained on."""
     rounds: int | None = None

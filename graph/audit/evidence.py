@@ -146,7 +146,8 @@ class Run:
             for name in self.sets:
                 path = self.of_round(index, name)
                 due = promotion is not None and name == DEV
-                due |= promotion is not None and promotion.promoted and ended and name == PRACTICE
+                promoted = promotion is not None and promotion.promoted
+                due |= promoted and ended and name == PRACTICE and self.asked_practice(index)
                 if due or path.exists():
                     yield path, name, f"@{name}-{index}"
         for name in self.sets:
@@ -156,6 +157,11 @@ class Run:
                 due = ended and asked and name in SEALED
                 if due or path.exists():
                     yield path, name, f"@{name}-{model}"
+
+    def asked_practice(self, index: int) -> bool:
+        """Whether a promoted model had to be: a round came after it, or the guard compared it."""
+        guarded = index > 0 and self.config.stop.guard_practice
+        return self.config.asks_practice and (guarded or index < max(self.rounds))
 
     @cached_property
     def exam_findings(self) -> list[Finding]:

@@ -204,6 +204,9 @@ def examined(
     findings += find_facts(practice, dev)
     findings += find_few_of_a_kind(plain_sets)
 
+    report = None
+    if folder is not None and (folder.path / "report.json").exists():
+        report = read_record(folder.path / "report.json", Report)
     base = base_answers(subject, wanted, dev, runs, watcher, open_with)
     known = [question for question in dev if base is not None and question.id in base]
     reached = accuracy(known, list(base.values())) if base is not None and known else None
@@ -227,10 +230,17 @@ def examined(
                 "an LLM judged the base model's answers, outside [budget]; how far it agrees with "
                 f"a person says errata judge {shlex.quote(subject.name)}"
             )
-        findings += find_unread(known, answers, config.student.max_new_tokens)
-        alpha = ALPHA[gate]
-        shown = None if alpha is None else visible_gain(len(set(clusters(known))), alpha / rounds)
-        findings += find_no_room(reached, target, shown)
+        limit = config.student.max_new_tokens
+        if folder is not None and report is not None and report.best_round:
+            # Whether the base could be taught is answered; what is used from now on is the best.
+            best = folder.attempts(folder.round(report.best_round) / "dev.jsonl")
+            findings += find_unread(known, best, limit, wanted.form, "best model")
+        else:
+            findings += find_unread(known, answers, limit, wanted.form)
+            alpha = ALPHA[gate]
+            size = len(set(clusters(known)))
+            shown = None if alpha is None else visible_gain(size, alpha / rounds)
+            findings += find_no_room(reached, target, shown, config.way.solutions, wanted.form)
         if wanted.form:
             findings += tries(config, known, answers, runs, watcher, open_with)
             if own := sum(question.has_system for question in known):
@@ -247,8 +257,7 @@ def examined(
             )
         )
     advice = None
-    if folder is not None and (folder.path / "report.json").exists():
-        report = read_record(folder.path / "report.json", Report)
+    if folder is not None and report is not None:
         advice = next_step(report, p_of_gain(folder, report.best_round))
         findings += find_after(folder, report, config.training.max_tokens)
         if not (folder.path / "forecast" / "forecast.json").exists():
@@ -264,6 +273,8 @@ def examined(
     written: list[str] = []
     if wanted.corrections is not None:
         written = [*write_corrections(wanted.corrections, config, asked, plain_sets, notes)]
+        if not written:
+            notes.append(f"there is nothing to correct: {wanted.corrections} was not written")
     order = {name: at for at, name in enumerate(get_args(Name))}
     findings.sort(key=lambda f: (f.severity != "serious", order[f.name]))
     return Examined(

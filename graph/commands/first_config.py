@@ -103,8 +103,12 @@ def config_text(looked: Looked, name: str, model: str) -> str:
         "[stop]",
         "target_accuracy = 0.95  # of dev: the run ends when it is reached",
         f"rounds = {plan.rounds}  # trainings, at most",
-        "",
     ]
+    if plan.strategy == "sft":
+        lines.append(
+            "guard_practice = false  # practice is what it learns by heart: only dev can say more"
+        )
+    lines.append("")
     return "\n".join(lines)
 
 

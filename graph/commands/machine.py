@@ -462,8 +462,8 @@ def run_seconds(
 ) -> float:
     """At most, nearly: every round takes all its examples and is promoted."""
     rounds = config.rounds
-    each = len(exams.dev) + len(exams.practice)
-    asked = (1 + rounds) * each + rounds * len(exams.guard)
+    asked = (1 + rounds) * len(exams.dev) + config.practice_exams * len(exams.practice)
+    asked += rounds * len(exams.guard)
     asked += 2 * (len(exams.test) + len(exams.out_of_domain))
     sizes = [
         asked_tokens(q, config.student.system) + tokens_of(q.solution or q.target)

@@ -24,6 +24,7 @@ NEAR = 0.2
 FLOOR = 0.05
 """Share of right answers below which a base has hardly a right answer to learn beside."""
 LIKELY = 0.05
+TRIED = "What other ways to ask bring was tried: see what the form alone brings."
 
 FORMS: dict[str, tuple[str, ...]] = {
     "number": (
@@ -43,6 +44,14 @@ FORMS: dict[str, tuple[str, ...]] = {
     "math": (
         r"Solve the problem step by step. Put the final answer in \boxed{}.",
         r"Work briefly, and end with the final answer alone in \boxed{}.",
+    ),
+    "label": (
+        "Choose the one label that fits best. Answer with that label alone.",
+        "Think briefly. End with: The answer is X. X is one of the labels.",
+    ),
+    "json": (
+        "Answer with one JSON value of the form that is asked for, and nothing else.",
+        "Copy each value from the text. Write valid JSON with all fields, without any explanation.",
     ),
     "code": (
         "Answer with the whole function in one Python code block, and nothing after it.",
@@ -87,10 +96,19 @@ def changes(
 
 
 def find_unread(
-    questions: Sequence[Question], answers: Sequence[Attempt], max_new_tokens: int
+    questions: Sequence[Question],
+    answers: Sequence[Attempt],
+    max_new_tokens: int,
+    tried: bool = False,
+    model: str = "base model",
 ) -> Iterator[Finding]:
     """Answers that were cut, that state nothing the marker can read, or that hold the target where
-    it does not read."""
+    it does not read.
+
+    Args:
+        tried: Whether `find_what_form_brings` says what other ways to ask bring.
+        model: Whose answers they are.
+    """
     by_id = {question.id: question for question in questions}
     n = len(answers)
     cut = [a for a in answers if a.truncated and not a.correct]
@@ -121,13 +139,13 @@ def find_unread(
     for attempt in examples:
         end = " ".join(attempt.response.split())[-120:]
         evidence.append(f"{attempt.question_id} ({attempt.why}): … {end}")
-    do = ["errata doctor … --ask --try"]
-    if cut:
+    do = [TRIED if tried else "errata doctor … --ask --try"]
+    if cut and not tried:
         do.append(f"[student]\nmax_new_tokens = {2 * max_new_tokens}")
     yield Finding(
         name="unread answers",
         severity=severity,
-        said=f"Of the base model's dev answers, some {' and some '.join(said)}",
+        said=f"Of the {model}'s dev answers, some {' and some '.join(said)}",
         shares=tuple(one for one in shares if one.count),
         evidence=tuple(evidence),
         questions=tuple(dict.fromkeys(a.question_id for a in (*cut, *unread, *elsewhere))),
@@ -214,12 +232,21 @@ def find_what_form_brings(
     )
 
 
-def find_no_room(found: Accuracy, target: float, shown: float | None) -> Iterator[Finding]:
+def find_no_room(
+    found: Accuracy,
+    target: float,
+    shown: float | None,
+    solutions: bool = False,
+    tried: bool = False,
+) -> Iterator[Finding]:
     """A base at the ceiling, or below what can be learnt from.
 
     Args:
         target: Share of right answers that the run is to reach.
         shown: The smallest gain that dev shows 4 times in 5.
+        solutions: Whether the strategy trains on practice's own answers, for which the base need
+            get none right.
+        tried: As of `find_unread`.
     """
     low, high = found.ci95
     right = (
@@ -246,6 +273,18 @@ def find_no_room(found: Accuracy, target: float, shown: float | None) -> Iterato
             ),
         )
     elif high < 2 * FLOOR or found.accuracy < FLOOR:
+        look = "See first whether its answers are read at all: errata doctor … --ask --try"
+        first = TRIED if tried else look
+        if solutions:
+            yield Finding(
+                name="base model",
+                severity="warning",
+                said="The base model gets next to nothing right: it has the form to learn as well",
+                shares=(one,),
+                evidence=(right,),
+                do=(first, "The strategy trains on practice's own answers, which show the form."),
+            )
+            return
         yield Finding(
             name="base model",
             severity="serious",
@@ -253,7 +292,7 @@ def find_no_room(found: Accuracy, target: float, shown: float | None) -> Iterato
             shares=(one,),
             evidence=(right,),
             do=(
-                "See first whether its answers are read at all: errata doctor … --ask --try",
+                first,
                 'Begin with the solutions: strategy = "sft+lec"',
                 "Or take easier questions first, or a larger model.",
             ),

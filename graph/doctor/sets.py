@@ -148,7 +148,7 @@ def find_leaks(sets: Sets) -> Iterator[Finding]:
         evidence.append(f"{what}: {named}" + (" …" if len(of) > LISTED else ""))
     equal = [pair for pair in pairs if pair.how in REFUSED]
     much = any(one.count >= NEAR * one.of for one in shares)
-    do = []
+    said, do = "have many words in common", []
     if any(pair.how == "words" for pair in pairs):
         do += [
             "errata init FILE --near together",
@@ -156,6 +156,7 @@ def find_leaks(sets: Sets) -> Iterator[Finding]:
             "column says which belong together, name it with --group.",
         ]
     if any(goes(pair) for pair in pairs):
+        said = "are one, or nearly"
         do += [
             "errata doctor … --corrections corrections.jsonl",
             "It leaves out the first of each pair that is the same or nearly so; look at the "
@@ -169,7 +170,7 @@ def find_leaks(sets: Sets) -> Iterator[Finding]:
     yield Finding(
         name="leaks",
         severity="serious" if equal or much else "warning",
-        said=f"{plural(len(pairs), 'pair')} of questions of two sets are one, or nearly",
+        said=f"{plural(len(pairs), 'pair')} of questions of two sets {said}",
         shares=tuple(shares),
         evidence=tuple(evidence),
         questions=tuple(dict.fromkeys(id for p in pairs for id in (p.one.id, p.other.id))),

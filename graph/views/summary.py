@@ -164,6 +164,8 @@ def why_stopped(report: Report) -> str:
     if report.status == "out of time" and report.hours is not None:
         worked, allowed = duration(report.seconds), duration(3600 * report.hours)
         return f"No new round was begun: {worked} of work by the end, stop.hours allows {allowed}."
+    if report.status == "nothing new to learn":
+        return "It was all learnt in one go: another round would have brought nothing new."
     return ""
 
 

@@ -517,7 +517,7 @@ def add_answer(node: Tree, story: Story, out: Printer, index: int, id: str) -> N
     elif story.verdict(index) == "dropped":
         node.add(out.agent("Student", "this round's model was dropped: it was not asked practice"))
     elif story.verdict(index) == "promoted":
-        node.add(out.agent("Student", "was not asked practice: the run stopped with this model"))
+        node.add(out.agent("Student", "was not asked practice: nothing was to be learnt from it"))
     else:
         node.add(out.agent("Student", "no answer of this round's model yet"))
 
