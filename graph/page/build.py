@@ -23,8 +23,10 @@ from errata.agents.errors import RunError
 from errata.agents.jsonl import write_text
 from errata.agents.plain_text import one_line
 from errata.agents.records import Accuracy, Record
-from errata.graph.page.data import PER_SHARD, Gathered, Page, Shard, page_of, records_kept
+from errata.graph.page.data import page_of, records_kept
+from errata.graph.page.joined import Gathered
 from errata.graph.page.looks import looks, note_look
+from errata.graph.page.records import PER_SHARD, Page, Shard
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 

@@ -21,8 +21,10 @@ from typing import Any
 
 from errata.agents.errors import ErrataError, RunError
 from errata.graph.page.build import compressed, policy, shard_of, whole
-from errata.graph.page.data import Gathered, Page, RunIndex, page_of
+from errata.graph.page.data import page_of
+from errata.graph.page.joined import Gathered
 from errata.graph.page.looks import looks, note_look
+from errata.graph.page.records import Page, RunIndex
 from errata.graph.run_folder import RunFolder
 
 QUIET_S = 2.0
