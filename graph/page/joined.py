@@ -17,6 +17,7 @@ from errata.agents.records import (
     Diagnosis,
     DiagnosisLine,
     Example,
+    JudgedAnswer,
     Picked,
     Question,
     Refusal,
@@ -28,8 +29,7 @@ from errata.agents.records import (
 from errata.agents.trainer import Trained
 from errata.agents.variations.departures import Departures, departures
 from errata.graph.costs import cost_of
-from errata.graph.judging import told
-from errata.graph.page.advice import next_step
+from errata.graph.page.advice import caveats, next_step, outcome_of
 from errata.graph.page.helped import Helped, helped
 from errata.graph.page.looks import looks
 from errata.graph.page.pairs import pair_of
@@ -54,7 +54,7 @@ from errata.graph.page.records import (
 from errata.graph.provenance import Provenance
 from errata.graph.report import round_report
 from errata.graph.run_folder import gives_away, withheld
-from errata.graph.trace import HIDDEN, blanked, last_training
+from errata.graph.trace import HIDDEN, blanked, failure_of, last_training, step_under_way
 
 MOST_DEPARTURES = 20_000
 """Answers whose equations are read; they take about 0.2 ms each."""
@@ -108,6 +108,8 @@ class Joined:
         )
         sets = tuple(self.set_index(name) for name, sat in read.sets.items() if sat.questions)
         seal = read.folder.manifest.sealing()
+        p = p_of_test(sets)
+        watched = any(found.name in ("guard", "out-of-domain") for found in sets)
         index = RunIndex(
             name=read.folder.name,
             model=config.student.model,
@@ -116,9 +118,14 @@ class Joined:
             seal=seal.short if seal else None,
             report=report,
             rounds=rounds,
-            under_way=None if report else read.under_way,
-            next_step=next_step(report, p_of_test(sets)) if report else None,
-            judges=tuple(line for judge in report.judges for line in told(judge)) if report else (),
+            target_accuracy=config.stop.target_accuracy,
+            system=config.student.system,
+            stands=read.stands,
+            under_way=None if report else step_under_way(read.events),
+            failure=None if report else failure_of(read.events),
+            outcome=outcome_of(report, p) if report else None,
+            caveats=caveats(report, p, watched) if report else (),
+            next_step=next_step(report, p) if report else None,
             cost=report.cost if report else cost_of(read.folder, config),
             looks=tuple(looks(read.folder)),
             kinds=self.kinds.texts,
@@ -339,6 +346,7 @@ class Joined:
         return QuestionTexts(
             before=question.before,
             prompt=question.prompt,
+            judged=isinstance(question.answer, JudgedAnswer),
             target=question.target,
             solution=question.solution,
             options=options,

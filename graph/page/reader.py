@@ -9,10 +9,10 @@ from typing import TypeVar
 from errata.agents.jsonl import read_record, so_far
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record, Review
-from errata.graph.page.records import SETS
+from errata.graph.page.records import SETS, Stands
 from errata.graph.report import Report
 from errata.graph.run_folder import SEALED, RunFolder
-from errata.graph.trace import read_trace
+from errata.graph.trace import read_trace, step_under_way
 
 R = TypeVar("R", bound=Record)
 
@@ -76,9 +76,12 @@ class Reader:
         return found
 
     @property
-    def under_way(self) -> str | None:
-        steps = [e for e in self.events if e["event"] in ("step started", "step finished")]
-        return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None
+    def stands(self) -> Stands:
+        if self.report is not None:
+            return "finished"
+        if self.folder.at_work:
+            return "at work"
+        return "waits for your review" if step_under_way(self.events) == "review" else "stopped"
 
     def review(self, index: int) -> Review | None:
         path = self.folder.review(index)

@@ -16,6 +16,7 @@ from errata.agents.trainer import Trained
 from errata.agents.variations.departures import Departures
 from errata.graph.comparing.flips import Counts
 from errata.graph.costs import Cost
+from errata.graph.page.advice import Outcome
 from errata.graph.page.helped import Helped
 from errata.graph.page.looks import Look
 from errata.graph.report import Report, RoundReport
@@ -32,6 +33,10 @@ SETS: dict[str, Access] = {
     "test": "sealed",
     "out-of-domain": "sealed",
 }
+
+
+Stands = Literal["finished", "at work", "waits for your review", "stopped"]
+"""How a run stands at the moment of reading."""
 
 
 class Pair(Record):
@@ -134,12 +139,21 @@ class RunIndex(Record):
     report: Report | None
     """None of a run that is not finished."""
     rounds: tuple[RoundReport, ...]
+    target_accuracy: float
+    """On dev."""
+    system: str | None
+    """The system prompt that the student was asked with."""
+    stands: Stands
     under_way: str | None
-    """The step that has begun and not ended."""
+    """The step that has begun and not ended, or failed."""
+    failure: str | None
+    """Why that step failed; None where that is not known."""
+    outcome: Outcome | None
+    """None of a run that is not finished, as the next two."""
+    caveats: tuple[str, ...]
+    """What to know before the best model is relied on."""
     next_step: str | None
     cost: Cost | None
-    judges: tuple[str, ...]
-    """What is said of the LLMs that judged answers; empty where a program marks."""
     looks: tuple[Look, ...]
     kinds: tuple[str, ...]
     exams: tuple[str, ...]
@@ -229,6 +243,8 @@ class QuestionTexts(Record):
     before: tuple[tuple[str, str], ...]
     """(role, text) of the messages before the prompt."""
     prompt: str
+    judged: bool
+    """An LLM judges the answers: why one is right or wrong are its words."""
     target: str
     solution: str | None
     options: Mapping[str, str]

@@ -112,15 +112,15 @@ class Watched:
 
 
 def signature_of(folder: RunFolder) -> tuple[Any, ...]:
-    """Changes when a file of the run does."""
-    found = []
+    """Changes when a file of the run does, and when its process ends."""
+    found: list[tuple[str, int, int]] = []
     for path in (*folder.path.glob("*.json*"), *folder.path.glob("*/*.json*")):
         try:
             stat = path.stat()
         except FileNotFoundError:
             continue
         found.append((str(path), stat.st_mtime_ns, stat.st_size))
-    return tuple(sorted(found))
+    return (folder.at_work, *sorted(found))
 
 
 class Server(ThreadingHTTPServer):
