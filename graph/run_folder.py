@@ -308,9 +308,8 @@ def find_run(name: str, runs: Path) -> RunFolder:
             return RunFolder(path)
     for path in (runs / name, Path(name)):
         if inner := sorted(str(found.parent) for found in path.glob("*/*/config.json")):
-            raise RunError(
-                f"there is no run {name!r}, but {path} holds {', '.join(inner)}: name one"
-            )
+            held = ", ".join(inner)
+            raise RunError(f"there is no run {name!r}, but {path} holds {held}: name one of these")
         if (path / "prompts.json").exists():
             raise RunError(
                 f"there is no run {name!r}: in {path} a system prompt was chosen and nothing "
