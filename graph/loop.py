@@ -16,6 +16,7 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
+from errata.agents.errors import ErrataError
 from errata.agents.marking.judged import judged_by
 from errata.graph import nodes
 from errata.graph.context import Context
@@ -77,8 +78,12 @@ def recorded(node: Node, context: Context) -> Any:
         context.trace.round = state.get("round", 0) + (name == "collect")
         context.trace.tell("graph", "step started", step=name)
         start = context.clock()
-        with judged_by(context.agents.llms.judges):
-            update = node(state, context)
+        try:
+            with judged_by(context.agents.llms.judges):
+                update = node(state, context)
+        except ErrataError as error:
+            context.trace.tell("graph", "step failed", step=name, error=str(error))
+            raise
         seconds = round(context.clock() - start, 2)
         context.folder.step_times.add(
             StepTime(round=context.trace.round, step=name, seconds=seconds)

@@ -306,6 +306,15 @@ def find_run(name: str, runs: Path) -> RunFolder:
         path = path if path.name not in ("", "..") else path.resolve()  # `.` is named, too
         if RunFolder(path).exists:
             return RunFolder(path)
+    for path in (runs / name, Path(name)):
+        if inner := sorted(str(found.parent) for found in path.glob("*/*/config.json")):
+            held = ", ".join(inner)
+            raise RunError(f"there is no run {name!r}, but {path} holds {held}: name one of these")
+        if (path / "prompts.json").exists():
+            raise RunError(
+                f"there is no run {name!r}: in {path} a system prompt was chosen and nothing "
+                "trained; `errata compare` shows what came of it"
+            )
     there = ", ".join(run.name for run in all_runs(runs)) or "none"
     raise RunError(f"there is no run {name!r} in {runs}/ (there: {there}): see `errata runs`")
 

@@ -113,5 +113,12 @@ def events_of(run: Path) -> list[dict[str, Any]]:
 
 
 def step_under_way(events: Sequence[dict[str, Any]]) -> str | None:
+    """The step that has begun and not ended, or failed."""
     steps = [event for event in events if event["event"] in ("step started", "step finished")]
     return steps[-1]["step"] if steps and steps[-1]["event"] == "step started" else None
+
+
+def failure_of(events: Sequence[dict[str, Any]]) -> str | None:
+    """Why the step that was at work last failed; None where it goes on, or was cut off."""
+    steps = [event for event in events if event["event"].startswith("step ")]
+    return steps[-1]["error"] if steps and steps[-1]["event"] == "step failed" else None

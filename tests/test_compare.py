@@ -26,7 +26,8 @@ from errata.agents.records import Attempt, ModelRef, Question, Response
 from errata.agents.testing.openai_server import OpenAIServer
 from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.trainer import OnStep, Trained, TrainingJob
-from errata.graph.cli import app, working
+from errata.graph.cli import app
+from errata.graph.command_line.terminal import working
 from errata.graph.commands.compare import ArmsAsked, RunsAsked, read_arguments
 from errata.graph.comparing.compare import compare, outlook
 from errata.graph.comparing.comparison import Comparison, build_comparison, read_finished

@@ -32,6 +32,7 @@ from errata.graph.costs import Estimate
 from errata.graph.estimate import estimate_run
 from errata.graph.forecast import forecast
 from errata.graph.judging import JudgesReport
+from errata.graph.page.data import gather
 from errata.graph.report import Report
 from errata.graph.report_text import page_of
 from errata.graph.run import resume, run
@@ -72,6 +73,9 @@ def test_a_judged_run_is_calibrated_paid_reported_and_holds_in_an_audit(folder: 
         report, here = ran(folder, server)
         asked = [Seen(request.body) for request in server.requests]
     assert (report.test.base.accuracy, report.test.final.accuracy) == (0.5, 1.0)
+    page = gather(here)
+    assert all(text.judged for text in page.texts["practice"][0:2])
+    assert any("which agrees with a person on 100% of 30" in said for said in page.index.caveats)
 
     labelled, others = asked[: 3 * 30], asked[3 * 30 :]
     assert all("you" in seen.answer for seen in labelled)  # before anything else

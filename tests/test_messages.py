@@ -71,7 +71,8 @@ from errata.graph.doctor.sets import find_duplicates, find_leaks, leaks, left_ou
 from errata.graph.doctor.targets import examples_for, problem
 from errata.graph.doctor.targets import gather as votes_of
 from errata.graph.manifest import hash_of_set
-from errata.graph.page.data import QuestionTexts, gather
+from errata.graph.page.data import gather
+from errata.graph.page.records import QuestionTexts
 from errata.graph.run import run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.trace import print_trace

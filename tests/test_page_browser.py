@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from desk import WHY, desk_config, failed_run, guarded_run, json_run, labels_run, played, talk_run
+from doubles import table_agents
+from judging import exam_files, judge_server, judged_toml
 from paged import EDIT, HOSTILE, NAMES, hostile, made, reviewed, tale, toured
 
+from errata.agents.exams.several import load_exams
 from errata.agents.records import Example
+from errata.graph.config import load_config
 from errata.graph.page.build import build
 from errata.graph.page.looks import looks
 from errata.graph.page.serve import serving
 from errata.graph.report import Report
+from errata.graph.run import ReviewPending, run
 from errata.graph.run_folder import RunFolder
 
 CHROMIUM = next(
@@ -127,12 +133,12 @@ def test_the_figures_that_are_shown_are_the_reports(open_page: Visit, runs: Path
     for found, row in zip(report.rounds[1:], told, strict=True):
         assert found.dev is not None
         assert found.promotion is not None
-        assert [cell.strip() for cell in row[1:4]] == [
+        assert [cell.strip() for cell in row[1:5]] == [
+            found.promotion.verdict,
             f"{found.dev.accuracy:.1%}",
             str(found.promotion.fixed),
             str(found.promotion.broken),
         ]
-        assert found.promotion.verdict in row[-1]
 
 
 def test_flips_are_counted_as_the_report_counts_them(open_page: Visit, runs: Path) -> None:
@@ -251,7 +257,7 @@ def test_calls_are_opened_with_what_was_asked_thought_and_said(open_page: Visit)
     assert [re.split(r"\s+", text)[1] for text in calls.all_inner_texts()] == ["of", "used"]
     calls.nth(1).locator("summary").click()
     open_page.settle()
-    for said in ("What went wrong?", "Let me see.", "reply 2", "asked for the 2. time"):
+    for said in ("What went wrong?", "Let me see.", "reply 2", "asked for the 2nd time"):
         assert said in open_page.text
 
 
@@ -316,6 +322,83 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(
                 opened.settle()
                 over = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 assert over <= 0, (place, width)
+
+
+# Runs of every fate: of answer types, of conversations, judged, refused, failed, waiting.
+
+
+def judged_run(folder: Path) -> RunFolder:
+    exam_files(folder)
+    with judge_server() as server:
+        config = load_config(judged_toml(folder, server.base_url))
+        agents = table_agents(load_exams(config.exam).practice, [["odd", "even"]], ["odd"])
+        run(config, folder / "runs", **agents, cache=False)
+    return RunFolder(folder / "runs" / "t")
+
+
+def waiting_run(folder: Path) -> RunFolder:
+    settings = desk_config(folder, "label").model_copy(update={"review": True})
+    with suppress(ReviewPending):
+        played(settings, folder / "runs", {})
+    return RunFolder(folder / "runs" / "label")
+
+
+CONFUSION = r"Confusion after.* Right label refund bug hello no label .* hello 0 1 0 3"
+FATES: dict[Callable[[Path], RunFolder], dict[str, str]] = {
+    labels_run: {
+        "page=result": r"^Result .* gain may be chance .* fixed and broken \+4 \S0 .* "
+        r"Before you rely on it p is above 0\.05.* Macro-F1 0\.333 → 0\.630 .* "
+        rf"bug 4 0\.0% → 88\.9% 0\.0% → 80\.0% .*{CONFUSION}",
+        "page=flips&set=test&from=0&to=1": r"4 \+ fixed",
+    },
+    json_run: {
+        "page=result": r"5 → 9 parse.* case\.number 12 4 8 \+4",
+        "q=practice-1": r"Right answer \{\"kind\".* no object in JSON can be read",
+    },
+    talk_run: {
+        "q=practice-00002": r"system You are a till\. user Tea .* assistant Anything else\? user A "
+    },
+    judged_run: {
+        "page=result": r"answers of greetings are judged by openai:scripted-judge",
+        "q=practice-00002": r"The judge It greets nobody\.",
+        "page=calls": r"asked for the 3rd time.* not kept with the call",
+    },
+    guarded_run: {
+        "page=result": r"no better model .* right 33\.3% .* best model base of 1 round .* "
+        r"2 guards, 1 lost .* guard exam manners yes: refused 12 .* Kind Asked Right ",
+        "page=flips&set=guard": r"12 \S broken",
+    },
+    failed_run: {
+        "page=result": r"stopped As far as it came It stopped in round 1, at train\. errata resume "
+        rf"json goes on where it was\. {WHY} Best so far: base",
+        "page=training": rf"stopped after 5 of 20 steps {WHY}",
+    },
+    waiting_run: {
+        "page=result": r"waits for your review .* errata review label shows them",
+        "page=training": r"so far not trained",
+    },
+}
+
+
+@pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate.__name__)
+def test_runs_of_every_fate_say_what_is_so_and_axe_finds_nothing(
+    browser: Any, tmp_path: Path, fate: Callable[[Path], RunFolder]
+) -> None:
+    path = build([fate(tmp_path)]).path
+    scheme = "dark" if len(fate.__name__) % 2 else "light"
+    with visit(browser, path.as_uri(), color_scheme=scheme, bypass_csp=True) as opened:
+        opened.page.evaluate(AXE)
+        for place, told in FATES[fate].items():
+            opened.page.set_viewport_size({"width": 1280, "height": 900})
+            opened.go(place)
+            opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            opened.settle()
+            assert re.search(told, opened.text), (place, opened.text)
+            found = opened.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+            opened.page.set_viewport_size({"width": 320, "height": 800})
+            over = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, place
 
 
 def test_nothing_of_a_hostile_run_runs_or_breaks(browser: Any, runs: Path, tmp_path: Path) -> None:

@@ -255,3 +255,16 @@ def test_a_free_name_is_the_first_that_no_folder_has(tmp_path: Path) -> None:
     assert free_name("t", tmp_path) == "t-3"
     (tmp_path / "t-3").mkdir()
     assert free_name("t", tmp_path) == "t-5"
+
+
+def test_who_names_a_comparison_or_an_arm_without_a_training_is_told_what_it_is(
+    tmp_path: Path,
+) -> None:
+    arms = tmp_path / "c.compare" / "arms"
+    for name, file in (("le-1", "config.json"), ("prompt-1", "prompts.json")):
+        (arms / name).mkdir(parents=True)
+        (arms / name / file).write_text("{}")
+    with pytest.raises(RunError, match=rf"but .*c\.compare holds {arms / 'le-1'}: name one of"):
+        find_run("c.compare", tmp_path)
+    with pytest.raises(RunError, match="a system prompt was chosen and nothing trained"):
+        find_run("c.compare/arms/prompt-1", tmp_path)

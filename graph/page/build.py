@@ -23,8 +23,10 @@ from errata.agents.errors import RunError
 from errata.agents.jsonl import write_text
 from errata.agents.plain_text import one_line
 from errata.agents.records import Accuracy, Record
-from errata.graph.page.data import PER_SHARD, Gathered, Page, Shard, page_of, records_kept
+from errata.graph.page.data import page_of, records_kept
+from errata.graph.page.joined import Gathered
 from errata.graph.page.looks import looks, note_look
+from errata.graph.page.records import PER_SHARD, Page, Shard
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
 
@@ -215,13 +217,13 @@ def summary(page: Page) -> str:
     for run in page.runs:
         parts.append(f"<h1>{escape(one_line(run.name))}</h1>")
         if run.report is None:
-            parts.append("<p>The run is not finished.</p>")
+            why = f": {run.failure}" if run.failure else ""
+            sentences = [f"The run is not finished ({run.stands}){why}."]
         else:
-            parts.append(
-                f"<p>{escape(one_line(run.report.status))}. {escape(result(run.report))}</p>"
-            )
-        if run.next_step:
-            parts.append(f"<p>{escape(one_line(run.next_step))}</p>")
+            outcome, status = run.outcome, run.report.status
+            sentences = [f"{outcome}; it stopped: {status}.", result(run.report), *run.caveats]
+        sentences += [run.next_step] if run.next_step else []
+        parts += (f"<p>{escape(one_line(said))}</p>" for said in sentences)
         parts.append("<table><caption>Dev exam by round</caption><thead><tr>")
         parts.append("".join(f'<th scope="col">{n}</th>' for n in ("Round", "Dev", "Verdict")))
         parts.append("</tr></thead><tbody>")

@@ -21,8 +21,10 @@ from typing import Any
 
 from errata.agents.errors import ErrataError, RunError
 from errata.graph.page.build import compressed, policy, shard_of, whole
-from errata.graph.page.data import Gathered, Page, RunIndex, page_of
+from errata.graph.page.data import page_of
+from errata.graph.page.joined import Gathered
 from errata.graph.page.looks import looks, note_look
+from errata.graph.page.records import Page, RunIndex
 from errata.graph.run_folder import RunFolder
 
 QUIET_S = 2.0
@@ -110,15 +112,15 @@ class Watched:
 
 
 def signature_of(folder: RunFolder) -> tuple[Any, ...]:
-    """Changes when a file of the run does."""
-    found = []
+    """Changes when a file of the run does, and when its process ends."""
+    found: list[tuple[str, int, int]] = []
     for path in (*folder.path.glob("*.json*"), *folder.path.glob("*/*.json*")):
         try:
             stat = path.stat()
         except FileNotFoundError:
             continue
         found.append((str(path), stat.st_mtime_ns, stat.st_size))
-    return tuple(sorted(found))
+    return (folder.at_work, *sorted(found))
 
 
 class Server(ThreadingHTTPServer):

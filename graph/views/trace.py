@@ -13,6 +13,7 @@ from rich.tree import Tree
 
 from errata.agents.errors import RunError
 from errata.agents.jsonl import read_record, so_far
+from errata.agents.plain_text import one_line
 from errata.agents.promotion import Promotion
 from errata.agents.records import (
     Attempt,
@@ -34,7 +35,7 @@ from errata.agents.records import (
 from errata.agents.scores import accuracy
 from errata.agents.verifier import DISAGREE, Vote
 from errata.graph.run_folder import RunFolder, withheld
-from errata.graph.trace import blanked, events_of, last_training, step_under_way
+from errata.graph.trace import blanked, events_of, failure_of, last_training, step_under_way
 from errata.graph.views.printer import Lines, Printer, asked, count, duration, sparkline
 
 R = TypeVar("R", bound=Record)
@@ -166,7 +167,9 @@ def trace_tree(story: Story, out: Printer) -> Tree:
             if attempts:
                 branch.add(out.text(f"{name} model: {story.exam_line('test', attempts)}"))
     if now := step_under_way(story.events):
-        tree.add(out.text(f"unfinished: `{now}` has begun and not ended", "yellow"))
+        why = failure_of(story.events)
+        ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
+        tree.add(out.text(f"unfinished: `{now}` {ended}", "yellow"))
     return tree
 
 

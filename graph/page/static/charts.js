@@ -77,7 +77,8 @@ function Flow({ counts, first, second }) {
     const x0 = bar, x1 = width - bar, mid = (x0 + x1) / 2;
     const band = (y0, y1, n, name) => n > 0 && html`<path class=${`band ${name}`} d=${`M${x0},${y0}C${mid},${y0} ${mid},${y1} ${x1},${y1}L${x1},${y1 + tall(n)}C${mid},${y1 + tall(n)} ${mid},${y0 + tall(n)} ${x0},${y0 + tall(n)}Z`} />`;
     const side = (x, y, n, name) => n > 0 && html`<rect x=${x} y=${y} width=${bar} height=${tall(n)} class=${`side ${name}`} />`;
-    const said = (y0, y1, n, sign, text) => tall(n) > 15 && label(mid, (y0 + y1 + tall(n)) / 2 + 4, `${sign} ${count(n)} ${text}`, "value");
+    // Those that change sides cross in the middle: theirs stand where they are still apart.
+    const said = (y0, y1, n, sign, text, along = 0.5) => tall(n) > 15 && label(x0 + (along < 0.5 ? 0.3 : along > 0.5 ? 0.7 : 0.5) * (x1 - x0), y0 + along * (y1 - y0) + tall(n) / 2 + 4, `${sign} ${count(n)} ${text}`, "value");
     return html`<g>
       ${label(0, 14, plain(first).slice(0, 40), "small", "start")}${label(width, 14, plain(second).slice(0, 40), "small", "end")}
       ${band(a.right, b.right, counts.kept_right, "kept")}
@@ -87,7 +88,8 @@ function Flow({ counts, first, second }) {
       ${side(0, a.right, counts.kept_right + counts.broken, "right")}${side(0, a.wrong, counts.fixed + counts.kept_wrong, "wrong")}
       ${side(x1, b.right, counts.kept_right + counts.fixed, "right")}${side(x1, b.wrong, counts.broken + counts.kept_wrong, "wrong")}
       ${said(a.right, b.right, counts.kept_right, "=", "kept right")}
-      ${said(a.wrong, b.right + tall(counts.kept_right), counts.fixed, "+", "fixed")}
+      ${said(a.wrong, b.right + tall(counts.kept_right), counts.fixed, "+", "fixed", counts.broken ? 0.84 : 0.5)}
+      ${said(a.right + tall(counts.kept_right), b.wrong, counts.broken, "−", "broken", counts.fixed ? 0.84 : 0.5)}
       ${said(a.wrong + tall(counts.fixed), b.wrong + tall(counts.broken), counts.kept_wrong, "·", "kept wrong")}
     </g>`;
   }} />`;

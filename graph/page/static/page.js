@@ -137,7 +137,7 @@ function Result({ page, run, route }) {
     ${page.runs.length > 1 && html`<${Beside} page=${page} />`}
     ${report ? html`<${Headline} run=${run} report=${report} />` : html`<${SoFar} run=${run} />`}
     <div class="columns">${dev.some((m) => m.value !== null) && html`<section><h2>Dev exam by round</h2>
-      <${Accuracies} title="Dev accuracy by round" models=${dev} target=${report ? report.target_accuracy : undefined} />
+      <${Accuracies} title="Dev accuracy by round" models=${dev} target=${run.target_accuracy} />
       <p class="quiet">${noun(questions.n, "question")}; bars are 95% intervals. Filled: became the best model; hollow: did not.${report && report.best_round ? " The best was chosen on these questions, so its figure flatters; that of the sealed test does not." : ""}</p></section>`}
     <${Gates} run=${run} /></div>
     ${report && html`<${Kinds} run=${run} report=${report} />`}
@@ -147,33 +147,47 @@ function Result({ page, run, route }) {
       ${report.exams.map((e) => html`<tr><th scope="row">${short(e.exam)}${e.in_domain ? "" : " (out of domain)"}</th><td class="num">${count(e.n)}</td><td class="num">${percent(e.base)}</td><td class="num">${percent(e.final)}</td><td class="num">${points(e.gain.accuracy)}</td><td class="num">${betweenPoints(e.gain.ci95)}</td></tr>`)}<//>`}
     ${report && report.twisted.length > 0 && html`<${Table} caption="The sealed test with a twist" heads=${["Exam", "Twist", "Model", "Plain", "Twisted", "Difference, points"]} right=${[3, 4, 5]}>
       ${report.twisted.flatMap((e) => e.falls.map((f) => html`<tr><th scope="row">${short(e.exam)}</th><td>${e.twist}</td><td>${f.model}</td><td class="num">${percent(f.plain)}</td><td class="num">${percent(f.twisted)}</td><td class="num">${points(f.difference.accuracy)}</td></tr>`))}<//>`}
-    ${run.judges.length > 0 && html`<section><h2>Who judged the answers</h2><ul class="plain">${run.judges.map((said) => html`<li>${marked(said[0].toUpperCase() + said.slice(1))}</li>`)}</ul></section>`}
+    ${run.system && html`<section><h2>System prompt</h2><${Text} text=${run.system} label="System prompt" /></section>`}
     <${Times} run=${run} />
     <${Money} run=${run} />
     <${Held} run=${run} /></div>`;
 }
 
+const GOOD = { "proven gain": "", "got worse": "lost" };
 function Headline({ run, report }) {
-  const { base, final, gain } = report.test;
+  const { base, final, gain } = report.test, best = report.best_round;
   const test = setOf(run, "test");
-  const pair = test && test.pairs.find((p) => p.first === "0" && p.second === String(report.best_round));
-  const apart = gain.ci95[0] > 0 || gain.ci95[1] < 0;
-  const sure = apart && !(pair && pair.p > 0.05);
+  const pair = best > 0 && test && test.pairs.find((p) => p.first === "0" && p.second === String(best));
+  const flips = (out) => ({ page: "flips", run: run.at || undefined, set: "test", from: run.key(0), to: run.key(best), out });
+  const changed = (out) => html`<span class=${pair.counts[out] ? `outcome ${out}` : "quiet"}>${SIGNS[out]}<${Counted} n=${pair.counts[out]} to=${flips(out)} label=${`${pair.counts[out]} ${out} on the sealed test`} /></span>`;
   return html`<section class="headline" aria-labelledby="sealed">
-    <p class="status">${report.status}</p>
+    <p class=${`status ${run.outcome in GOOD ? GOOD[run.outcome] : "open"}`}>${run.outcome}</p>
     <h2 id="sealed">Sealed test, ${noun(final.n, "question")}</h2>
     <dl class="figures">
-      <div><dt>before</dt><dd id="before">${percent(base.accuracy)}</dd><dd class="ci">${between(base.ci95)}</dd></div>
-      <div><dt>after</dt><dd id="after" class=${sure ? (gain.accuracy > 0 ? "accent" : "lost") : ""}>${percent(final.accuracy)}</dd><dd class="ci">${between(final.ci95)}</dd></div>
-      <div><dt>gain, points</dt><dd id="gain">${points(gain.accuracy)}</dd><dd class="ci">${betweenPoints(gain.ci95)}${pair ? `, p ${pair.p < 0.001 ? "" : "= "}${chance(pair.p)}` : ""}</dd></div>
-      <div><dt>best model</dt><dd>${nameOf(report.best_round)}</dd><dd class="ci">${noun(report.rounds.length - 1, "round")}, ${duration(report.seconds)}</dd></div>
+      <div><dt>${best ? "before" : "right"}</dt><dd id="before">${percent(base.accuracy)}</dd><dd class="ci">${between(base.ci95)}</dd></div>
+      ${best > 0 && html`<div><dt>after</dt><dd id="after" class=${run.outcome === "proven gain" ? "accent" : run.outcome === "got worse" ? "lost" : ""}>${percent(final.accuracy)}</dd><dd class="ci">${between(final.ci95)}</dd></div>
+      <div><dt>gain, points</dt><dd id="gain">${points(gain.accuracy)}</dd><dd class="ci">${betweenPoints(gain.ci95)}${pair ? `, p ${pair.p < 0.001 ? "" : "= "}${chance(pair.p)}` : ""}</dd></div>`}
+      ${pair && html`<div><dt>fixed and broken</dt><dd id="changed">${changed("fixed")} ${changed("broken")}</dd><dd class="ci">answers that changed</dd></div>`}
+      <div><dt>best model</dt><dd>${nameOf(best)}</dd><dd class="ci">of ${noun(report.rounds.length - 1, "round")}</dd></div>
     </dl>
-    ${!sure && html`<p class="caution">${apart ? "p is above 0.05: so few answers changed that it may be chance." : "The interval of the gain holds 0: it may be chance."}</p>`}
-    <p class="next"><strong>Next</strong> ${marked(run.next_step)}</p></section>`;
+    <p class="next"><strong>Next</strong> ${marked(run.next_step)}</p>
+    ${run.caveats.length > 0 && html`<h3 id="caveats">${best ? "Before you rely on it" : "To know"}</h3><ul class="plain" aria-labelledby="caveats">${run.caveats.map((said) => html`<li>${marked(said)}</li>`)}</ul>`}
+    <p class="quiet">The run stopped after ${duration(report.seconds)}: <span id="status">${report.status}</span>.</p></section>`;
 }
 
-const SoFar = ({ run }) => html`<section class="headline"><p class="status open">not finished</p>
-  <h2>As far as it came</h2><p>${noun(Math.max(0, run.rounds.length - 1), "round")} begun${run.under_way ? html`; at work on <strong>${run.under_way}</strong>` : ""}. ${how.served ? "This page follows the run." : html`<code>errata view ${plain(run.name)} --serve</code> follows it; <code>errata resume ${plain(run.name)}</code> goes on with one that stopped.`}</p></section>`;
+function SoFar({ run }) {
+  const begun = run.rounds.length - 1;
+  const asked = run.rounds.filter((r) => r.promoted && r.dev).pop();
+  const where = html`${begun > 0 ? `in round ${begun}` : "before its first round"}${run.under_way ? html`, at <strong>${run.under_way.replace("_", " ")}</strong>` : ""}`;
+  const command = (words) => html`<code>errata ${words} ${plain(run.name)}</code>`;
+  return html`<section class="headline" aria-labelledby="far"><p class=${`status ${run.stands === "stopped" ? "lost" : "open"}`}>${run.stands}</p>
+  <h2 id="far">As far as it came</h2>
+  ${run.stands === "stopped" && html`<p>It stopped ${where}. ${command("resume")} goes on where it was.</p>
+    ${run.failure && html`<p class="caution">${marked(run.failure)}</p>`}`}
+  ${run.stands === "waits for your review" && html`<p>It waits ${begun > 0 ? `in round ${begun}` : ""} until a person has looked at its examples: ${command("review")} shows them one by one.</p>`}
+  ${run.stands === "at work" && html`<p>It is ${where}. ${how.served ? "This page follows the run." : html`This file shows the moment when it was written; <code>errata view ${plain(run.name)} --serve</code> follows the run.`}</p>`}
+  ${asked && html`<p>Best so far: <strong>${nameOf(asked.index)}</strong>, ${percent(asked.dev.accuracy)} on dev. The sealed test is read at the end.</p>`}</section>`;
+}
 
 function Beside({ page }) {
   return html`<${Table} caption="Sealed test of both runs" heads=${["Run", "Way", "Best model", "Before", "After", "Gain, points", "95% interval"]} right=${[3, 4, 5, 6]}>
@@ -193,49 +207,57 @@ function Gates({ run }) {
   const practised = (index) => setOf(run, "practice").pairs.find((p) => p.first === String(best(index)) && p.second === String(index));
   const practice = (index) => { const pair = practised(index); return pair && html`<p>On practice questions: ${["fixed", "broken"].map((out, at) => html`${at > 0 && ", "}<${Counted} n=${pair.counts[out]} to=${flips("practice", index, out)} label=${`${pair.counts[out]} ${out} on practice in round ${index}`} /> ${out}`)}.</p>`; };
   return html`<section><h2>What decided each round</h2>
-    <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Dev", "Fixed", "Broken", "p", "Level", "Verdict"]} right=${[1, 2, 3, 4, 5]}>
-    ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${onDev(index, "fixed", p.fixed)}</td><td class="num">${onDev(index, "broken", p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td></tr>`)}<//>
+    <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Verdict", "Dev", "Fixed", "Broken", "p", "Level"]} right=${[2, 3, 4, 5, 6]}>
+    ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${onDev(index, "fixed", p.fixed)}</td><td class="num">${onDev(index, "broken", p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td></tr>`)}<//>
     <ul class="plain">${decided.map(({ index, promotion: p }) => html`<li>Round ${index}: ${marked(p.why)}${practice(index)}
-      ${p.guards.length > 0 && html`<details><summary>${noun(p.guards.length, "guard")}</summary><${Table} caption=${`Guards of round ${index}`} heads=${["Guard", "Asked", "Fixed", "Broken", "p, corrected", "Lost"]} right=${[1, 2, 3, 4]}>
-        ${p.guards.map((g) => html`<tr><th scope="row">${short(g.name)}</th><td class="num">${count(g.asked)}</td><td class="num">${count(g.fixed)}</td><td class="num">${count(g.broken)}</td><td class="num">${chance(g.p_holm)}</td><td>${g.lost ? "yes: refused" : "no"}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
+      ${p.guards.length > 0 && html`<details open=${p.guards.some((g) => g.lost)}><summary>${noun(p.guards.length, "guard")}, ${count(p.guards.filter((g) => g.lost).length)} lost</summary><${Table} caption=${`Guards of round ${index}`} heads=${["Guard", "Lost", "Asked", "Fixed", "Broken", "p, corrected"]} right=${[2, 3, 4, 5]}>
+        ${p.guards.map((g) => html`<tr><th scope="row">${short(g.name)}</th><td>${g.lost ? html`<strong>yes: refused</strong>` : "no"}</td><td class="num">${count(g.asked)}</td><td class="num">${count(g.fixed)}</td><td class="num">${count(g.broken)}</td><td class="num">${chance(g.p_holm)}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
 }
 
+// Where no round became the best model, before and after are the same answers: they are shown once.
+
 function Kinds({ run, report }) {
-  const after = report.test.final.by_kind, before = report.test.base.by_kind;
+  const after = report.test.final.by_kind, before = report.test.base.by_kind, best = report.best_round;
   const rows = Object.keys(after).map((kind) => ({ kind, was: before[kind][0], now: after[kind][0], asked: after[kind][1] }));
-  rows.sort((a, b) => (a.now - a.was) / a.asked - (b.now - b.was) / b.asked || b.asked - a.asked);
+  rows.sort((a, b) => (a.now - a.was) / a.asked - (b.now - b.was) / b.asked || (best ? 0 : a.now / a.asked - b.now / b.asked) || b.asked - a.asked);
   const [all, show] = useState(false);
   if (!rows.length) return null;
   const shown = all ? rows : rows.slice(0, 12);
-  return html`<section><h2>Sealed test by kind</h2>
-    <${Table} caption="Right answers by kind of question, the worst change first" heads=${["Kind", "Asked", "Before", "After", "From ○ to ●", "Change"]} right=${[1, 2, 3, 5]}>
-    ${shown.map((r) => html`<tr><th scope="row">${report.best_round && r.kind ? html`<a href=${address({ page: "flips", run: run.at || undefined, set: "test", from: run.key(0), to: run.key(report.best_round), kind: r.kind })}>${short(r.kind)}</a>` : short(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td><td class="num">${count(r.was)}</td><td class="num">${count(r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td><td class="num">${r.now > r.was ? `+${r.now - r.was}` : r.now < r.was ? `−${r.was - r.now}` : "="}</td></tr>`)}<//>
+  const flips = (kind) => address({ page: "flips", run: run.at || undefined, set: "test", from: run.key(0), to: run.key(best), kind });
+  const heads = best ? ["Kind", "Asked", "Before", "After", "Change", "From ○ to ●"] : ["Kind", "Asked", "Right"];
+  return html`<section class="kinds"><h2>Sealed test by kind</h2>
+    <${Table} caption=${`Right answers by kind of question, the worst ${best ? "change " : ""}first`} heads=${heads} right=${[1, 2, 3, 4]}>
+    ${shown.map((r) => html`<tr><th scope="row">${best && r.kind ? html`<a href=${flips(r.kind)}>${short(r.kind)}</a>` : short(r.kind || "(no kind)")}</th><td class="num">${count(r.asked)}</td>${best > 0 && html`<td class="num">${count(r.was)}</td>`}<td class="num">${count(r.now)}</td>${best > 0 && html`<td class="num">${change(r.was, r.now)}</td><td><${Dumbbell} before=${r.was / r.asked} after=${r.now / r.asked} /></td>`}</tr>`)}<//>
     ${rows.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${rows.length} kinds</button>`}</section>`;
 }
+const change = (was, now) => (now > was ? `+${now - was}` : now < was ? html`<span class="fell">−${was - now}</span>` : "=");
+/** Before and after, or one figure where they are the same answers. */
+const moved = (best, was, now) => (best ? `${was} → ${now}` : now);
 
 function Labels({ report }) {
-  const after = report.test.final.labels, before = report.test.base.labels;
+  const after = report.test.final.labels, before = report.test.base.labels, best = report.best_round;
   if (!after || !before) return null;
   const f1 = (s) => (s.asked + s.said ? percent((2 * s.right) / (s.asked + s.said)) : "–");
   const part = (n, of) => (of ? percent(n / of) : "–");
   const was = new Map(before.labels.map((s) => [s.label, s]));
   const names = after.labels.map((s) => s.label);
+  const confusion = (scores, when) => html`<${Table} caption=${`Confusion${when}: a row for each right label, a column for what was answered`} heads=${["Right label", ...names.map((n) => short(n)), "no label"]} right=${names.map((_, at) => at + 1).concat(names.length + 1)}>
+    ${names.map((label) => html`<tr><th scope="row">${short(label)}</th>${[...names, ""].map((said) => { const n = scores.confusion[label][said] || 0; return html`<td class="num">${n ? (said === label ? html`<strong>${count(n)}</strong>` : html`<span class="fell">${count(n)}</span>`) : html`<span class="quiet">0</span>`}</td>`; })}</tr>`)}<//>`;
   return html`<section><h2>Sealed test by label</h2>
-    <p>Macro-F1 <strong id="macro-f1">${before.macro_f1.toFixed(3)} → ${after.macro_f1.toFixed(3)}</strong> <span class="quiet">(the mean of the labels’ F1, each counting alike)</span></p>
-    <${Table} caption="Precision, recall and F1 of each label, before → after" heads=${["Label", "Asked", "Precision", "Recall", "F1"]} right=${[1, 2, 3, 4]}>
-    ${after.labels.map((s) => { const b = was.get(s.label); return html`<tr><th scope="row">${short(s.label)}</th><td class="num">${count(s.asked)}</td><td class="num">${part(b.right, b.said)} → ${part(s.right, s.said)}</td><td class="num">${part(b.right, b.asked)} → ${part(s.right, s.asked)}</td><td class="num">${f1(b)} → ${f1(s)}</td></tr>`; })}<//>
-    ${names.length <= 24 && html`<${Table} caption="Confusion after: a row for each right label, a column for what was answered" heads=${["Asked", ...names.map((n) => short(n)), "no label"]} right=${names.map((_, at) => at + 1).concat(names.length + 1)}>
-    ${names.map((label) => html`<tr><th scope="row">${short(label)}</th>${[...names, ""].map((said) => { const n = after.confusion[label][said] || 0; return html`<td class="num">${n ? (said === label ? html`<strong>${count(n)}</strong>` : count(n)) : html`<span class="quiet">0</span>`}</td>`; })}</tr>`)}<//>`}</section>`;
+    <p>Macro-F1 <strong id="macro-f1">${moved(best, before.macro_f1.toFixed(3), after.macro_f1.toFixed(3))}</strong> <span class="quiet">(the mean of the labels’ F1, each counting alike)</span></p>
+    <${Table} caption=${`Precision, recall and F1 of each label${best ? ", before → after" : ""}`} heads=${["Label", "Asked", "F1", "Precision", "Recall"]} right=${[1, 2, 3, 4]}>
+    ${after.labels.map((s) => { const b = was.get(s.label); return html`<tr><th scope="row">${short(s.label)}</th><td class="num">${count(s.asked)}</td><td class="num">${moved(best, f1(b), f1(s))}</td><td class="num">${moved(best, part(b.right, b.said), part(s.right, s.said))}</td><td class="num">${moved(best, part(b.right, b.asked), part(s.right, s.asked))}</td></tr>`; })}<//>
+    ${names.length <= 24 && html`${confusion(after, best ? " after" : "")}${best > 0 && html`<details><summary>Confusion before</summary>${confusion(before, " before")}</details>`}`}</section>`;
 }
 
 function JsonFields({ report }) {
-  const after = report.test.final.json_values, before = report.test.base.json_values;
+  const after = report.test.final.json_values, before = report.test.base.json_values, best = report.best_round;
   if (!after || !before) return null;
   const fields = Object.keys(after.fields);
-  return html`<section><h2>Sealed test, answers in JSON</h2>
-    <p>Of ${noun(after.asked, "answer")} ${count(before.parsed)} → <strong id="parsed">${count(after.parsed)}</strong> parse, ${count(before.fits)} → ${count(after.fits)} fit the schema.</p>
-    ${fields.length > 0 && html`<${Table} caption="Right answers by field, before → after" heads=${["Field", "Asked", "Before", "After"]} right=${[1, 2, 3]}>
-    ${fields.map((path) => html`<tr><th scope="row">${short(path)}</th><td class="num">${count(after.fields[path][1])}</td><td class="num">${count(before.fields[path][0])}</td><td class="num">${count(after.fields[path][0])}</td></tr>`)}<//>`}</section>`;
+  return html`<section class="kinds"><h2>Sealed test, answers in JSON</h2>
+    <p>Of ${noun(after.asked, "answer")} ${best > 0 && `${count(before.parsed)} → `}<strong id="parsed">${count(after.parsed)}</strong> parse, ${moved(best, count(before.fits), count(after.fits))} fit the schema.</p>
+    ${fields.length > 0 && html`<${Table} caption="Right answers by field" heads=${best ? ["Field", "Asked", "Before", "After", "Change", "From ○ to ●"] : ["Field", "Asked", "Right"]} right=${[1, 2, 3, 4]}>
+    ${fields.map((path) => { const [was] = before.fields[path], [now, asked] = after.fields[path]; return html`<tr><th scope="row">${short(path)}</th><td class="num">${count(asked)}</td>${best > 0 && html`<td class="num">${count(was)}</td>`}<td class="num">${count(now)}</td>${best > 0 && html`<td class="num">${change(was, now)}</td><td><${Dumbbell} before=${was / asked} after=${now / asked} /></td>`}</tr>`; })}<//>`}</section>`;
 }
 
 function Times({ run }) {
@@ -255,11 +277,8 @@ function Money({ run, brief }) {
 }
 
 function Held({ run }) {
-  const readings = run.report ? run.report.readings.filter((r) => r.earlier_runs || r.earlier_evaluations) : [];
-  const who = (r) => [r.earlier_runs && noun(r.earlier_runs, "run"), r.earlier_evaluations && `${noun(r.earlier_evaluations, "evaluation")} outside a run`].filter(Boolean).join(" and ");
-  if (!readings.length && !run.looks.length) return null;
+  if (!run.looks.length) return null;
   return html`<section><h2>Who read held-out questions</h2><ul class="plain">
-    ${readings.map((r) => html`<li>The ${r.set} set${r.exam ? ` of ${plain(r.exam)}` : ""} was read by ${who(r)} before this one.</li>`)}
     ${run.looks.map((l) => html`<li>${l.set}, ${noun(l.questions, "question")}: shown to a person on ${l.time.slice(0, 16).replace("T", " ")} UTC, by <code>errata ${l.how}</code>.</li>`)}</ul></section>`;
 }
 
@@ -433,7 +452,7 @@ function Life({ page, run, set, at, models }) {
     const before = last;
     steps.push({ title: `${round === 0 ? "Base model" : `After round ${round}`}`, mark: html`<${Verdict} right=${said.correct} />`, body: html`
       <${Text} text=${said.response} label="Answer" />
-      <p class="quiet">${marked(said.why)}${said.truncated ? "; cut off at the token limit" : ""} · ${noun(said.tokens, "token")}</p>
+      <p class="quiet">${question.judged && html`<strong>The judge</strong> `}${marked(said.why)}${said.truncated ? "; cut off at the token limit" : ""} · ${noun(said.tokens, "token")}</p>
       ${before !== null && html`<details open=${before.text !== said.response}><summary>Beside the answer of ${before.name}</summary><${Difference} before=${before.text} after=${said.response} label="Words that differ" /></details>`}` });
     last = { text: said.response, name: nameOf(round) };
   };
@@ -444,7 +463,7 @@ function Life({ page, run, set, at, models }) {
     answered(round);
   }
   if (theirs && others.get(theirs.at)) for (const [round, said] of Object.entries(others.get(theirs.at).said))
-    steps.push({ title: `${plain(theirs.run.name)}, ${nameOf(round)}`, mark: html`<${Verdict} right=${said.correct} />`, body: html`<${Text} text=${said.response} label="Answer" /><p class="quiet">${marked(said.why)}</p>` });
+    steps.push({ title: `${plain(theirs.run.name)}, ${nameOf(round)}`, mark: html`<${Verdict} right=${said.correct} />`, body: html`<${Text} text=${said.response} label="Answer" /><p class="quiet">${question.judged && html`<strong>The judge</strong> `}${marked(said.why)}</p>` });
   return html`<ol class="life" tabindex="0" aria-label="The question's life, from left to right">${steps.map((step) => html`<li class=${step.kind || ""}><h2>${step.title} ${step.mark}</h2>${step.body}</li>`)}</ol>`;
 }
 function otherLife(page, run, set, at) {
@@ -684,19 +703,22 @@ function took(run, calls) {
   return `${noun(calls.length, "call")}, ${unknown(sum(tokens_in))} tokens in, ${unknown(sum(tokens_out))} out, ${duration(sum(seconds))}`;
 }
 
+const ORDINALS = { one: "st", two: "nd", few: "rd", other: "th" };
+const ordinal = (n) => `${n}${ORDINALS[new Intl.PluralRules("en", { type: "ordinal" }).select(n)]}`;
+
 function Call({ run, at }) {
   const all = run.calls;
   const [open, set] = useState(false);
   const text = useTexts(run, "calls", open ? [at] : []).get(at);
   return html`<details class="call" onToggle=${(event) => set(event.currentTarget.open)}>
     <summary><span class=${all.failed[at] ? "fate no" : "fate yes"}><span aria-hidden="true">${all.failed[at] ? "−" : "+"}</span> ${all.failed[at] ? "of no use" : "used"}</span>
-      <strong>${all.agents[at]}</strong> <span>round ${all.rounds[at]}, ${excerpt(all.sources[at], 60)}${all.tries[at] > 1 ? `, asked for the ${all.tries[at]}. time` : ""}</span>
+      <strong>${all.agents[at]}</strong> <span>round ${all.rounds[at]}, ${excerpt(all.sources[at], 60)}${all.tries[at] > 1 ? `, asked for the ${ordinal(all.tries[at])} time` : ""}</span>
       <span class="quiet">${unknown(all.tokens_in[at])} tokens in, ${unknown(all.tokens_out[at])} out · ${duration(all.seconds[at])}${all.cached[at] ? " · from the cache" : ""}</span></summary>
     ${open && all.questions[at].length > 0 && html`<p>About ${all.questions[at].map((place, n) => html`${n > 0 && ", "}<a href=${address({ q: setOf(run, "practice").ids[place], run: run.at || undefined })}>${short(setOf(run, "practice").ids[place])}</a>`)}</p>`}
     ${open && (text ? html`${text.error && html`<p><strong>Why it is of no use</strong> ${marked(text.error)}</p>`}
       ${text.messages.map(([role, said]) => html`<h3>${marked(role)}</h3><${Text} text=${said} label=${plain(role)} />`)}
       ${text.thinking && html`<h3>thinking</h3><${Text} text=${text.thinking} label="Thinking" />`}
-      <h3>reply</h3><${Text} text=${text.reply} label="Reply" />` : html`<p class="quiet" aria-busy="true">Reading …</p>`)}</details>`;
+      ${text.messages.length || text.reply ? html`<h3>reply</h3><${Text} text=${text.reply} label="Reply" />` : html`<${Quiet}>What was asked and said is not kept with the call, since it quotes held-out answers. A judge’s reasons stand beside the answers that it judged.<//>`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`)}</details>`;
 }
 
 // Training.
@@ -708,9 +730,10 @@ function Training({ run }) {
       ${t.plan && html`<div><dt>started from</dt><dd>${t.plan.start === "best" ? "the best model" : "the base model"}</dd></div><div><dt>learning rate</dt><dd>${t.plan.learning_rate}</dd></div><div><dt>replay</dt><dd>${(100 * t.plan.replay).toFixed(0)}%</dd></div>`}
       <div><dt>rows</dt><dd>${count(t.rows)}</dd></div>
       ${t.trained && html`<div><dt>tokens</dt><dd>${count(t.trained.tokens)}</dd></div><div><dt>loss of the last step</dt><dd>${t.trained.loss.toFixed(3)}</dd></div><div><dt>left out as too long</dt><dd>${count(t.trained.skipped)}</dd></div><div><dt>objective</dt><dd>${t.trained.objective}, ${t.trained.adapter}</dd></div>`}
-      ${!t.trained && html`<div><dt>so far</dt><dd>${t.steps.length ? `${count(t.steps.length)} of ${count(t.of)} steps` : "not trained"}</dd></div>`}
+      ${!t.trained && html`<div><dt>${run.stands === "at work" || !t.steps.length ? "so far" : "stopped after"}</dt><dd>${t.steps.length ? `${count(t.steps.length)} of ${count(t.of)} steps` : "not trained"}</dd></div>`}
     </dl>
-    ${t.plan && t.plan.why && html`<p class="quiet">${marked(t.plan.why)}</p>`}
+    ${!t.trained && t.round === run.rounds.length - 1 && run.failure && html`<p class="caution">${marked(run.failure)}</p>`}
+    ${t.plan && t.plan.why && html`<p class="quiet">Why so: ${marked(t.plan.why)}</p>`}
     <h3>Loss</h3><${Curve} title=${`Loss of round ${t.round}`} values=${t.steps} of=${t.of} unit="Loss" />
     ${t.rates.length > 1 && html`<h3>Learning rate</h3><${Curve} title=${`Learning rate of round ${t.round}`} values=${t.rates} of=${t.of} unit="Learning rate" />`}
   </section>`)}</div>`;

@@ -1,0 +1,88 @@
+"""The records of a run as far as they are written: what the page is joined from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from errata.agents.jsonl import read_record, so_far
+from errata.agents.promotion import Promotion
+from errata.agents.records import Attempt, Question, Record, Review
+from errata.graph.page.records import SETS, Stands
+from errata.graph.report import Report
+from errata.graph.run_folder import SEALED, RunFolder
+from errata.graph.trace import read_trace, step_under_way
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass
+class Sat:
+    """A set of questions and the answers of each model that was asked it."""
+
+    questions: Sequence[Question]
+    said: dict[int, dict[str, Attempt]] = field(default_factory=dict)
+    """Round → question id → answer."""
+
+    def right(self, index: int) -> dict[str, bool]:
+        return {id: attempt.correct for id, attempt in self.said.get(index, {}).items()}
+
+
+class Reader:
+    """The records of a run, as far as they are written. Reading changes nothing in the folder."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.rounds = folder.rounds()
+        path = folder.path / "report.json"
+        self.report = read_record(path, Report) if path.exists() else None
+        self.not_counted = {line.question_id for line in folder.not_counted.read()}
+        promotions = {
+            index: read_record(folder.promotion(index), Promotion)
+            for index in self.rounds
+            if folder.promotion(index).exists()
+        }
+        self.promoted = [index for index, found in promotions.items() if found.promoted]
+        trace = folder.path / "trace.jsonl"
+        self.events = read_trace(trace) if trace.exists() else []
+        self.sets = {name: self.sat(name) for name in SETS}
+
+    def of_round(self, index: int, name: str, of: type[R]) -> list[R]:
+        return so_far(self.folder.round(index) / f"{name}.jsonl", of)
+
+    def started_from(self, index: int) -> int:
+        """Round of the best model before a round."""
+        return max((at for at in self.promoted if at < index), default=0)
+
+    def sat(self, name: str) -> Sat:
+        questions = so_far(self.folder.exam(name), Question)
+        found = Sat([q for q in questions if q.id not in self.not_counted])
+        if name in SEALED:
+            best = self.report.best_round if self.report else max(self.promoted, default=0)
+            files = {0: self.folder.final_exam(name, "base")}
+            if best:
+                files[best] = self.folder.final_exam(name, "best")
+        else:
+            files = {at: self.folder.round(at) / f"{name}.jsonl" for at in self.rounds}
+        asked = {question.id for question in found.questions}
+        for at, path in files.items():
+            first: dict[str, Attempt] = {}
+            for attempt in so_far(path, Attempt):
+                if attempt.question_id in asked:
+                    first.setdefault(attempt.question_id, attempt)
+            if first:
+                found.said[at] = first
+        return found
+
+    @property
+    def stands(self) -> Stands:
+        if self.report is not None:
+            return "finished"
+        if self.folder.at_work:
+            return "at work"
+        return "waits for your review" if step_under_way(self.events) == "review" else "stopped"
+
+    def review(self, index: int) -> Review | None:
+        path = self.folder.review(index)
+        return read_record(path, Review) if path.exists() else None
