@@ -6,7 +6,9 @@ No test reaches the internet.
 from __future__ import annotations
 
 import gc
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,20 @@ from hypothesis import HealthCheck, settings
 # A busy machine breaks nothing.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
+
+
+SECONDS = {"model": 4.0, "browser": 2.0, "slow": 2.0, "process": 1.0, "loop": 0.5}
+"""What a test with such a mark takes, roughly."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: none is begun when the other worker has no more."""
+    takes: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        marks = (SECONDS.get(mark.name, 0) for mark in item.iter_markers())
+        takes[item.path] += max(marks, default=0) + 0.02
+    items.sort(key=lambda item: -takes[item.path])
 
 
 def pytest_collection_finish() -> None:
