@@ -25,7 +25,7 @@ types: .venv/ready
 
 # Its programs are to run into their limits, not into each other.
 sandbox: .venv/ready
-	$(BIN)/pytest -m sandbox
+	$(BESIDE) -m sandbox
 
 quick: .venv/ready
 	$(BESIDE) -m "not model and not sandbox and not process and not slow and not browser and not vllm and not ray and not loop"

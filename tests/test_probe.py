@@ -84,6 +84,7 @@ def adding(student: Limited, folder: Path) -> Probed:
     return probe(settings, folder / "out.jsonl", NoWatcher(), 4, student)
 
 
+pytestmark = pytest.mark.loop  # a probe asks hundreds of questions
 Found = tuple[Probed, Limited, Path]
 
 
