@@ -23,12 +23,12 @@ test: .venv/ready
 types: .venv/ready
 	$(BIN)/mypy
 
-# Its programs are to run into their limits, not into each other.
+# Its programs mostly wait for their limits, and so do not wait for each other.
 sandbox: .venv/ready
-	$(BESIDE) -m sandbox
+	$(BIN)/pytest --numprocesses 3 --dist worksteal -m sandbox
 
 quick: .venv/ready
-	$(BESIDE) -m "not model and not sandbox and not process and not slow and not browser and not vllm and not ray and not loop"
+	$(BESIDE) --hypothesis-profile quick -m "not model and not sandbox and not process and not slow and not browser and not vllm and not ray and not loop"
 
 test-long: .venv/ready
 	$(BIN)/pytest -m long

@@ -18,6 +18,7 @@ gc.disable()  # until the tests begin: nearly all that is made before stays
 # A busy machine breaks nothing.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any")
+settings.register_profile("quick", settings.get_profile("any"), max_examples=20)  # `make quick`
 
 
 SECONDS = {"model": 4.0, "browser": 2.0, "slow": 2.0, "process": 1.0, "loop": 0.5}
