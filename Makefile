@@ -17,13 +17,18 @@ demo: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) --jobs 2 --output-sync types sandbox
+	OMP_NUM_THREADS=1 $(BESIDE) -m "not sandbox and not vllm and not ray and not long"
+
+types: .venv/ready
 	$(BIN)/mypy
-	$(QUICK) -m "$(LIGHT)"
-	OMP_NUM_THREADS=1 $(QUICK) -m "not ($(LIGHT)) and not sandbox and not vllm and not ray and not long"
-	$(BIN)/pytest -m sandbox
+
+# Its programs mostly wait for their limits, and so do not wait for each other.
+sandbox: .venv/ready
+	$(BIN)/pytest --numprocesses 3 --dist worksteal -m sandbox
 
 quick: .venv/ready
-	$(QUICK) -m "$(LIGHT) and not loop"
+	$(BESIDE) --hypothesis-profile quick -m "not model and not sandbox and not process and not slow and not browser and not vllm and not ray and not loop"
 
 test-long: .venv/ready
 	$(BIN)/pytest -m long
@@ -50,9 +55,10 @@ test-vllm: .venv/ready .venv-vllm/ready
 	@.venv-vllm/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
-LIGHT := not model and not sandbox and not process and not slow and not browser and not vllm and not ray
-# Two files at a time, models with one thread each; the sandbox has the machine to itself.
-QUICK := $(BIN)/pytest --numprocesses 2 --dist loadfile
+# Two files at a time, in the order of tests/conftest.py; models have one thread each.
+BESIDE := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# What pytest makes of the tests' assertions is kept: anew it takes longer than all imports together.
+unexport PYTHONDONTWRITEBYTECODE
 
 setup: .venv/ready
 
@@ -75,4 +81,4 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 clean:
 	rm -rf .venv .venv-vllm build *.egg-info
 
-.PHONY: demo test test-long test-dev test-ray test-vllm quick setup clean
+.PHONY: demo test types sandbox test-long test-dev test-ray test-vllm quick setup clean

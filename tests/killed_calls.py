@@ -1,9 +1,11 @@
-"""A run with an LLM instructor over HTTP, in a process that is killed again and again.
+"""A run with an LLM instructor over HTTP, in processes that are killed again and again.
 
-    python tests/killed_calls.py RUNS URL KILL_AFTER
+    python tests/killed_calls.py
 
-Starts the run, or resumes it, against the server at URL. After KILL_AFTER signs of progress (0:
-never) the process sends itself SIGKILL. `compare` does so many times and counts the calls.
+Each line on standard input is a JSON list [RUNS, URL, KILL_AFTER]: a process is forked, which has
+everything imported; it starts the run, or resumes it, against the server at URL. After KILL_AFTER
+signs of progress (0: never) it sends itself SIGKILL. The answer is one line, its exit code.
+`compare` does so many times and counts the calls.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ import random
 import signal
 import subprocess
 import sys
+import traceback
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,16 +105,37 @@ def main(runs: Path, url: str, kill_after: int) -> None:
         run(config, runs, **table, watcher=killer, cache=False)
 
 
-def work(runs: Path, url: str, kill_after: int) -> bool:
-    """Whether the process was killed before its end."""
-    done = subprocess.run(
-        [sys.executable, __file__, str(runs), url, str(kill_after)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
+def forked(runs: Path, url: str, kill_after: int) -> int:
+    """Exit code of one process."""
+    child = os.fork()
+    if child == 0:
+        try:
+            main(runs, url, kill_after)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@contextmanager
+def working() -> Iterator[Callable[[Path, str, int], bool]]:
+    """Says of RUNS, URL and KILL_AFTER whether the process was killed before its end."""
+    with subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        told, said = process.stdin, process.stdout
+
+        def work(runs: Path, url: str, kill_after: int) -> bool:
+            print(json.dumps([str(runs), url, kill_after]), file=told, flush=True)
+            code = int(said.readline())
+            assert code in (0, -signal.SIGKILL), "the run failed; see standard error"
+            return code != 0
+
+        yield work
+        told.close()
 
 
 @dataclass(frozen=True)
@@ -150,7 +176,7 @@ def compare(folder: Path, kills: int, seed: int, longest: int = 40) -> Compared:
         longest: Signs of progress between two kills.
     """
     rng = random.Random(seed)
-    with OpenAIServer(reply) as server:
+    with working() as work, OpenAIServer(reply) as server:
         work(folder / "whole", server.base_url, 0)
         whole = Counter(json.dumps(request.body) for request in server.requests)
         server.requests.clear()
@@ -177,4 +203,11 @@ def compare(folder: Path, kills: int, seed: int, longest: int = 40) -> Compared:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    # They are imported when they are first used: here, not in each process.
+    import langchain_openai  # noqa: F401
+    import langgraph.checkpoint.sqlite  # noqa: F401
+
+    import errata.graph.loop  # noqa: F401
+
+    for line in sys.stdin:
+        print(forked(Path((given := json.loads(line))[0]), *given[1:]), flush=True)

@@ -62,8 +62,8 @@ def main(runs: Path, url: str | None) -> None:
     given: dict[str, Any] = {
         "name": "same",
         "strategy": "lec",
-        "exam": {"name": "arithmetic", "seed": 5, "practice": 54, "dev": 36, "test": 18},
-        "examples": {"per_round": 60},
+        "exam": {"name": "arithmetic", "seed": 5, "practice": 36, "dev": 18, "test": 18},
+        "examples": {"per_round": 30},
         "stop": {"rounds": 2},
     }
     if url is not None:

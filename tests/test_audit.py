@@ -484,7 +484,6 @@ def test_killed_runs_have_no_findings_stopped_or_resumed(tmp_path: Path) -> None
 # The command.
 
 
-@pytest.mark.process
 def test_the_command_ends_with_0_1_or_2(folder: RunFolder, tmp_path: Path) -> None:
     seal = folder.manifest.sealing()
     assert seal is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,12 +12,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from command_line import errata
+from command_line import Done, errata, errata_process
 
 from errata.agents.testing.openai_server import OpenAIServer, Reply
 from errata.graph.commands.instructors import available, models_at
-
-pytestmark = pytest.mark.process
 
 KEY = "sk-nobody-may-read-this"
 DIAGNOSIS = {
@@ -42,8 +39,11 @@ def teacher(request: dict[str, Any]) -> Reply:
 
 
 def checked(
-    folder: Path, instructor: str, reply: Callable[[dict[str, Any]], Reply] = teacher
-) -> subprocess.CompletedProcess[str]:
+    folder: Path,
+    instructor: str,
+    reply: Callable[[dict[str, Any]], Reply] = teacher,
+    errata: Callable[..., Done] = errata,
+) -> Done:
     """`errata check` on a configuration whose instructor is at `$URL`."""
     with OpenAIServer(reply) as server:
         told = instructor.replace("$URL", server.base_url)
@@ -55,8 +55,9 @@ def checked(
 SCRIPTED = 'model = "openai:scripted"\nbase_url = "$URL"'
 
 
+@pytest.mark.process
 def test_check_shows_replies_tokens_seconds_and_the_method(tmp_path: Path) -> None:
-    done = checked(tmp_path, SCRIPTED)
+    done = checked(tmp_path, SCRIPTED, errata=errata_process)
     assert done.returncode == 0, done.stdout
     instructor, writer = done.stdout.split("writer: openai:scripted")
     assert DIAGNOSIS["cause"] in instructor

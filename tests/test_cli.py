@@ -11,9 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from command_line import errata, refused
-
-pytestmark = pytest.mark.process
+from command_line import errata, errata_process, refused, sentence_of
 
 GOOD = """
 [exam]
@@ -30,6 +28,7 @@ def test_help_lists_every_command_and_each_explains_itself(command: str, tmp_pat
     assert "Usage" in errata(command, "--help", cwd=tmp_path).stdout
 
 
+@pytest.mark.process
 def test_neither_help_nor_a_configuration_imports_what_only_a_run_needs(tmp_path: Path) -> None:
     code = (
         "import sys, errata.graph.cli; print(*sys.modules)\n"
@@ -113,6 +112,7 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
     assert "was trained on some/other-model, not on bundled" in sentence
 
 
+@pytest.mark.loop
 def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path: Path) -> None:
     from doubles import table_agents
 
@@ -145,16 +145,18 @@ def test_an_unreachable_instructor_stops_the_run_and_it_can_be_resumed(tmp_path:
     assert len(base) == 18  # the sealed test alone: the rest was not asked again
 
 
+@pytest.mark.process
 def test_runs_lists_nothing_without_complaint(tmp_path: Path) -> None:
-    assert errata("runs", cwd=tmp_path).returncode == 0
+    assert errata_process("runs", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("option", "says"), [([], True), (["--no-tracing"], False)])
 def test_a_run_says_where_tracing_sends_questions_and_can_do_without(
     option: list[str], says: bool, tmp_path: Path
 ) -> None:
     (tmp_path / "x.toml").write_text(GOOD + '[student]\nmodel = "./nowhere"\n')
-    done = errata(
+    done = errata_process(
         "run",
         "x.toml",
         *option,
@@ -166,9 +168,10 @@ def test_a_run_says_where_tracing_sends_questions_and_can_do_without(
     assert ("go to 127.0.0.1" in done.stdout) == says
 
 
+@pytest.mark.process
 def test_what_stands_on_standard_error_obeys_no_terminal(tmp_path: Path) -> None:
     evil = "\x1b]52;c;aGk=\x07\x1b[2J\u202e"
-    sentence = refused("run", f"{evil}.toml", cwd=tmp_path)
+    sentence = sentence_of(errata_process("run", f"{evil}.toml", cwd=tmp_path))
     assert not set(sentence) & set("\x1b\x07\u202e")
     questions = tmp_path / "q.jsonl"
     questions.write_text(json.dumps({"prompt": "?", "options": {evil: "x"}, "target": evil}))
@@ -184,6 +187,7 @@ def test_a_failed_start_leaves_the_name_free(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").iterdir())
 
 
+@pytest.mark.process
 def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [

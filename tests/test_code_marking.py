@@ -418,15 +418,13 @@ def test_reading_a_response_takes_time_in_proportion_to_it(make: Callable[[int],
 
     def seconds(length: int) -> float:
         response = make(length)
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            extract(response, stub, "total")
-            times.append(time.process_time() - start)
-        return min(times)
+        start = time.process_time()
+        extract(response, stub, "total")
+        return time.process_time() - start
 
-    # In proportion: 8; with the square: 64. A millisecond keeps the clock's grain out.
-    assert seconds(64_000) < 24 * (seconds(8_000) + 0.001)
+    # In proportion: 8; with the square: 64. A millisecond keeps the clock's grain out; one time of
+    # three is enough on a busy machine.
+    assert any(seconds(64_000) < 24 * (seconds(8_000) + 0.001) for _ in range(3))
 
 
 def test_many_names_on_one_line_are_copied_once() -> None:

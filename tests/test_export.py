@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import errata
+from command_line import Done, errata
 from tiny_models import write_tiny_model
 from weighty_run import weighty_run
 
@@ -56,7 +55,7 @@ def merged(finished: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-def exported(run: RunFolder, *words: object) -> subprocess.CompletedProcess[str]:
+def exported(run: RunFolder, *words: object) -> Done:
     given = (run.name, "--runs", run.path.parent, *words)
     return errata("export", *given, OMP_NUM_THREADS="1")
 

@@ -328,7 +328,6 @@ def test_parts_are_not_trained_with_other_versions_than_the_round_was(folder: Ru
     assert trainer.jobs == []
 
 
-@pytest.mark.process
 def test_the_command_takes_a_run_or_its_configuration(folder: RunFolder) -> None:
     curve = log_linear(0.5, 0.08)
     found = forecast(folder, student=CurveStudent(curve), trainer=CountingTrainer())

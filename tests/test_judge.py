@@ -294,6 +294,7 @@ def calibration(verdict: Callable[[Seen], bool], n: int = 20) -> Calibration:
         return calibrate(judge_at(server), JUDGED, labels(n))
 
 
+@pytest.mark.loop
 def test_a_judge_that_is_always_right_agrees_wholly() -> None:
     found = calibration(greets)
     assert (found.agreement, found.kappa, found.rows) == (1, 1, 20)
@@ -303,6 +304,7 @@ def test_a_judge_that_is_always_right_agrees_wholly() -> None:
     assert found.problem(0.6) is None
 
 
+@pytest.mark.loop
 def test_a_judge_that_calls_all_right_has_no_kappa() -> None:
     found = calibration(lambda seen: True)
     assert (found.agreement, found.kappa) == (0.5, 0)
@@ -310,6 +312,7 @@ def test_a_judge_that_calls_all_right_has_no_kappa() -> None:
     assert "kappa with the labels is 0.00, below kappa_at_least = 0.6" in str(found.problem(0.6))
 
 
+@pytest.mark.loop
 def test_a_judge_swayed_by_order_chance_or_length_shows_it() -> None:
     assert calibration(lambda seen: greets(seen) or seen.turned).flips_turned == (10, 20)
     assert calibration(lambda seen: greets(seen) or seen.again).flips_again == (10, 20)
@@ -318,6 +321,7 @@ def test_a_judge_swayed_by_order_chance_or_length_shows_it() -> None:
     assert long.agrees_long[0] < 8
 
 
+@pytest.mark.loop
 def test_a_judge_without_verdicts_is_refused() -> None:
     def silent(request: dict[str, Any]) -> Reply:
         seen = Seen(request)
@@ -664,6 +668,7 @@ def judge_command(folder: Path, verdict: Callable[[Seen], bool], *more: str) -> 
     return ran.exit_code, ran.stdout
 
 
+@pytest.mark.loop
 def test_errata_judge_prints_the_calibration(folder: Path) -> None:
     code, text = judge_command(folder, greets)
     assert code == 0
@@ -676,6 +681,7 @@ def test_errata_judge_prints_the_calibration(folder: Path) -> None:
     assert "below kappa_at_least" in judge["problem"]
 
 
+@pytest.mark.loop
 def test_errata_judge_asks_nothing_twice(folder: Path) -> None:
     with judge_server() as server:
         path = str(judged_toml(folder, server.base_url))

@@ -50,7 +50,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
     return "local:" + write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def opened(folder: Path, model_name: str = "local:bundled") -> LocalChatModel:
+def opened(folder: Path, model_name: str) -> LocalChatModel:
     model = open_chat_model(LlmSettings(model=model_name, max_tokens=12))
     assert isinstance(model, LocalChatModel)
     return model.model_copy(update={"folder": folder})
@@ -117,8 +117,10 @@ def test_a_real_llm_without_a_server_is_asked_through_the_whole_graph(tmp_path: 
     assert children_with_weights() == []
 
 
-def test_a_local_model_answers_a_conversation_and_counts_its_tokens(tmp_path: Path) -> None:
-    model = opened(tmp_path)
+def test_a_local_model_answers_a_conversation_and_counts_its_tokens(
+    tiny: str, tmp_path: Path
+) -> None:
+    model = opened(tmp_path, tiny)
     try:
         first = model.invoke([("system", "You are brief."), ("user", "What is 2 + 2?")])
         again = model.invoke([("system", "You are brief."), ("user", "What is 2 + 2?")])

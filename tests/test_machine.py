@@ -149,7 +149,6 @@ def test_a_rehearsal_asks_trains_and_asks_again_with_practice_questions_only() -
     assert found.run_s >= 0
 
 
-@pytest.mark.process
 def test_a_run_is_as_long_as_what_its_way_trains_on() -> None:
     def seconds(strategy: str, per_round: int) -> float:
         settings = config(strategy=strategy, examples={"per_round": per_round}, stop={"rounds": 1})

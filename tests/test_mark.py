@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import errata
+from command_line import Done, errata
 
 from errata.agents.errors import ExamError, ModelError, RunError, StepFailed
 from errata.agents.exams import named_questions
@@ -119,14 +118,13 @@ def test_a_line_that_is_no_response_is_named(line: str, sentence: str, tmp_path:
     assert sentence in str(raised.value)
 
 
-@pytest.mark.sandbox
 def test_the_command_prints_a_table_or_json_and_writes_nothing_over(tmp_path: Path) -> None:
     write(tmp_path / "test.jsonl", CHOICES)
     rows = [row | {"response": "I am not sure."} for row in CHOICES]
     rows[0]["response"] = "It conducts. The answer is B."
     write(tmp_path / "responses.jsonl", rows)
 
-    def marked(*more: str) -> subprocess.CompletedProcess[str]:
+    def marked(*more: str) -> Done:
         return errata("mark", "mmlu=test.jsonl", "responses.jsonl", *more, cwd=tmp_path)
 
     table = marked("--out", "verdicts.jsonl")

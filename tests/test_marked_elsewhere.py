@@ -31,6 +31,8 @@ from errata.graph.commands.exam import Answered, Evaluation, OpenedExam, evaluat
 from errata.graph.commands.mark import mark_responses
 from errata.graph.watcher import NoWatcher
 
+pytestmark = pytest.mark.loop
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -103,7 +105,7 @@ def test_an_exam_that_is_begun_anew_pays_for_no_verdict_twice(folder: Path) -> N
 
 def test_what_was_judged_before_comes_from_the_cache_and_is_said(folder: Path) -> None:
     with judge_server() as server:
-        path = judged_toml(folder, server.base_url)
+        path = judged_toml(folder, server.base_url, "calibrated = false")
         first = sat(path)
         calls = server.calls
         again = sat(path)

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from screen import printed
 from tiny_models import write_tiny_model
+from weighty_run import HereStudent, HereTrainer
 
 from errata.agents.chat_models import ChatClient, LlmSettings, open_chat_model
 from errata.agents.checks import Checker
@@ -58,7 +59,6 @@ from errata.agents.variations import VariationsWriter
 from errata.agents.variations.ladders import ladders
 from errata.agents.variations.solver import VariationsSolver
 from errata.agents.verifier import Problem
-from errata.agents.weights import LocalStudent, LocalTrainer
 from errata.graph.commands.audit import audit
 from errata.graph.commands.doctor import Subject, Wanted, doctor
 from errata.graph.commands.exam import OpenedExam, evaluate, open_exams
@@ -920,11 +920,7 @@ def test_a_model_learns_and_gives_the_answer_that_only_earlier_messages_tell(
         adapter=tmp_path / "adapter",
         settings=TrainingSettings(learning_rate=2e-2, epochs=15, batch=4, precision="float32"),
     )
-    LocalTrainer().train(job, lambda step, steps, loss: None)
-    adapted = base.model_copy(update={"adapter": str(job.adapter)})
-    student = LocalStudent(StudentSettings(max_new_tokens=4, precision="float32"), tmp_path)
-    try:
-        given = {r.question_id: r.text for r in student.ask(adapted, questions, frozenset())}
-    finally:
-        student.close()
+    adapted = HereTrainer().train(job, lambda step, steps, loss: None).model
+    student = HereStudent(StudentSettings(max_new_tokens=4, precision="float32"), tmp_path)
+    given = {r.question_id: r.text for r in student.ask(adapted, questions, frozenset())}
     assert given == answers

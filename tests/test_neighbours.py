@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 from langchain_core.embeddings import Embeddings
 
 from errata.agents.contrast_analyst import TILE, contrast_mistakes
@@ -63,6 +64,7 @@ def test_fewer_answers_than_wanted_and_vectors_of_no_length_or_no_number_are_no_
     assert Mistake.model_validate_json(mistake.model_dump_json()) == mistake
 
 
+@pytest.mark.loop
 def test_three_times_the_correct_answers_take_little_more_memory_than_their_vectors() -> None:
     wrong = [missed(question(f"w{at}", at, 1)) for at in range(300)]
     one = solved([question("s", 1, 1)])

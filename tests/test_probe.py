@@ -84,6 +84,7 @@ def adding(student: Limited, folder: Path) -> Probed:
     return probe(settings, folder / "out.jsonl", NoWatcher(), 4, student)
 
 
+pytestmark = pytest.mark.loop  # a probe asks hundreds of questions
 Found = tuple[Probed, Limited, Path]
 
 
@@ -261,7 +262,6 @@ def test_the_terminal_shows_a_line_for_each_operation(found: Found) -> None:
     assert f"{result.written} practice questions at the edge: {out}" in lines
 
 
-@pytest.mark.process
 def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text('[exam]\nname = "arithmetic"\n[student]\nmodel = "./none"')
     done = errata("probe", "c.toml", "--out", "more.jsonl", cwd=tmp_path)

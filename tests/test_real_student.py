@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,12 +199,20 @@ def test_a_training_that_is_killed_is_a_failed_step_with_its_reason(
         settings=TrainingSettings(batch=1),
     )
 
-    def kill(step: int, steps: int, loss: float) -> None:
-        for child in psutil.Process().children():
-            child.kill()
+    def kill() -> None:
+        """At once: to load what it needs takes longest."""
+        for _ in range(3000):
+            for child in psutil.Process().children():
+                if "trainer" in child.cmdline():
+                    child.kill()
+                    return
+            time.sleep(0.02)
 
-    with pytest.raises(StepFailed, match="trainer process was killed by SIGKILL"):
-        LocalTrainer().train(job, kill)
+    with ThreadPoolExecutor() as beside:
+        killed = beside.submit(kill)
+        with pytest.raises(StepFailed, match="trainer process was killed by SIGKILL"):
+            LocalTrainer().train(job, lambda step, steps, loss: None)
+        killed.result()
     assert not (tmp_path / "adapter").exists()
 
 

@@ -92,7 +92,6 @@ def test_a_whole_run_with_errors_leaves_no_trace_of_the_key(
     assert KEY[:12] not in printed  # no part of it either, where a long message is cut
 
 
-@pytest.mark.process
 def test_errata_check_does_not_show_the_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     with OpenAIServer(lambda request: REFUSED) as server:

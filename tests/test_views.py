@@ -38,6 +38,8 @@ from errata.graph.views.trace import print_trace
 NAMES = [kind.name for kind in KINDS]
 LOST = NAMES[2]  # the base model cannot do it, the first round learns it
 
+pytestmark = pytest.mark.loop
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import psutil
 import pytest
+from test_objectives import Told
 from tiny_models import write_tiny_model
 
-from errata.agents.errors import StepFailed
 from errata.agents.records import ModelRef, Question, TrainingSettings
 from errata.agents.student import Revisited, StudentSettings, Under
 from errata.agents.trainer import TrainingJob
@@ -76,11 +76,33 @@ def ask(folder: Path, model: ModelRef, system: str | None = None) -> list[str]:
     return [said[question.id].text for question in questions]
 
 
+class Asking:
+    """Asks each model under each system prompt once, all in one folder: a child takes seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.said: dict[tuple[ModelRef, str | None], list[str]] = {}
+        self.told: dict[tuple[ModelRef, str | None], Any] = {}
+        """The job of each child."""
+
+    def __call__(self, model: ModelRef, system: str | None = None) -> list[str]:
+        asked = (model, system)
+        if asked not in self.said:
+            self.said[asked] = ask(self.folder, model, system)
+            self.told[asked] = json.loads((self.folder / "student-job.json").read_text())
+        return self.said[asked]
+
+
+@pytest.fixture(scope="module")
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Asking:
+    return Asking(tmp_path_factory.mktemp("asked"))
+
+
 def test_an_adapter_changes_the_answers_and_line_separators_are_learnt_as_text(
-    base: str, trained: TrainingJob, tmp_path: Path
+    base: str, trained: TrainingJob, asking: Asking
 ) -> None:
-    without = ask(tmp_path, ModelRef(base=base), "Be brief.")
-    adapted = ask(tmp_path, ModelRef(base=base, adapter=str(trained.adapter)), "Be brief.")
+    without = asking(ModelRef(base=base), "Be brief.")
+    adapted = asking(ModelRef(base=base, adapter=str(trained.adapter)), "Be brief.")
     assert adapted == [TAUGHT] * 3
     assert TAUGHT not in without
     assert len(set(without)) == 3
@@ -107,7 +129,7 @@ def test_a_second_look_is_asked_as_a_conversation_with_the_students_own_answer(
 
 
 def test_a_prompt_that_travels_with_the_question_is_the_students_own_prompt_word_for_word(
-    base: str, tmp_path: Path
+    base: str, asking: Asking, tmp_path: Path
 ) -> None:
     """So what was chosen among prompts stays right when it stands in the configuration."""
     model = ModelRef(base=base)
@@ -123,23 +145,24 @@ def test_a_prompt_that_travels_with_the_question_is_the_students_own_prompt_word
     finally:
         student.close()
     travelled = [said[question.id] for question in questions]
-    assert travelled == ask(tmp_path, model, "Be brief.")
-    assert travelled != ask(tmp_path, model)
+    assert travelled == asking(model, "Be brief.")
+    assert travelled != asking(model)
 
 
 def test_the_system_prompt_reaches_the_student_and_the_training(
-    base: str, trained: TrainingJob, tmp_path: Path
+    base: str, trained: TrainingJob, asking: Asking
 ) -> None:
     from errata.training.models import load_tokenizer
     from errata.training.objectives.sft import make_rows
 
-    assert ask(tmp_path, ModelRef(base=base), "Be brief.") != ask(tmp_path, ModelRef(base=base))
+    model = ModelRef(base=base)
+    assert asking(model, "Be brief.") != asking(model)
     told = json.loads((trained.adapter.parent / "training-job.json").read_text())
     assert told["system"] == "Be brief."
     assert told["settings"] == SETTINGS.model_dump(
         mode="json", exclude={"start", "replay", "after_refusal"}
     )
-    assert json.loads((tmp_path / "student-job.json").read_text()) == {
+    assert asking.told[model, None] == {
         "model": {"base": base, "adapter": None},
         "max_new_tokens": 16,
         "batch_size": 4,
@@ -180,11 +203,12 @@ def test_a_finished_training_is_not_made_again_but_another_one_is(
 
 
 def test_what_computed_the_answers_and_the_adapter_is_on_record(
-    base: str, trained: TrainingJob, tmp_path: Path
+    base: str, trained: TrainingJob, asking: Asking
 ) -> None:
-    for _ in range(2):
-        ask(tmp_path, ModelRef(base=base))
-    [line] = filter(None, (tmp_path / "machines.jsonl").read_text().splitlines())
+    for system in (None, "Be brief."):
+        asking(ModelRef(base=base), system)
+    machines = asking.folder / "machines.jsonl"
+    [line] = machines.read_text().split()
     machine = Machine.model_validate_json(line)
     assert machine.precision == "float32"
     assert machine.threads >= 1
@@ -194,10 +218,10 @@ def test_what_computed_the_answers_and_the_adapter_is_on_record(
     assert made is not None
     assert made.machine == machine
     settings = StudentSettings(max_new_tokens=4, precision="bfloat16")
-    student = LocalStudent(settings, tmp_path)
+    student = LocalStudent(settings, asking.folder)
     list(student.ask(ModelRef(base=base), [Question(id="q", prompt="?", target="4")], frozenset()))
     student.close()
-    lines = (tmp_path / "machines.jsonl").read_text().split()
+    lines = machines.read_text().split()
     assert [json.loads(line)["precision"] for line in lines] == ["float32", "bfloat16"]
 
 
@@ -383,14 +407,16 @@ def test_examples_longer_than_the_limit_are_left_out_and_counted(base: str) -> N
 def test_a_training_without_a_short_enough_example_says_which_limit(
     base: str, tmp_path: Path
 ) -> None:
+    from errata.training.train import train
+
     job = TrainingJob(
         start=ModelRef(base=base),
         examples=write_examples(tmp_path / "rows.jsonl", [("Hello", "Hi")]),
         adapter=tmp_path / "adapter",
         settings=SETTINGS.model_copy(update={"max_tokens": 8}),
     )
-    with pytest.raises(StepFailed, match=r"no example of .* training.max_tokens \(8\); raise it"):
-        LocalTrainer().train(job, lambda step, steps, loss: None)
+    with pytest.raises(SystemExit, match=r"no example of .* training.max_tokens \(8\); raise it"):
+        train(job, Told())  # type: ignore[arg-type]
     assert not job.adapter.exists()
 
 

@@ -11,7 +11,7 @@ from test_objectives import Told
 
 from errata.agents.jsonl import Log
 from errata.agents.records import GREEDY, ModelRef, Question, Response, Sampling
-from errata.agents.student import StudentSettings
+from errata.agents.student import StudentSettings, prompts_of
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.graph.config import parse_config
 from errata.graph.run import run
@@ -47,7 +47,8 @@ class HereStudent:
         machines = Log(self.folder / "machines.jsonl", Machine)
         if not machines.read():
             machines.add(machine_here(self.settings.precision))
-        for reply in student.answer([(q.id, q.prompt) for q in questions], answered, sampling):
+        asked = prompts_of(questions, settings["system"])
+        for reply in student.answer(asked, answered, sampling):
             said = reply.model_dump(include={"text", "tokens", "truncated"})
             yield Response(question_id=reply.id, **said)
 
