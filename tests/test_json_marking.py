@@ -149,6 +149,29 @@ def test_a_target_may_be_any_json_value(target: object, right: str, wrong: str) 
     assert not mark(question, wrong).correct
 
 
+def test_three_differences_are_named_and_the_others_counted() -> None:
+    wanted = dict.fromkeys("abcde", 1)
+    assert marked(json.dumps(wanted | dict.fromkeys("abc", 2)), wanted).why == (
+        "a is 2, not 1; b is 2, not 1; c is 2, not 1"
+    )
+    assert marked(json.dumps(dict.fromkeys("abcde", 2)), wanted).why == (
+        "a is 2, not 1; b is 2, not 1; c is 2, not 1, and 2 more"
+    )
+    long = marked(json.dumps({"a": "x" * 99}), {"a": "y" * 99}).why
+    assert len(long) < 140
+
+
+def test_what_cannot_be_read_is_named_by_the_form_that_is_wanted() -> None:
+    assert [marked("well", target).why for target in ({"a": 1}, [1], 1)] == [
+        f"no {form} in JSON can be read" for form in ("object", "list", "value")
+    ]
+
+
+def test_an_empty_object_is_a_field_as_any_other() -> None:
+    assert marked('{"a": 1, "b": 2}', {"a": {}, "b": 2}).why == "a is 1, not {}"
+    assert marked('{"a": {}, "b": 2}', {"a": 1, "b": 2}).why == "a is {}, not 1"
+
+
 def test_a_dot_in_a_name_is_no_nesting_and_the_verdict_has_a_reason() -> None:
     verdict = marked('{"a": {"b": 1}}', {"a.b": 1})
     assert (verdict.correct, verdict.why) == (False, "it is nested otherwise")
