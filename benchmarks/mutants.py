@@ -87,7 +87,7 @@ TESTS = {
     "graph/doctor/size.py": "doctor",
     "graph/doctor/targets.py": "doctor",
     "graph/judging.py": "judge judge_loop",
-    "graph/loop.py": "loop stop langgraph_dev",
+    "graph/loop.py": "langgraph_dev loop",
     "graph/manifest.py": "manifest",
     "graph/nodes.py": "honesty loop several_exams code_marking",
     "graph/readings.py": "readings",
@@ -348,6 +348,8 @@ class Tries:
     """The module as it is; every test must pass on it."""
     at: Path
     """Says which test is tried."""
+    why: Path
+    """Says why a test failed."""
     seconds_most: float
     """Of processor time that the tests of one mutant take, before it counts as survived."""
     survivors: list[Mutant] = field(default_factory=list)
@@ -364,7 +366,9 @@ class Tries:
     """Whether there are such fixtures, and none executes a line of the module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.failed |= report.failed
+        if report.failed and not self.failed:
+            self.failed = True
+            self.why.write_text(f"{report.nodeid}: {report.longreprtext[-800:]}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
@@ -411,17 +415,19 @@ class Tries:
                 session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 seconds[item.nodeid] = processor_seconds() - began
                 lines[item.nodeid] = self.seen
+                if self.failed:
+                    return 1
             for item in session.items:
                 for name in getattr(item, "fixturenames", ()):
                     lines[item.nodeid] |= self.shared.get((item.path, name), set())
             told_lines = {test: sorted(seen) for test, seen in lines.items()}
             warms = bool(self.shared) and not any(self.shared.values())
-            if not self.failed:
-                told.write_text(json.dumps([told_lines, seconds, list(sys.modules), warms]))
-            return int(self.failed)
+            told.write_text(json.dumps([told_lines, seconds, list(sys.modules), warms]))
+            return 0
 
         if not told.exists() and forked(work, 1800) != 0:
-            raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
+            why = self.why.read_text() if self.why.exists() else "they take too long"
+            raise session.Interrupted(f"{self.path}: the tests fail without a mutant: {why}")
         lines, self.seconds, modules, self.warms = json.loads(told.read_text())
         self.lines = {test: set(found) for test, found in lines.items()}
         for module in modules:
@@ -536,7 +542,7 @@ def try_module(
     tried = mutants(source, chosen)
     files = [f"tests/test_{name}.py" for name in TESTS[path].split()]
     with tempfile.TemporaryDirectory() as scratch:
-        tries = Tries(path, tried, source, Path(scratch) / "at", most_s)
+        tries = Tries(path, tried, source, Path(scratch) / "at", Path(scratch) / "why", most_s)
         options = ["-qq", "-s", "-p", "no:cacheprovider", f"--basetemp={scratch}/tests"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of a second session
         code = pytest.main([*options, "-m", QUICK, "-k", named, *files], plugins=[tries])

@@ -138,6 +138,8 @@ def test_a_path_goes_through_lists_to_each_of_their_items() -> None:
         (None, "```\nnull\n```", "none"),
         (3, "It is\n3.0", '"3"'),
         (3, "```\n3\n```\nDone.", "```\n4\n```\nDone."),
+        (3, "```\n4\n```\nNo:\n```\n3\n```\nDone.", "```\n3\n```\nNo:\n```\n4\n```\nDone."),
+        (3, "So it is\n`3`", "`4`"),
         ("a", '"a"', "a"),
         ([1, 2], "So [1] or [1, 2].", "[2, 1]"),
         ({}, "{}", "[]"),
@@ -159,6 +161,14 @@ def test_three_differences_are_named_and_the_others_counted() -> None:
     )
     long = marked(json.dumps({"a": "x" * 99}), {"a": "y" * 99}).why
     assert len(long) < 140
+
+
+def test_32_levels_are_read_and_four_decimals_compared() -> None:
+    deepest = '{"a": ' * 32 + "1" + "}" * 32
+    assert mark_json(deepest, deepest, JsonAnswer()).correct
+    assert marked(f'{{"b": {deepest}}}', {"b": 1}).answer is None
+    assert marked('{"amount": 1.00004}', {"amount": 1}, fields=FIELDS).correct
+    assert not marked('{"amount": 1.0004}', {"amount": 1}, fields=FIELDS).correct
 
 
 def test_what_cannot_be_read_is_named_by_the_form_that_is_wanted() -> None:

@@ -38,9 +38,9 @@ from errata.agents.records import (
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, error
 from errata.graph.cli import app
 from errata.graph.commands.doctor import Wanted, doctor, find_subject
-from errata.graph.config import load_config
+from errata.graph.config import load_config, parse_config
 from errata.graph.costs import Estimate, EstimateRow
-from errata.graph.judging import calibrations, keep_room
+from errata.graph.judging import calibrated, calibrations, keep_room, open_judges, recall
 from errata.graph.watcher import NoWatcher
 
 JUDGED = JudgedAnswer(model="openai:scripted-judge", rubric="r")
@@ -653,6 +653,105 @@ def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
         with pytest.raises(ConfigError, match=why):
             keep_room(Ledger({}, budget), estimate, budget)
     keep_room(ledger, None, Budget(tokens=1))
+
+
+class Told(NoWatcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.steps: list[tuple[str, int, int]] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
+        self.steps.append((step, done, total))
+
+
+def test_a_judge_is_calibrated_once_and_refused_again_and_again(folder: Path) -> None:
+    config = load_config(judged_toml(folder, URL))
+    [(_, settings)] = config.judged_exams
+    good = Steady(lambda question, response, how: response.startswith("hello"))
+    told = Told()
+    calibrated(folder, config, {settings.answer: good}, told)
+    assert told.said == [
+        "the answers of greetings are judged by openai:scripted-judge, which agrees with a person "
+        "on 100% of 30, kappa 1.00 (95% interval 0.77 to 1.00)"
+    ]
+    assert told.steps[-1] == ("calibrating the judge of greetings", 90, 90)
+    kept = (folder / "calibration.json").read_bytes()
+    calibrated(folder, config, {settings.answer: good}, told)
+    assert (len(told.said), len(good.asked)) == (1, 90)
+    assert (folder / "calibration.json").read_bytes() == kept
+
+    (folder / "calibration.json").unlink()
+    bad = Steady(lambda question, response, how: True)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="judge openai:scripted-judge of greetings is ref"):
+            calibrated(folder, config, {settings.answer: bad}, told)
+    assert len(bad.asked) == 90
+
+
+def test_what_a_judge_is_warned_of_is_told_with_the_name_of_its_exam(folder: Path) -> None:
+    config = load_config(judged_toml(folder, URL, "calibrated = false"))
+    told = Told()
+    calibrated(folder, config, {}, told)
+    [said] = told.said
+    assert said.startswith("judge of greetings: nobody compared this judge with a person")
+    calibrated(folder / "none", parse_config({"exam": {"name": "arithmetic"}}, "test"), {}, told)
+    assert not (folder / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("way", "teachers", "roles"),
+    [
+        ("le", {"instructor": "judge"}, "instructor and the data writer"),
+        ("le", {"instructor": "judge", "writer": "other"}, "instructor"),
+        ("le", {"instructor": "other", "writer": "judge"}, "data writer"),
+        ("le", {"instructor": "other"}, None),
+        ("sft", {"instructor": "judge"}, None),
+        ("augment", {"instructor": "judge"}, "data writer"),
+    ],
+)
+def test_a_judge_that_teaches_too_is_warned_of_by_its_roles(
+    way: str, teachers: dict[str, str], roles: str | None, folder: Path
+) -> None:
+    path = judged_toml(folder, URL, "calibrated = false")
+    more = "".join(
+        f'[{agent}]\nmodel = "openai:scripted-{name}"\n' for agent, name in teachers.items()
+    )
+    path.write_text(path.read_text().replace('"sft"', f'"{way}"') + more)
+    warnings = calibrations(load_config(path), {}, NoWatcher())[0].warnings
+    said = f"openai:scripted-judge judges and is the {roles} too: it may like"
+    assert [each for each in warnings if said in each] == [*warnings[1:]]
+    assert len(warnings) == 1 + (roles is not None)
+
+
+def test_a_judge_knows_the_verdicts_of_its_folder_and_keeps_its_own_there(folder: Path) -> None:
+    with judge_server() as server:
+        config = load_config(judged_toml(folder, server.base_url))
+        question = load_exams(config.exam).dev[0]
+
+        def client(settings: LlmSettings) -> ChatClient:
+            return ChatClient(open_chat_model(settings), lambda call: None, settings)
+
+        def says(judges: Any, response: str = "hello") -> int:
+            """Verdicts that were asked for by then."""
+            with judged_by(judges):
+                assert mark(question, response).correct
+            return server.calls
+
+        early = open_judges(config, folder, client)
+        assert [judge.rubric for judge in early.values()] == [RUBRIC]  # type: ignore[attr-defined]
+        assert says(open_judges(config, folder, client, keep=False)) == 1
+        assert not (folder / "judged.jsonl").exists()
+        assert says(open_judges(config, folder, client)) == 2
+        assert says(open_judges(config, folder, client, keep=False)) == 2
+        recall(folder, early)
+        assert says(early) == 2
+        assert says(early, "hello you") == 3
+        assert says(open_judges(config, folder, client)) == 3
+    assert open_judges(parse_config({"exam": {"name": "arithmetic"}}, "test"), folder, client) == {}
+    recall(folder, {})
 
 
 def judge_command(folder: Path, verdict: Callable[[Seen], bool], *more: str) -> tuple[int, str]:

@@ -164,7 +164,7 @@ def test_a_run_is_out_of_time_from_the_second_on_in_which_its_hours_are_full(
     steps: list[float], tmp_path: Path
 ) -> None:
     folder = RunFolder(tmp_path)
-    folder.step_times.add(StepTime(round=0, step="examine", seconds=3599.5 - sum(steps)))
+    folder.step_times.add(StepTime(round=0, step="examine", seconds=3600 - sum(steps)))
     assert ended(folder, hours=1) is None
     for seconds in steps:
         folder.step_times.add(StepTime(round=1, step="train", seconds=seconds))
