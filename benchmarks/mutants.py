@@ -149,10 +149,10 @@ OTHER_NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 def mutants(source: str, chosen: Callable[[list[Place]], list[Place]]) -> list[Mutant]:
     """The chosen mutants of a module, in the order of its lines."""
     tree = ast.parse(source)
-    types = {id(part) for node in ast.walk(tree) for part in annotations(node)}
+    fixed = {id(part) for node in ast.walk(tree) for part in held_already(node)}
     places = []
     for at, node in enumerate(ast.walk(tree)):
-        if id(node) not in types:
+        if id(node) not in fixed:
             for number, (what, _, statement) in enumerate(changes(node)):
                 where: Any = node.target if isinstance(node, ast.comprehension) else node
                 where = statement or where
@@ -167,10 +167,15 @@ def mutants(source: str, chosen: Callable[[list[Place]], list[Place]]) -> list[M
     return found
 
 
-def annotations(node: ast.AST) -> Iterator[ast.AST]:
-    for part in ("annotation", "returns"):
-        if isinstance(given := getattr(node, part, None), ast.AST):
-            yield from ast.walk(given)
+def held_already(node: ast.AST) -> Iterator[ast.AST]:
+    """Annotations, and the fields and decorators of a class: what is made of them is not made
+    again, so no change would show."""
+    parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+    if isinstance(node, ast.ClassDef):
+        parts += [*node.decorator_list, *(p for p in node.body if isinstance(p, ast.AnnAssign))]
+    for part in parts:
+        if isinstance(part, ast.AST):
+            yield from ast.walk(part)
 
 
 Change = tuple[str, Callable[[], None]]

@@ -653,6 +653,8 @@ def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
         with pytest.raises(ConfigError, match=why):
             keep_room(Ledger({}, budget), estimate, budget)
     keep_room(ledger, None, Budget(tokens=1))
+    unpriced = Estimate(rows=(row.model_copy(update={"money": None}),))
+    keep_room(Ledger({}, Budget()), unpriced, Budget(money=0.5))
 
 
 class Told(NoWatcher):
