@@ -626,6 +626,11 @@ def test_a_judge_swayed_by_length_is_warned_of(folder: Path) -> None:
     )
 
 
+def test_of_a_single_verdict_nothing_is_said_about_length(folder: Path) -> None:
+    warnings = warned(folder, lambda _, response, how: True if number_of(response) == 1 else None)
+    assert not any("length" in each for each in warnings)
+
+
 def test_a_kappa_that_may_be_too_low_asks_for_more_labels(folder: Path) -> None:
     def always(question: Question, response: str, how: How) -> bool:
         return response.startswith("hello")
@@ -635,6 +640,12 @@ def test_a_kappa_that_may_be_too_low_asks_for_more_labels(folder: Path) -> None:
     [said] = warned(folder, always, kappa_at_least=0.9)
     assert said.startswith(low)
     assert warned(folder, always, kappa_at_least=0.8) == ()
+
+    def errs(question: Question, response: str, how: How) -> bool:
+        return response.startswith("hello") != (number_of(response) < 10)
+
+    # 30 of 40 agree, of which chance brings 20: kappa is 0.5, which is taken and not sure.
+    assert "its kappa may be as low as" in warned(folder, errs, kappa_at_least=0.5)[0]
 
 
 def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
