@@ -171,6 +171,12 @@ def test_32_levels_are_read_and_four_decimals_compared() -> None:
     assert not marked('{"amount": 1.0004}', {"amount": 1}, fields=FIELDS).correct
 
 
+@pytest.mark.parametrize("number", ["1" * 300, "0." + "1" * 298])
+def test_a_number_may_have_300_characters(number: str) -> None:
+    assert mark_json(number, number, JsonAnswer()).correct
+    assert mark_json(f"{number}1", "1", JsonAnswer()).answer is None
+
+
 def test_what_cannot_be_read_is_named_by_the_form_that_is_wanted() -> None:
     assert [marked("well", target).why for target in ({"a": 1}, [1], 1)] == [
         f"no {form} in JSON can be read" for form in ("object", "list", "value")
@@ -191,6 +197,10 @@ def test_a_response_of_halves_of_surrogate_pairs_can_be_kept_in_a_file() -> None
     answer = marked('{"name": "\\ud800"}').answer
     assert answer is not None
     answer.encode()
+
+
+def test_an_answer_is_kept_in_its_own_letters() -> None:
+    assert marked('{"name": "Zoë"}').answer == '{"name": "Zoë"}'
 
 
 def test_a_target_that_is_no_json_is_an_error_not_a_wrong_answer() -> None:
