@@ -157,6 +157,14 @@ def test_a_solution_that_comes_to_the_old_target_goes_with_it(tmp_path: Path) ->
     assert exams.practice[2].solution is not None
 
 
+def test_a_solution_that_states_no_answer_stays(tmp_path: Path) -> None:
+    given = exam(tmp_path, [{"id": "q", "target": "8"}])
+    rows = [{"id": "q", "prompt": "How many?", "target": "7", "solution": "Count them."}]
+    given["practice"] = write(tmp_path / "counted.jsonl", rows)
+    [question] = load(parse_config({"exam": given}, "test"))[0].practice
+    assert (question.target, question.solution) == ("8", "Count them.")
+
+
 def test_a_judge_is_not_asked_of_a_corrected_questions_solution(tmp_path: Path) -> None:
     exam_files(tmp_path)
     write(tmp_path / "c.jsonl", [{"id": "practice-00001", "target": "hello to all"}])
