@@ -25,7 +25,14 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import Log
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.marking import mark
-from errata.agents.marking.judged import How, JudgedCall, judged_by
+from errata.agents.marking.judged import (
+    How,
+    JudgedBefore,
+    JudgedCall,
+    judged_by,
+    key_of,
+    shortened,
+)
 from errata.agents.records import (
     NO_TARGET,
     Draft,
@@ -91,6 +98,32 @@ def test_the_same_answer_to_the_same_question_is_judged_once(tmp_path: Path) -> 
             mark(asked(2), "hello Ada")
             mark(asked(), "hello ada")
             assert server.calls == 3
+
+
+def test_verdicts_on_record_are_repeated_and_no_other_is_made_up() -> None:
+    key = key_of(asked(), "hello Ada")
+    before = JudgedBefore([JudgedCall(key=key, right=True, score=7.5, why="It greets.")])
+    said = before.judge(asked(), "hello Ada")
+    assert (said.correct, said.answer, said.why) == (True, "hello Ada", "7.5 of 10: It greets.")
+    hows: tuple[How, ...] = ("again", "turned")
+    others: list[tuple[Question, str, How]] = [(asked(), "hello Ada", how) for how in hows]
+    for question, response, how in [*others, (asked(2), "hello Ada", "plain")]:
+        with pytest.raises(ExamError, match=rf"{question.id}: no verdict of its judge is on rec"):
+            before.judge(question, response, how)
+
+
+def test_what_was_judged_by_an_earlier_version_is_still_known() -> None:
+    question = Question(id="q", prompt="Greet Ada.", target="hello", answer=JUDGED)
+    told = question.model_copy(update={"before": (("user", "I am Ada."),)})
+    assert key_of(question, "hello Ada").startswith("5f9550d357544a8b")
+    assert key_of(told, "hello Ada", "turned").startswith("ae4e6bd61c7ceba6")
+
+
+def test_an_answer_of_20_000_characters_is_judged_whole() -> None:
+    whole = "x" * 10_000 + "y" * 10_000
+    assert shortened(whole) == whole
+    shown = shortened(whole + "z")
+    assert shown == f"{'x' * 10_000}\n[1 characters are left out]\n{'y' * 9_999}z"
 
 
 def test_a_judge_reads_the_messages_before_a_question_and_judges_each_conversation() -> None:
