@@ -298,6 +298,56 @@ def test_questions_with_two_targets_are_all_found_and_twins_that_agree_only_coun
     assert list(find_duplicates(arithmetic(0, SMALL))) == []
 
 
+def number(id: str, prompt: str, target: str) -> Question:
+    return Question(id=id, prompt=prompt, target=target)
+
+
+def test_what_stands_twice_is_said_with_its_share_and_a_sealed_target_is_not() -> None:
+    made = {
+        "practice": [
+            number("a", "What is 1 + 1?", "2"),
+            number("b", "What is 1 + 1?", "3"),
+            number("c", "What is 2 + 5?", "7"),
+            number("d", "What is 2 + 5?", "7"),
+        ],
+        "test": [number("e", "What is 4 + 4?", "8"), number("f", "What is 4 + 4?", "9")],
+    }
+    [found] = find_duplicates(made)
+    said = "3 questions stand more than once in a set, 2 of them with targets that contradict each"
+    assert found.said.startswith(said)
+    assert [(one.what, one.count, one.of) for one in found.shares] == [
+        ("practice questions that stand there twice or more", 4, 4),
+        ("practice questions that have two targets", 2, 4),
+        ("test questions that stand there twice or more", 2, 2),
+        ("test questions that have two targets", 2, 2),
+    ]
+    assert [each.partition(" (")[0] for each in found.evidence[:4]] == [
+        "4 of 4",
+        "2 of 4",
+        "2 of 2",
+        "2 of 2",
+    ]
+    assert found.evidence[4:] == (
+        "two targets in practice: a (2), b (3)",
+        "two targets in test: e, f",
+    )
+    assert found.questions == ("a", "b", "e", "f")
+    [twins] = find_duplicates({"practice": made["practice"][2:]})
+    assert (twins.questions, twins.do) == (("c", "d"), ("Take all but one of each out.",))
+
+
+def test_of_many_leaks_of_one_sort_six_are_named_and_all_are_counted() -> None:
+    practice = [number(f"p{n}", f"What is {n} + 30 - 4?", "2") for n in range(7)]
+    dev = [one.model_copy(update={"id": f"d{n}"}) for n, one in enumerate(practice)]
+    [found] = find_leaks({"practice": practice, "dev": dev})
+    named = ", ".join(f"p{n} and d{n}" for n in range(6))
+    assert found.evidence == (f"dev questions the same as one of practice: {named} …",)
+    assert [(one.count, one.of) for one in found.shares] == [(7, 7)]
+    assert found.questions == tuple(f"{name}{n}" for n in range(7) for name in "pd")
+    [six] = find_leaks({"practice": practice[:6], "dev": dev})
+    assert six.evidence == (f"dev questions the same as one of practice: {named}",)
+
+
 @pytest.mark.parametrize(
     ("answer", "one", "same", "other"),
     [
