@@ -484,6 +484,28 @@ def test_without_the_bases_answers_dev_should_show_what_few_rounds_exceed() -> N
     assert alike.severity == "serious"
 
 
+@pytest.mark.parametrize(
+    ("dev", "right", "severity", "shown", "against"),
+    [
+        (60, 51, "serious", "gains from 17 points on", "all that is to be gained is 10 points, up"),
+        (60, 48, "serious", "gains from 17 points on", "all that is to be gained is 15 points, up"),
+        (60, 42, "warning", "gains from 17 points on", "10 points are a good gain already"),
+        (3, None, "serious", "no gain at all", "10 points are a good gain already"),
+    ],
+)
+def test_what_dev_shows_is_said_beside_what_there_is_to_gain(
+    dev: int, right: int | None, severity: str, shown: str, against: str
+) -> None:
+    base = None if right is None else reached(right, dev)
+    [found] = find_dev_too_small(numbered(dev), 3, "sure", 0.95, base)
+    assert found.severity == severity
+    assert found.said.startswith(f"{dev} dev questions can show {shown}, and {against}")
+    assert found.evidence == (
+        "gate sure, 3 rounds: each may err with 0.0167; a gain of 10 points is seen 4 times in 5 "
+        "with 190 questions",
+    )
+
+
 def test_a_gain_that_no_dev_could_show_asks_for_a_harder_exam() -> None:
     [found] = find_dev_too_small(numbered(1000), 1, "sure", 0.951, reached(950, 1000))
     assert found.do[0] == "Take a harder exam, on which there is more to gain."
