@@ -149,6 +149,8 @@ def test_an_empty_answer_is_wrong_and_nobody_is_asked() -> None:
 
 
 def test_without_its_judge_an_answer_cannot_be_marked() -> None:
+    with judged_by({JUDGED: JudgedBefore([])}), pytest.raises(ExamError, match="is on record"):
+        mark(asked(), "hello")
     with pytest.raises(ConfigError, match=r"secret-1 are judged by openai:scripted-judge"):
         mark(asked(), "hello")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.exams.several import load_exams
 from errata.agents.marking import mark
-from errata.agents.marking.own import OwnMarker, forget_markers, verdict_of
+from errata.agents.marking.own import MARKERS, OwnMarker, forget_markers, verdict_of
 from errata.agents.records import NO_TARGET, Draft, OwnAnswer, Question
 from errata.graph.commands.audit import Audit, audit
 from errata.graph.config import RunConfig, load_config
@@ -246,12 +247,28 @@ def test_what_a_marker_says_becomes_a_verdict_with_the_start_of_the_answer(
     assert verdict_of(said, answer, "\n ").answer is None
 
 
+def test_a_verdict_that_is_none_leaves_the_answer_unmarked() -> None:
+    marker, child = scripted({"verdict": {"correct": "perhaps"}}, RIGHT)
+    question = asked(Path(), "x")
+    assert isinstance(question.answer, OwnAnswer)
+    name = question.answer.marker
+    MARKERS[name] = marker
+    with pytest.raises(ExamError, match=rf"the marker {re.escape(name)} gave a Verdict that is no"):
+        mark(question, "well")
+    assert mark(question, "well").correct  # by the same process
+    assert len(child.calls) == 3
+    forget_markers()
+    assert (MARKERS, child.alive) == ({}, False)
+
+
 def test_a_markers_own_verdict_is_its_answer_or_none() -> None:
     answer = OwnAnswer(marker="python:mine.py:mark")
-    for read in ("12", None):
-        said = {"verdict": {"correct": True, "answer": read, "why": "because"}}
+    for given, read in (("12", "12"), (None, None), ("\ud800", "�")):
+        said = {"verdict": {"correct": True, "answer": given, "why": "because"}}
         found = verdict_of(said, answer, "well")
         assert (found.correct, found.answer, found.why) == (True, read, "because")
+    with pytest.raises(ConfigError, match=r"mine\.py:mark gives a score, 0\.2: say from which"):
+        verdict_of({"score": 0.2}, answer, "well")
     with pytest.raises(ExamError, match="gave a score that is no number"):
         verdict_of({"score": "nan"}, OwnAnswer(marker=answer.marker, threshold=0.5), "well")
 
