@@ -489,6 +489,7 @@ def test_without_the_bases_answers_dev_should_show_what_few_rounds_exceed() -> N
     [
         (60, 51, "serious", "gains from 17 points on", "all that is to be gained is 10 points, up"),
         (60, 48, "serious", "gains from 17 points on", "all that is to be gained is 15 points, up"),
+        (10, 4, "serious", "gains from 67 points on", "all that is to be gained is 55 points, up"),
         (60, 42, "warning", "gains from 17 points on", "10 points are a good gain already"),
         (3, None, "serious", "no gain at all", "10 points are a good gain already"),
     ],
@@ -521,8 +522,9 @@ def of_kinds(**counts: int) -> list[Question]:
 
 
 def test_a_kind_that_only_few_held_out_questions_have_is_no_serious_lack() -> None:
-    for lacking, severity in ((4, "serious"), (3, "warning")):  # a tenth of dev, and less
-        sets = {"practice": of_kinds(a=30), "dev": of_kinds(a=36, b=lacking)}
+    # A tenth of dev, and less.
+    for others, lacking, severity in ((36, 4, "serious"), (36, 3, "warning"), (95, 10, "warning")):
+        sets = {"practice": of_kinds(a=30), "dev": of_kinds(a=others, b=lacking)}
         [found] = find_few_of_a_kind(sets)
         assert found.severity == severity
         assert found.said == "1 of 2 kinds have too few practice questions"
