@@ -505,6 +505,7 @@ def test_what_dev_shows_is_said_beside_what_there_is_to_gain(
         "gate sure, 3 rounds: each may err with 0.0167; a gain of 10 points is seen 4 times in 5 "
         "with 190 questions",
     )
+    assert found.do[1:] == ("[stop]\nrounds = 1", '[stop]\ngate = "likely"')
 
 
 def test_a_gain_that_no_dev_could_show_asks_for_a_harder_exam() -> None:
@@ -536,6 +537,13 @@ def test_kinds_that_dev_cannot_guard_are_named_alone_where_practice_has_enough()
     [found] = find_few_of_a_kind({"practice": of_kinds(a=30, b=30), "dev": of_kinds(a=30)})
     assert (found.severity, found.said) == ("warning", "1 of 2 kinds have too few dev questions")
     assert found.evidence[0].endswith("losing it refuses no candidate: b (30/0)")
+    [seldom] = find_few_of_a_kind({"practice": of_kinds(a=1, b=3), "dev": of_kinds(a=30)})
+    assert [line.partition(": ")[0] for line in seldom.evidence] == [
+        "fewer than 10 practice questions",
+        "fewer than 20 dev questions",
+        "in brackets",
+    ]
+    assert seldom.evidence[0].endswith("few mistakes to learn from: a (1/30)")
     enough = {"practice": of_kinds(a=10), "dev": of_kinds(a=20)}
     assert list(find_few_of_a_kind(enough)) == []
     assert list(find_few_of_a_kind(enough | {"practice": of_kinds(a=9)}))
