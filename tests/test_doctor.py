@@ -257,6 +257,21 @@ def test_a_held_out_question_word_for_word_inside_another_is_found(
     assert list(find_leaks({"practice": practice, "dev": [after]})) == []
 
 
+def test_a_question_with_one_word_changed_is_nearly_the_same_and_left_out() -> None:
+    practice = [number("p", "Tom has 3 red apples and 4 green pears in his bag. How many?", "7")]
+    dev = [number("d", "Tom has 3 red apples and 4 green pears in a bag. How many?", "7")]
+    [found] = find_leaks({"practice": practice, "dev": dev})
+    assert found.evidence == ("dev questions nearly the same as one of practice: p and d",)
+    assert [line.id for line in left_out({"practice": practice, "dev": dev})] == ["p"]
+
+
+def test_eight_words_at_the_end_of_a_practice_question_are_inside_it() -> None:
+    asked = "How many eggs do nine brown hens lay?"
+    before = "My neighbour came by yesterday with a basket and asked me over the fence:"
+    sets = {"practice": [number("p", f"{before} {asked}", "9")], "dev": [number("d", asked, "9")]}
+    assert "word for word inside one of practice: p and d" in next(find_leaks(sets)).evidence[0]
+
+
 def test_a_held_out_question_that_an_earlier_message_answers_is_left_out() -> None:
     talk = (("user", "How many legs has a spider?"), ("assistant", "8"))
     practice = [Question(id="p", before=talk, prompt="And a bird?", target="2")]
