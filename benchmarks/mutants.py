@@ -6,15 +6,17 @@
 
 The tests are collected once. Each mutant is tried in a fork, where the changed code takes the
 place of the old in the functions and classes that all hold already, by the tests that execute the
-changed lines, the fastest first.
+changed lines: first those that are fast and noticed much.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import builtins
 import copy
 import functools
+import hashlib
 import importlib
 import json
 import os
@@ -23,14 +25,15 @@ import resource
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
-from types import FrameType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -84,7 +87,7 @@ TESTS = {
     "graph/doctor/size.py": "doctor",
     "graph/doctor/targets.py": "doctor",
     "graph/judging.py": "judge judge_loop",
-    "graph/loop.py": "loop stop langgraph_dev",
+    "graph/loop.py": "langgraph_dev loop",
     "graph/manifest.py": "manifest",
     "graph/nodes.py": "honesty loop several_exams code_marking",
     "graph/readings.py": "readings",
@@ -104,6 +107,17 @@ class Mutant:
     what: str
     module: str
     """The whole module, changed."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a mutant is: which change of which node."""
+
+    line: int
+    last_line: int
+    what: str
+    node: int
+    number: int
 
 
 COMPARED: dict[type[ast.cmpop], list[type[ast.cmpop]]] = {
@@ -132,31 +146,36 @@ COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
 OTHER_NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
-def mutants(source: str) -> list[Mutant]:
-    """Every mutant of a module, in the order of its lines."""
+def mutants(source: str, chosen: Callable[[list[Place]], list[Place]]) -> list[Mutant]:
+    """The chosen mutants of a module, in the order of its lines."""
     tree = ast.parse(source)
-    same = ast.unparse(tree)
-    types = {id(part) for node in ast.walk(tree) for part in annotations(node)}
-    found = []
+    fixed = {id(part) for node in ast.walk(tree) for part in held_already(node)}
+    places = []
     for at, node in enumerate(ast.walk(tree)):
-        if id(node) in types:
-            continue
-        for number, (what, _, statement) in enumerate(changes(node)):
-            changed = copy.deepcopy(tree)
-            here = next(each for n, each in enumerate(ast.walk(changed)) if n == at)
-            changes(here)[number][1]()
-            text = ast.unparse(ast.fix_missing_locations(changed))
-            if text != same:
+        if id(node) not in fixed:
+            for number, (what, _, statement) in enumerate(changes(node)):
                 where: Any = node.target if isinstance(node, ast.comprehension) else node
                 where = statement or where
-                found.append(Mutant(where.lineno, where.end_lineno, what, text))
-    return sorted(found, key=lambda mutant: mutant.line)
+                places.append(Place(where.lineno, where.end_lineno, what, at, number))
+    found = []
+    for place in chosen(sorted(places, key=lambda place: place.line)):
+        changed = copy.deepcopy(tree)
+        here = next(each for n, each in enumerate(ast.walk(changed)) if n == place.node)
+        changes(here)[place.number][1]()
+        text = ast.unparse(ast.fix_missing_locations(changed))
+        found.append(Mutant(place.line, place.last_line, place.what, text))
+    return found
 
 
-def annotations(node: ast.AST) -> Iterator[ast.AST]:
-    for part in ("annotation", "returns"):
-        if isinstance(given := getattr(node, part, None), ast.AST):
-            yield from ast.walk(given)
+def held_already(node: ast.AST) -> Iterator[ast.AST]:
+    """Annotations, and the fields and decorators of a class: what is made of them is not made
+    again, so no change would show."""
+    parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+    if isinstance(node, ast.ClassDef):
+        parts += [*node.decorator_list, *(p for p in node.body if isinstance(p, ast.AnnAssign))]
+    for part in parts:
+        if isinstance(part, ast.AST):
+            yield from ast.walk(part)
 
 
 Change = tuple[str, Callable[[], None]]
@@ -330,42 +349,49 @@ class Tries:
 
     path: str
     tried: Sequence[Mutant]
-    same: Mutant
+    source: str
     """The module as it is; every test must pass on it."""
-    scratch: Path
+    at: Path
+    """Says which test is tried."""
+    why: Path
+    """Says why a test failed."""
+    seconds_most: float
+    """Of processor time that the tests of one mutant take, before it counts as survived."""
     survivors: list[Mutant] = field(default_factory=list)
     failed: bool = False
     lines: dict[str, set[int]] = field(default_factory=dict)
     """Test → the lines of the module that it executes."""
     seconds: dict[str, float] = field(default_factory=dict)
-    tracing: traced | None = None
+    noticed: Counter[str] = field(default_factory=Counter)
+    """Test → the mutants that it found."""
+    seen: set[int] = field(default_factory=set)
     shared: dict[tuple[Path, str], set[int]] = field(default_factory=dict)
     """File and fixture → the lines that it executes, where several tests share it."""
     warms: bool = False
     """Whether there are such fixtures, and none executes a line of the module."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.failed |= report.failed
+        if report.failed and not self.failed:
+            self.failed = True
+            self.why.write_text(f"{report.nodeid}: {report.longreprtext[-800:]}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
         """What a shared fixture executes counts for every test that uses it."""
-        if fixturedef.scope != "module" or self.tracing is None:
+        if fixturedef.scope != "module":
             return (yield)
-        before, self.tracing.seen = self.tracing.seen, set()
+        before, self.seen = self.seen, set()
         try:
             return (yield)
         finally:
-            self.shared[request.path, fixturedef.argname] = self.tracing.seen
-            self.tracing.seen = before | self.tracing.seen
+            self.shared[request.path, fixturedef.argname] = self.seen
+            self.seen = before | self.seen
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if session.testsfailed:
             raise session.Interrupted("the tests cannot be collected")
         self.measure(session)
         self.warm(session.items)
-        if self.survives(self.same, session) is False:
-            raise session.Interrupted(f"{self.path}: the tests fail on the module as it is")
         for mutant in self.tried:
             if self.survives(mutant, session):
                 self.survivors.append(mutant)
@@ -373,28 +399,40 @@ class Tries:
         return True
 
     def measure(self, session: pytest.Session) -> None:
-        """Lines and seconds of each test; imports what they import."""
-        told = self.scratch / "measured.json"
+        """Lines and seconds of each test; imports what they import.
+
+        They are kept for the next time, as long as neither the module nor its tests change.
+        """
+        files = sorted({item.path for item in session.items})
+        texts = [self.source, *(file.read_text() for file in files)]
+        texts += [item.nodeid for item in session.items]
+        key = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+        told = Path(tempfile.gettempdir()) / f"errata-mutants-{key}.json"
 
         def work() -> int:
             lines: dict[str, set[int]] = {}
             seconds = {}
+            builtins.__dict__["_saw"] = lambda first, last: self.seen.update(range(first, last + 1))
+            transplant(sys.modules[name_of(self.path)], recording(self.source))
             for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-                began = time.process_time()
-                with traced(f"errata/{self.path}") as self.tracing:
-                    session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                seconds[item.nodeid] = time.process_time() - began
-                lines[item.nodeid] = self.tracing.seen
+                began = processor_seconds()
+                self.seen = set()
+                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                seconds[item.nodeid] = processor_seconds() - began
+                lines[item.nodeid] = self.seen
+                if self.failed:
+                    return 1
             for item in session.items:
                 for name in getattr(item, "fixturenames", ()):
                     lines[item.nodeid] |= self.shared.get((item.path, name), set())
             told_lines = {test: sorted(seen) for test, seen in lines.items()}
             warms = bool(self.shared) and not any(self.shared.values())
             told.write_text(json.dumps([told_lines, seconds, list(sys.modules), warms]))
-            return int(self.failed)
+            return 0
 
-        if forked(work, 900, 1800) != 0:
-            raise session.Interrupted(f"{self.path}: the tests fail without a mutant")
+        if not told.exists() and forked(work, 1800) != 0:
+            why = self.why.read_text() if self.why.exists() else "they take too long"
+            raise session.Interrupted(f"{self.path}: the tests fail without a mutant: {why}")
         lines, self.seconds, modules, self.warms = json.loads(told.read_text())
         self.lines = {test: set(found) for test, found in lines.items()}
         for module in modules:
@@ -404,7 +442,6 @@ class Tries:
     def warm(self, items: Sequence[pytest.Item]) -> None:
         """Makes what the tests of one file share once, where no mutant can change it."""
         if self.warms and len(items) > 1 and len({item.path for item in items}) == 1:
-            self.tracing = None
             first = max(items, key=lambda item: self.seconds[item.nodeid])  # it made them
             other = next(item for item in items if item is not first)
             first.config.hook.pytest_runtest_protocol(item=first, nextitem=other)
@@ -414,51 +451,63 @@ class Tries:
         changed = set(range(mutant.line, mutant.last_line + 1))
         items = [item for item in session.items if changed & self.lines[item.nodeid]]
         items = items or session.items[:]  # a value that a class or a module holds
-        items.sort(key=lambda item: self.seconds[item.nodeid])
+        items.sort(key=lambda item: self.seconds[item.nodeid] / (1 + self.noticed[item.nodeid]))
+        spent = list(accumulate(self.seconds[item.nodeid] for item in items))
+        items = items[: max(1, sum(seconds <= self.seconds_most for seconds in spent))]
+        if self.passes(items, mutant.module, session):
+            return True
+        if killer := self.at.read_text() if self.at.exists() else "":
+            if not self.noticed[killer]:
+                alone = [item for item in items if item.nodeid == killer]
+                if not self.passes(alone, self.source, session):
+                    raise session.Interrupted(f"{killer} fails on the module as it is")
+            self.noticed[killer] += 1
+        return False
+
+    def passes(self, items: Sequence[pytest.Item], source: str, session: pytest.Session) -> bool:
+        """Whether the tests pass on the module; `at` holds the name of the last one."""
 
         def work() -> int:
-            self.tracing = None
-            transplant(sys.modules[name_of(self.path)], mutant.module)
+            transplant(sys.modules[name_of(self.path)], source)
             for item, following in zip(items, [*items[1:], None], strict=True):
+                self.at.write_text(item.nodeid)
+                most_s = int(time.process_time() + 3 + 4 * self.seconds[item.nodeid])
+                resource.setrlimit(resource.RLIMIT_CPU, (most_s, resource.RLIM_INFINITY))
                 session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
                 if self.failed:
                     return 1
             return 0
 
-        seconds = sum(self.seconds[item.nodeid] for item in items)
-        return forked(work, int(10 + 5 * seconds), 60 + 20 * seconds) == 0
+        self.at.unlink(missing_ok=True)
+        return forked(work, 60 + 10 * sum(self.seconds[item.nodeid] for item in items)) == 0
 
 
-class traced:  # noqa: N801
-    """Adds the executed lines of one file to `seen`."""
-
-    def __init__(self, suffix: str) -> None:
-        self.suffix = suffix
-        self.seen: set[int] = set()
-
-    def __call__(self, frame: FrameType, event: str, arg: object) -> Any:
-        if not frame.f_code.co_filename.endswith(self.suffix):
-            return None
-        self.seen.add(frame.f_lineno)
-        return self
-
-    def __enter__(self) -> traced:
-        threading.settrace(self)
-        sys.settrace(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+def recording(source: str) -> str:
+    """The module, where the statements of its functions tell `_saw` their lines."""
+    tree = ast.parse(source)
+    every = list(ast.walk(tree))
+    functions = [node for node in every if isinstance(node, ast.FunctionDef)]
+    inside = {id(part) for function in functions for part in ast.walk(function)}
+    for node in every:
+        for name in ("body", "orelse", "finalbody"):
+            part = getattr(node, name, None)
+            if isinstance(part, list) and id(node) in inside and not isinstance(node, ast.ClassDef):
+                setattr(node, name, [each for one in part for each in (telling(one), one)])
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
+def telling(statement: ast.stmt) -> ast.stmt:
+    body = getattr(statement, "body", [])
+    last = body[0].lineno - 1 if body else statement.end_lineno
+    return ast.parse(f"_saw({statement.lineno}, {max(statement.lineno, last or 0)})").body[0]
+
+
+def forked(work: Callable[[], int], wall_s: float) -> int | None:
     """The exit code of `work` in a process of its own; None when it took too long."""
     child = os.fork()
     if child == 0:
         try:
             os.setsid()
-            resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
             null = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(null, stream)
@@ -476,31 +525,35 @@ def forked(work: Callable[[], int], cpu_s: int, wall_s: float) -> int | None:
                 os.killpg(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return None
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def try_module(
-    path: str, sample: int, seed: int, lines: Sequence[int] | None, named: str
+    path: str, sample: int, seed: int, lines: Sequence[int] | None, named: str, most_s: float
 ) -> tuple[int, int]:
     """How many mutants were tried, and how many no test noticed."""
     source = (ROOT / path).read_text()
-    every = mutants(source)
-    tried = every
-    if lines is not None:
-        tried = [mutant for mutant in every if mutant.line in lines]
-    elif len(every) > sample:
-        tried = sorted(random.Random(seed).sample(every, sample), key=lambda mutant: mutant.line)
+    every = 0
+
+    def chosen(places: list[Place]) -> list[Place]:
+        nonlocal every
+        every = len(places)
+        if lines is not None:
+            return [place for place in places if place.line in lines]
+        if every <= sample:
+            return places
+        return sorted(random.Random(seed).sample(places, sample), key=lambda place: place.line)
+
+    tried = mutants(source, chosen)
     files = [f"tests/test_{name}.py" for name in TESTS[path].split()]
     with tempfile.TemporaryDirectory() as scratch:
-        tries = Tries(
-            path, tried, Mutant(1, 10**6, "", ast.unparse(ast.parse(source))), Path(scratch)
-        )
+        tries = Tries(path, tried, source, Path(scratch) / "at", Path(scratch) / "why", most_s)
         options = ["-qq", "-s", "-p", "no:cacheprovider", f"--basetemp={scratch}/tests"]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of a second session
         code = pytest.main([*options, "-m", QUICK, "-k", named, *files], plugins=[tries])
     if code != 0:
         raise SystemExit(f"{path}: stopped ({code!r})")
-    of = "" if len(tried) == len(every) else f" (of {len(every)}, seed {seed})"
+    of = "" if len(tried) == every else f" (of {every}, seed {seed})"
     print(f"{path}: {len(tried)} mutants{of}, {len(tries.survivors)} survived", flush=True)
     return len(tried), len(tries.survivors)
 
@@ -516,12 +569,15 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=400, help="mutants of a module, at most")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--lines", type=int, nargs="*", help="only the mutants of these lines")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of tests on a mutant, at most")
     parser.add_argument("--tests", default="", help="only these tests, as pytest's -k names them")
     given = parser.parse_args()
     os.chdir(ROOT)
     count = survived = 0
     for path in given.modules:
-        tried, lost = try_module(path, given.sample, given.seed, given.lines, given.tests)
+        tried, lost = try_module(
+            path, given.sample, given.seed, given.lines, given.tests, given.seconds
+        )
         count += tried
         survived += lost
     print(f"{count} mutants, {survived} survived: {1 - survived / max(1, count):.1%} noticed")

@@ -118,6 +118,13 @@ def test_each_check_counts_what_it_looked_at(finished: RunFolder) -> None:
 # Answers.
 
 
+def test_a_model_that_was_refused_need_not_have_sat_the_practice_exam(folder: RunFolder) -> None:
+    (folder.round(2) / "practice.jsonl").unlink()
+    assert found(check_attempts, folder) == [("round-02/practice.jsonl", "is missing")]
+    alter(folder, "round-02/promotion.json", promoted=False)
+    assert found(check_attempts, folder) == []
+
+
 def first_id(folder: RunFolder, name: str) -> str:
     return str(json.loads((folder.path / name).read_text().splitlines()[0])["question_id"])
 

@@ -78,6 +78,8 @@ def test_a_target_is_corrected_and_a_question_left_out(tmp_path: Path) -> None:
     [
         ([{"id": "x", "target": "1"}], "'x', which is in no set"),
         ([{"id": "dev-1", "target": "1"}] * 2, "'dev-1' is corrected twice"),
+        ([{"id": "dev-1", "target": ""}], "line 1: "),
+        ([{"id": "", "leave_out": True}], "line 1: "),
         ([{"id": "dev-1"}], "a correction has a target, or leave_out"),
         ([{"id": "dev-1", "target": "1", "leave_out": True}], "a correction has a target, or"),
         ([{"id": "dev-1", "target": "many"}], "'dev-1' to 'many', which is no number"),
@@ -93,6 +95,13 @@ def test_a_correction_that_cannot_be_is_refused_by_name(
         load(config(tmp_path, lines))
 
 
+def test_a_line_of_corrections_that_is_no_json_is_named(tmp_path: Path) -> None:
+    settings = config(tmp_path, [])
+    (tmp_path / "corrections.jsonl").write_text('{"id": "dev-1", "target": "5"}\n{\n')
+    with pytest.raises(ExamError, match=r"corrections\.jsonl, line 2.*JSON"):
+        load(settings)
+
+
 def test_an_option_that_is_none_is_refused_and_programs_keep_their_tests(tmp_path: Path) -> None:
     rows = [{"id": "c", "prompt": "Which?", "options": ["a", "b"], "target": "A"}]
     code = [{"id": "p", "prompt": "Add.", "tests": "def check(f): assert f(1) == 1",
@@ -101,6 +110,8 @@ def test_an_option_that_is_none_is_refused_and_programs_keep_their_tests(tmp_pat
     given["practice"] = write(tmp_path / "choice.jsonl", rows)
     with pytest.raises(ExamError, match=r"'C', which is no option: give one of A, B"):
         load(parse_config({"exam": given}, "test"))
+    write(tmp_path / "corrections.jsonl", [{"id": "c", "target": "B"}])
+    assert [q.target for q in load(parse_config({"exam": given}, "test"))[0].practice] == ["B"]
     given["practice"] = write(tmp_path / "code.jsonl", code)
     write(tmp_path / "corrections.jsonl", [{"id": "p", "target": "g"}])
     with pytest.raises(ExamError, match="code has no target"):
@@ -144,6 +155,14 @@ def test_a_solution_that_comes_to_the_old_target_goes_with_it(tmp_path: Path) ->
     exams, _ = load(config(tmp_path, lines))
     assert exams.practice[1].solution is None
     assert exams.practice[2].solution is not None
+
+
+def test_a_solution_that_states_no_answer_stays(tmp_path: Path) -> None:
+    given = exam(tmp_path, [{"id": "q", "target": "8"}])
+    rows = [{"id": "q", "prompt": "How many?", "target": "7", "solution": "Count them."}]
+    given["practice"] = write(tmp_path / "counted.jsonl", rows)
+    [question] = load(parse_config({"exam": given}, "test"))[0].practice
+    assert (question.target, question.solution) == ("8", "Count them.")
 
 
 def test_a_judge_is_not_asked_of_a_corrected_questions_solution(tmp_path: Path) -> None:

@@ -294,6 +294,21 @@ def test_corrections_are_advised_against_leaks_only_where_they_leave_something_o
     assert left_out(sets | {"test": practice}) != []
 
 
+def test_a_question_with_one_word_changed_is_nearly_the_same_and_left_out() -> None:
+    practice = [number("p", "Tom has 3 red apples and 4 green pears in his bag. How many?", "7")]
+    dev = [number("d", "Tom has 3 red apples and 4 green pears in a bag. How many?", "7")]
+    [found] = find_leaks({"practice": practice, "dev": dev})
+    assert found.evidence == ("dev questions nearly the same as one of practice: p and d",)
+    assert [line.id for line in left_out({"practice": practice, "dev": dev})] == ["p"]
+
+
+def test_eight_words_at_the_end_of_a_practice_question_are_inside_it() -> None:
+    asked = "How many eggs do nine brown hens lay?"
+    before = "My neighbour came by yesterday with a basket and asked me over the fence:"
+    sets = {"practice": [number("p", f"{before} {asked}", "9")], "dev": [number("d", asked, "9")]}
+    assert "word for word inside one of practice: p and d" in next(find_leaks(sets)).evidence[0]
+
+
 def test_a_held_out_question_that_an_earlier_message_answers_is_left_out() -> None:
     talk = (("user", "How many legs has a spider?"), ("assistant", "8"))
     practice = [Question(id="p", before=talk, prompt="And a bird?", target="2")]
@@ -333,6 +348,56 @@ def test_questions_with_two_targets_are_all_found_and_twins_that_agree_only_coun
     [found] = find_duplicates({"dev": [twin, twin.model_copy(update={"id": "b", "target": "2.0"})]})
     assert found.severity == "warning"
     assert list(find_duplicates(arithmetic(0, SMALL))) == []
+
+
+def number(id: str, prompt: str, target: str) -> Question:
+    return Question(id=id, prompt=prompt, target=target)
+
+
+def test_what_stands_twice_is_said_with_its_share_and_a_sealed_target_is_not() -> None:
+    made = {
+        "practice": [
+            number("a", "What is 1 + 1?", "2"),
+            number("b", "What is 1 + 1?", "3"),
+            number("c", "What is 2 + 5?", "7"),
+            number("d", "What is 2 + 5?", "7"),
+        ],
+        "test": [number("e", "What is 4 + 4?", "8"), number("f", "What is 4 + 4?", "9")],
+    }
+    [found] = find_duplicates(made)
+    said = "3 questions stand more than once in a set, 2 of them with targets that contradict each"
+    assert found.said.startswith(said)
+    assert [(one.what, one.count, one.of) for one in found.shares] == [
+        ("practice questions that stand there twice or more", 4, 4),
+        ("practice questions that have two targets", 2, 4),
+        ("test questions that stand there twice or more", 2, 2),
+        ("test questions that have two targets", 2, 2),
+    ]
+    assert [each.partition(" (")[0] for each in found.evidence[:4]] == [
+        "4 of 4",
+        "2 of 4",
+        "2 of 2",
+        "2 of 2",
+    ]
+    assert found.evidence[4:] == (
+        "two targets in practice: a (2), b (3)",
+        "two targets in test: e, f",
+    )
+    assert found.questions == ("a", "b", "e", "f")
+    [twins] = find_duplicates({"practice": made["practice"][2:]})
+    assert (twins.questions, twins.do) == (("c", "d"), ("Take all but one of each out.",))
+
+
+def test_of_many_leaks_of_one_sort_six_are_named_and_all_are_counted() -> None:
+    practice = [number(f"p{n}", f"What is {n} + 30 - 4?", "2") for n in range(7)]
+    dev = [one.model_copy(update={"id": f"d{n}"}) for n, one in enumerate(practice)]
+    [found] = find_leaks({"practice": practice, "dev": dev})
+    named = ", ".join(f"p{n} and d{n}" for n in range(6))
+    assert found.evidence == (f"dev questions the same as one of practice: {named} …",)
+    assert [(one.count, one.of) for one in found.shares] == [(7, 7)]
+    assert found.questions == tuple(f"{name}{n}" for n in range(7) for name in "pd")
+    [six] = find_leaks({"practice": practice[:6], "dev": dev})
+    assert six.evidence == (f"dev questions the same as one of practice: {named}",)
 
 
 @pytest.mark.parametrize(
@@ -471,6 +536,30 @@ def test_without_the_bases_answers_dev_should_show_what_few_rounds_exceed() -> N
     assert alike.severity == "serious"
 
 
+@pytest.mark.parametrize(
+    ("dev", "right", "severity", "shown", "against"),
+    [
+        (60, 51, "serious", "gains from 17 points on", "all that is to be gained is 10 points, up"),
+        (60, 48, "serious", "gains from 17 points on", "all that is to be gained is 15 points, up"),
+        (10, 4, "serious", "gains from 67 points on", "all that is to be gained is 55 points, up"),
+        (60, 42, "warning", "gains from 17 points on", "10 points are a good gain already"),
+        (3, None, "serious", "no gain at all", "10 points are a good gain already"),
+    ],
+)
+def test_what_dev_shows_is_said_beside_what_there_is_to_gain(
+    dev: int, right: int | None, severity: str, shown: str, against: str
+) -> None:
+    base = None if right is None else reached(right, dev)
+    [found] = find_dev_too_small(numbered(dev), 3, "sure", 0.95, base)
+    assert found.severity == severity
+    assert found.said.startswith(f"{dev} dev questions can show {shown}, and {against}")
+    assert found.evidence == (
+        "gate sure, 3 rounds: each may err with 0.0167; a gain of 10 points is seen 4 times in 5 "
+        "with 190 questions",
+    )
+    assert found.do[1:] == ("[stop]\nrounds = 1", '[stop]\ngate = "likely"')
+
+
 def test_a_gain_that_no_dev_could_show_asks_for_a_harder_exam() -> None:
     [found] = find_dev_too_small(numbered(1000), 1, "sure", 0.951, reached(950, 1000))
     assert found.do[0] == "Take a harder exam, on which there is more to gain."
@@ -486,8 +575,9 @@ def of_kinds(**counts: int) -> list[Question]:
 
 
 def test_a_kind_that_only_few_held_out_questions_have_is_no_serious_lack() -> None:
-    for lacking, severity in ((4, "serious"), (3, "warning")):  # a tenth of dev, and less
-        sets = {"practice": of_kinds(a=30), "dev": of_kinds(a=36, b=lacking)}
+    # A tenth of dev, and less.
+    for others, lacking, severity in ((36, 4, "serious"), (36, 3, "warning"), (95, 10, "warning")):
+        sets = {"practice": of_kinds(a=30), "dev": of_kinds(a=others, b=lacking)}
         [found] = find_few_of_a_kind(sets)
         assert found.severity == severity
         assert found.said == "1 of 2 kinds have too few practice questions"
@@ -499,6 +589,13 @@ def test_kinds_that_dev_cannot_guard_are_named_alone_where_practice_has_enough()
     [found] = find_few_of_a_kind({"practice": of_kinds(a=30, b=30), "dev": of_kinds(a=30)})
     assert (found.severity, found.said) == ("warning", "1 of 2 kinds have too few dev questions")
     assert found.evidence[0].endswith("losing it refuses no candidate: b (30/0)")
+    [seldom] = find_few_of_a_kind({"practice": of_kinds(a=1, b=3), "dev": of_kinds(a=30)})
+    assert [line.partition(": ")[0] for line in seldom.evidence] == [
+        "fewer than 10 practice questions",
+        "fewer than 20 dev questions",
+        "in brackets",
+    ]
+    assert seldom.evidence[0].endswith("few mistakes to learn from: a (1/30)")
     enough = {"practice": of_kinds(a=10), "dev": of_kinds(a=20)}
     assert list(find_few_of_a_kind(enough)) == []
     assert list(find_few_of_a_kind(enough | {"practice": of_kinds(a=9)}))

@@ -140,6 +140,8 @@ def test_a_path_goes_through_lists_to_each_of_their_items() -> None:
         (None, "```\nnull\n```", "none"),
         (3, "It is\n3.0", '"3"'),
         (3, "```\n3\n```\nDone.", "```\n4\n```\nDone."),
+        (3, "```\n4\n```\nNo:\n```\n3\n```\nDone.", "```\n3\n```\nNo:\n```\n4\n```\nDone."),
+        (3, "So it is\n`3`", "`4`"),
         ("a", '"a"', "a"),
         ([1, 2], "So [1] or [1, 2].", "[2, 1]"),
         ({}, "{}", "[]"),
@@ -151,6 +153,43 @@ def test_a_target_may_be_any_json_value(target: object, right: str, wrong: str) 
     assert not mark(question, wrong).correct
 
 
+def test_three_differences_are_named_and_the_others_counted() -> None:
+    wanted = dict.fromkeys("abcde", 1)
+    assert marked(json.dumps(wanted | dict.fromkeys("abc", 2)), wanted).why == (
+        "a is 2, not 1; b is 2, not 1; c is 2, not 1"
+    )
+    assert marked(json.dumps(dict.fromkeys("abcde", 2)), wanted).why == (
+        "a is 2, not 1; b is 2, not 1; c is 2, not 1, and 2 more"
+    )
+    long = marked(json.dumps({"a": "x" * 99}), {"a": "y" * 99}).why
+    assert len(long) < 140
+
+
+def test_32_levels_are_read_and_four_decimals_compared() -> None:
+    deepest = '{"a": ' * 32 + "1" + "}" * 32
+    assert mark_json(deepest, deepest, JsonAnswer()).correct
+    assert marked(f'{{"b": {deepest}}}', {"b": 1}).answer is None
+    assert marked('{"amount": 1.00004}', {"amount": 1}, fields=FIELDS).correct
+    assert not marked('{"amount": 1.0004}', {"amount": 1}, fields=FIELDS).correct
+
+
+@pytest.mark.parametrize("number", ["1" * 300, "0." + "1" * 298])
+def test_a_number_may_have_300_characters(number: str) -> None:
+    assert mark_json(number, number, JsonAnswer()).correct
+    assert mark_json(f"{number}1", "1", JsonAnswer()).answer is None
+
+
+def test_what_cannot_be_read_is_named_by_the_form_that_is_wanted() -> None:
+    assert [marked("well", target).why for target in ({"a": 1}, [1], 1)] == [
+        f"no {form} in JSON can be read" for form in ("object", "list", "value")
+    ]
+
+
+def test_an_empty_object_is_a_field_as_any_other() -> None:
+    assert marked('{"a": 1, "b": 2}', {"a": {}, "b": 2}).why == "a is 1, not {}"
+    assert marked('{"a": {}, "b": 2}', {"a": 1, "b": 2}).why == "a is {}, not 1"
+
+
 def test_a_dot_in_a_name_is_no_nesting_and_the_verdict_has_a_reason() -> None:
     verdict = marked('{"a": {"b": 1}}', {"a.b": 1})
     assert (verdict.correct, verdict.why) == (False, "it is nested otherwise")
@@ -160,6 +199,10 @@ def test_a_response_of_halves_of_surrogate_pairs_can_be_kept_in_a_file() -> None
     answer = marked('{"name": "\\ud800"}').answer
     assert answer is not None
     answer.encode()
+
+
+def test_an_answer_is_kept_in_its_own_letters() -> None:
+    assert marked('{"name": "Zoë"}').answer == '{"name": "Zoë"}'
 
 
 def test_a_target_that_is_no_json_is_an_error_not_a_wrong_answer() -> None:

@@ -25,7 +25,14 @@ from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import Log
 from errata.agents.llm.judge import LlmJudge
 from errata.agents.marking import mark
-from errata.agents.marking.judged import How, JudgedCall, judged_by
+from errata.agents.marking.judged import (
+    How,
+    JudgedBefore,
+    JudgedCall,
+    judged_by,
+    key_of,
+    shortened,
+)
 from errata.agents.records import (
     NO_TARGET,
     Draft,
@@ -38,9 +45,9 @@ from errata.agents.records import (
 from errata.agents.testing.openai_server import Fault, OpenAIServer, Reply, error
 from errata.graph.cli import app
 from errata.graph.commands.doctor import Wanted, doctor, find_subject
-from errata.graph.config import load_config
+from errata.graph.config import load_config, parse_config
 from errata.graph.costs import Estimate, EstimateRow
-from errata.graph.judging import calibrations, keep_room
+from errata.graph.judging import calibrated, calibrations, keep_room, open_judges, recall
 from errata.graph.watcher import NoWatcher
 
 JUDGED = JudgedAnswer(model="openai:scripted-judge", rubric="r")
@@ -93,6 +100,32 @@ def test_the_same_answer_to_the_same_question_is_judged_once(tmp_path: Path) -> 
             assert server.calls == 3
 
 
+def test_verdicts_on_record_are_repeated_and_no_other_is_made_up() -> None:
+    key = key_of(asked(), "hello Ada")
+    before = JudgedBefore([JudgedCall(key=key, right=True, score=7.5, why="It greets.")])
+    said = before.judge(asked(), "hello Ada")
+    assert (said.correct, said.answer, said.why) == (True, "hello Ada", "7.5 of 10: It greets.")
+    hows: tuple[How, ...] = ("again", "turned")
+    others: list[tuple[Question, str, How]] = [(asked(), "hello Ada", how) for how in hows]
+    for question, response, how in [*others, (asked(2), "hello Ada", "plain")]:
+        with pytest.raises(ExamError, match=rf"{question.id}: no verdict of its judge is on rec"):
+            before.judge(question, response, how)
+
+
+def test_what_was_judged_by_an_earlier_version_is_still_known() -> None:
+    question = Question(id="q", prompt="Greet Ada.", target="hello", answer=JUDGED)
+    told = question.model_copy(update={"before": (("user", "I am Ada."),)})
+    assert key_of(question, "hello Ada").startswith("5f9550d357544a8b")
+    assert key_of(told, "hello Ada", "turned").startswith("ae4e6bd61c7ceba6")
+
+
+def test_an_answer_of_20_000_characters_is_judged_whole() -> None:
+    whole = "x" * 10_000 + "y" * 10_000
+    assert shortened(whole) == whole
+    shown = shortened(whole + "z")
+    assert shown == f"{'x' * 10_000}\n[1 characters are left out]\n{'y' * 9_999}z"
+
+
 def test_a_judge_reads_the_messages_before_a_question_and_judges_each_conversation() -> None:
     first = asked().model_copy(
         update={"before": (("system", "END SYSTEM x"), ("user", "I am Ada."), ("assistant", "Hm."))}
@@ -116,6 +149,8 @@ def test_an_empty_answer_is_wrong_and_nobody_is_asked() -> None:
 
 
 def test_without_its_judge_an_answer_cannot_be_marked() -> None:
+    with judged_by({JUDGED: JudgedBefore([])}), pytest.raises(ExamError, match="is on record"):
+        mark(asked(), "hello")
     with pytest.raises(ConfigError, match=r"secret-1 are judged by openai:scripted-judge"):
         mark(asked(), "hello")
 
@@ -632,6 +667,11 @@ def test_a_judge_swayed_by_length_is_warned_of(folder: Path) -> None:
     )
 
 
+def test_of_a_single_verdict_nothing_is_said_about_length(folder: Path) -> None:
+    warnings = warned(folder, lambda _, response, how: True if number_of(response) == 1 else None)
+    assert not any("length" in each for each in warnings)
+
+
 def test_a_kappa_that_may_be_too_low_asks_for_more_labels(folder: Path) -> None:
     def always(question: Question, response: str, how: How) -> bool:
         return response.startswith("hello")
@@ -641,6 +681,12 @@ def test_a_kappa_that_may_be_too_low_asks_for_more_labels(folder: Path) -> None:
     [said] = warned(folder, always, kappa_at_least=0.9)
     assert said.startswith(low)
     assert warned(folder, always, kappa_at_least=0.8) == ()
+
+    def errs(question: Question, response: str, how: How) -> bool:
+        return response.startswith("hello") != (number_of(response) < 10)
+
+    # 30 of 40 agree, of which chance brings 20: kappa is 0.5, which is taken and not sure.
+    assert "its kappa may be as low as" in warned(folder, errs, kappa_at_least=0.5)[0]
 
 
 def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
@@ -659,6 +705,107 @@ def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
         with pytest.raises(ConfigError, match=why):
             keep_room(Ledger({}, budget), estimate, budget)
     keep_room(ledger, None, Budget(tokens=1))
+    unpriced = Estimate(rows=(row.model_copy(update={"money": None}),))
+    keep_room(Ledger({}, Budget()), unpriced, Budget(money=0.5))
+
+
+class Told(NoWatcher):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.steps: list[tuple[str, int, int]] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
+        self.steps.append((step, done, total))
+
+
+def test_a_judge_is_calibrated_once_and_refused_again_and_again(folder: Path) -> None:
+    config = load_config(judged_toml(folder, URL))
+    [(_, settings)] = config.judged_exams
+    good = Steady(lambda question, response, how: response.startswith("hello"))
+    told = Told()
+    calibrated(folder, config, {settings.answer: good}, told)
+    assert told.said == [
+        "the answers of greetings are judged by openai:scripted-judge, which agrees with a person "
+        "on 100% of 30, kappa 1.00 (95% interval 0.77 to 1.00)"
+    ]
+    assert told.steps[-1] == ("calibrating the judge of greetings", 90, 90)
+    kept = (folder / "calibration.json").read_bytes()
+    calibrated(folder, config, {settings.answer: good}, told)
+    assert (len(told.said), len(good.asked)) == (1, 90)
+    assert (folder / "calibration.json").read_bytes() == kept
+
+    (folder / "calibration.json").unlink()
+    bad = Steady(lambda question, response, how: True)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="judge openai:scripted-judge of greetings is ref"):
+            calibrated(folder, config, {settings.answer: bad}, told)
+    assert len(bad.asked) == 90
+
+
+def test_what_a_judge_is_warned_of_is_told_with_the_name_of_its_exam(folder: Path) -> None:
+    config = load_config(judged_toml(folder, URL, "calibrated = false"))
+    told = Told()
+    calibrated(folder, config, {}, told)
+    [said] = told.said
+    assert said.startswith("judge of greetings: nobody compared this judge with a person")
+    calibrated(folder / "none", parse_config({"exam": {"name": "arithmetic"}}, "test"), {}, told)
+    assert not (folder / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("way", "teachers", "roles"),
+    [
+        ("le", {"instructor": "judge"}, "instructor and the data writer"),
+        ("le", {"instructor": "judge", "writer": "other"}, "instructor"),
+        ("le", {"instructor": "other", "writer": "judge"}, "data writer"),
+        ("le", {"instructor": "other"}, None),
+        ("sft", {"instructor": "judge"}, None),
+        ("augment", {"instructor": "judge"}, "data writer"),
+    ],
+)
+def test_a_judge_that_teaches_too_is_warned_of_by_its_roles(
+    way: str, teachers: dict[str, str], roles: str | None, folder: Path
+) -> None:
+    path = judged_toml(folder, URL, "calibrated = false")
+    more = "".join(
+        f'[{agent}]\nmodel = "openai:scripted-{name}"\n' for agent, name in teachers.items()
+    )
+    path.write_text(path.read_text().replace('"sft"', f'"{way}"') + more)
+    warnings = calibrations(load_config(path), {}, NoWatcher())[0].warnings
+    said = f"openai:scripted-judge judges and is the {roles} too: it may like"
+    assert [each for each in warnings if said in each] == [*warnings[1:]]
+    assert len(warnings) == 1 + (roles is not None)
+
+
+def test_a_judge_knows_the_verdicts_of_its_folder_and_keeps_its_own_there(folder: Path) -> None:
+    with judge_server() as server:
+        config = load_config(judged_toml(folder, server.base_url))
+        question = load_exams(config.exam).dev[0]
+
+        def client(settings: LlmSettings) -> ChatClient:
+            return ChatClient(open_chat_model(settings), lambda call: None, settings)
+
+        def says(judges: Any, response: str = "hello") -> int:
+            """Verdicts that were asked for by then."""
+            with judged_by(judges):
+                assert mark(question, response).correct
+            return server.calls
+
+        early = open_judges(config, folder, client)
+        assert [judge.rubric for judge in early.values()] == [RUBRIC]  # type: ignore[attr-defined]
+        assert says(open_judges(config, folder, client, keep=False)) == 1
+        assert not (folder / "judged.jsonl").exists()
+        assert says(open_judges(config, folder, client)) == 2
+        assert says(open_judges(config, folder, client, keep=False)) == 2
+        recall(folder, early)
+        assert says(early) == 2
+        assert says(early, "hello you") == 3
+        assert says(open_judges(config, folder, client)) == 3
+    assert open_judges(parse_config({"exam": {"name": "arithmetic"}}, "test"), folder, client) == {}
+    recall(folder, {})
 
 
 def judge_command(folder: Path, verdict: Callable[[Seen], bool], *more: str) -> tuple[int, str]:

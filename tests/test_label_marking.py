@@ -58,6 +58,7 @@ def settled(response: str, labels: dict[str, tuple[str, ...]] = LABELS) -> str |
         "It isn’t a bug, it is a refund.",  # noqa: RUF001
         "money\u2011back",
         "- refund\nThe customer found a bug.",
+        "— refund\nThe customer found a bug.",
         "A bug. No, the answer is refund.",
         "Answer: bug\nAnswer: refund",
         "refund\n\nQuestion: It crashes.\nLabel: bug",
@@ -125,6 +126,9 @@ def test_what_names_no_label_or_denies_it_has_no_answer(response: str) -> None:
         "Refund, no wait, bug.",
         "Refund, bug, refund, or bug or so",
         "Refund, bug in the end",
+        "Refund, bug in a bug report",
+        "Refund since the bug was not known.",
+        "Refund, the bug was a bug",
         "A refund because of a bug.",
         "The answer is that the refund comes before the bug.",
     ],

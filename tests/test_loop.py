@@ -6,7 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +18,13 @@ from errata.agents.data_writer import Ask
 from errata.agents.errors import RunError
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
-from errata.agents.jsonl import read_records
+from errata.agents.jsonl import read_records, write_records
+from errata.agents.marking.judged import JudgedBefore, judge_of
 from errata.agents.records import (
     DiagnosisLine,
     Draft,
     Example,
+    JudgedAnswer,
     Mistake,
     ModelRef,
     Question,
@@ -30,10 +34,13 @@ from errata.agents.records import (
 from errata.agents.testing.tables import TableStudent, TableTrainer
 from errata.agents.variations import VariationsWriter
 from errata.graph.config import RunConfig, parse_config
+from errata.graph.context import Context
+from errata.graph.loop import Node, build_graph, recorded
 from errata.graph.report import Report
 from errata.graph.run import ReviewPending, resume, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import read_trace
+from errata.graph.state import State
+from errata.graph.trace import Trace, read_trace
 from errata.graph.watcher import NoWatcher
 
 pytestmark = pytest.mark.loop
@@ -401,3 +408,79 @@ def test_a_finished_run_without_checkpoints_asks_nobody_again(tmp_path: Path) ->
     after = resume(folder(tmp_path), **everyone)
     exclude = {"seconds": True, "rounds": {"__all__": {"seconds"}}}
     assert after.model_dump(exclude=exclude) == before.model_dump(exclude=exclude)
+
+
+def visited(strategy: str, **says: str) -> list[str]:
+    """The nodes that a run of one round goes through; `says`: node → the end that it tells."""
+    seen: list[str] = []
+
+    def bound(node: Node, context: Context) -> Any:
+        def step(state: State) -> dict[str, Any]:
+            seen.append(node.__name__)
+            last = node.__name__ == "examine" and len(seen) > 1
+            return {"status": "round budget spent" if last else says.get(node.__name__)}
+
+        return step
+
+    nothing: Any = None
+    context = Context(config(strategy=strategy), nothing, nothing, nothing, nothing)
+    build_graph(context, bound).compile().invoke({})
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("strategy", "learning"),
+    [("lec", ["contrast", "diagnose", "write"]), ("le", ["diagnose", "write"]), ("sft", [])],
+)
+def test_a_round_goes_through_the_steps_of_its_way_and_is_examined(
+    strategy: str, learning: list[str]
+) -> None:
+    learnt = ["examine", "collect", *learning, "prepare"]
+    assert visited(strategy) == [*learnt, "review", "train", "examine", "final_exam"]
+    assert visited(strategy, prepare="no examples accepted") == [*learnt, "final_exam"]
+    assert visited(strategy, review="rejected") == [*learnt, "review", "final_exam"]
+    assert visited(strategy, examine="target reached") == ["examine", "final_exam"]
+
+
+@pytest.mark.parametrize(("step", "index"), [("collect", 3), ("train", 2)])
+def test_a_step_is_on_record_with_its_round_its_time_and_what_it_finished(
+    step: str, index: int, tmp_path: Path
+) -> None:
+    run_folder, trace = RunFolder(tmp_path), Trace(tmp_path / "trace.jsonl")
+    judged = JudgedAnswer(model="m", rubric="r")
+    judges = {judged: JudgedBefore([])}
+
+    def node(state: State, context: Context) -> State:
+        question = Question(id="q", prompt="?", target="t", answer=judged)
+        assert judge_of(question) is judges[judged]
+        write_records(run_folder.round(2) / "mistakes.jsonl", [question])
+        return {"examples": 5}
+
+    node.__name__ = step
+    agents: Any = SimpleNamespace(llms=SimpleNamespace(judges=judges))
+    clock = iter([10.0, 12.3456]).__next__
+    context = Context(config(), run_folder, trace, agents, NoWatcher(), clock)
+    run_step = recorded(node, context)
+    assert (run_step.__name__, [*signature(run_step).parameters]) == (step, ["state"])
+    assert run_step({"round": 2}) == {"examples": 5}
+    [said] = run_folder.step_times.read()
+    assert (said.round, said.step, said.seconds) == (index, step, 2.35)
+    begun, ended = read_trace(tmp_path / "trace.jsonl")
+    assert [(e["agent"], e["event"], e["round"], e["step"]) for e in (begun, ended)] == [
+        ("graph", "step started", index, step),
+        ("graph", "step finished", index, step),
+    ]
+    assert ended["seconds"] == 2.35
+    assert "round-02/mistakes.jsonl" in {line.path for line in run_folder.manifest.read().lines}
+
+
+def test_a_run_begins_at_round_0(tmp_path: Path) -> None:
+    trace = Trace(tmp_path / "trace.jsonl")
+    agents: Any = SimpleNamespace(llms=SimpleNamespace(judges={}))
+    context = Context(config(), RunFolder(tmp_path), trace, agents, NoWatcher())
+
+    def examine(state: State, context: Context) -> State:
+        return {}
+
+    recorded(examine, context)({})
+    assert {event["round"] for event in read_trace(trace.path)} == {0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from errata.agents.errors import ConfigError, ErrataError, ExamError, RunError
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.exams.several import load_exams
 from errata.agents.marking import mark
-from errata.agents.marking.own import OwnMarker, forget_markers
+from errata.agents.marking.own import MARKERS, OwnMarker, forget_markers, verdict_of
 from errata.agents.records import NO_TARGET, Draft, OwnAnswer, Question
 from errata.graph.commands.audit import Audit, audit
 from errata.graph.config import RunConfig, load_config
@@ -138,6 +139,138 @@ def test_a_marker_that_forks_gives_each_answer_its_own_verdict(folder: Path) -> 
     (folder / "mine.py").write_text(forks)
     told = [mark(asked(folder, "forks"), text).correct for text in "xyxxyy"]
     assert told == [True, False, True, True, False, False]
+
+
+class Scripted:
+    """The process of a marker, which says what a test wrote; a `TimeoutError` is raised."""
+
+    def __init__(self, *says: Any, starts: Any = {"ready": True}) -> None:  # noqa: B006
+        self.says, self.starts = iter(says), starts
+        self.alive = False
+        self.calls: list[tuple[str, float]] = []
+
+    def said(self, what: Any) -> Any:
+        self.alive = what is not None
+        if isinstance(what, Exception):
+            raise what
+        return what
+
+    def start(self, most_s: float) -> Any:
+        self.calls.append(("start", most_s))
+        return self.said(self.starts)
+
+    def ask(self, asked: Any, most_s: float) -> Any:
+        assert (asked["question"]["id"], asked["response"]) == ("q", "well")
+        self.calls.append(("ask", most_s))
+        return self.said(next(self.says))
+
+    def close(self) -> None:
+        self.alive = False
+
+
+def scripted(*says: Any, **given: Any) -> tuple[OwnMarker, Any]:
+    marker, child = OwnMarker("mine", most_s=2), Scripted(*says, **given)
+    marker.child = child
+    return marker, child
+
+
+RIGHT = {"right": True}
+
+
+def tried(marker: OwnMarker) -> str:
+    """What comes of an answer: `right`, or the error."""
+    try:
+        assert marker.ask(asked(Path(), "x"), "well") == RIGHT
+    except ErrataError as error:
+        return f"{type(error).__name__}: {error}"
+    return "right"
+
+
+def test_a_process_is_started_for_the_first_answer_and_after_one_that_ended_it() -> None:
+    marker, child = scripted(RIGHT, RIGHT, None, RIGHT, TimeoutError(), RIGHT)
+    ended, hung = "the marker mine ended its process", "the marker mine took longer than 2 s"
+    assert [tried(marker) for _ in range(6)] == [
+        "right",
+        "right",
+        f"ExamError: {ended}",
+        "right",
+        f"ExamError: {hung}",
+        "right",
+    ]
+    start, ask = ("start", 120.0), ("ask", 2)
+    assert child.calls == [start, ask, ask, ask, start, ask, ask, start, ask]
+
+
+def test_a_marker_that_fails_on_the_first_five_answers_is_broken() -> None:
+    fails = {"failed": "raised KeyError"}
+    marker, _ = scripted(*[fails] * 9, RIGHT, *[fails] * 9)
+    one = "ExamError: the marker mine raised KeyError"
+    five = "ConfigError: the marker mine raised KeyError, as on each of the first 5 answers: mend"
+    assert [tried(marker) for _ in range(4)] == [one] * 4
+    assert tried(marker).startswith(five)
+    assert [tried(marker) for _ in range(4)] == [one] * 4  # counted anew
+    assert tried(marker) == "right"
+    assert [tried(marker) for _ in range(9)] == [one] * 9
+
+
+@pytest.mark.parametrize(
+    ("starts", "said"),
+    [
+        ({"failed": "no such file"}, "ConfigError: no such file"),
+        (None, "StepFailed: the process of the marker mine did not start; to see why, run `"),
+        (TimeoutError(), "StepFailed: the process of the marker mine did not start"),
+    ],
+)
+def test_a_process_that_does_not_start_says_why(starts: Any, said: str) -> None:
+    marker, child = scripted(starts=starts)
+    assert tried(marker).startswith(said)
+    assert not child.alive
+
+
+@pytest.mark.parametrize(
+    ("said", "threshold", "correct", "why"),
+    [
+        ({"right": True}, None, True, "your marker says right"),
+        ({"right": False}, None, False, "your marker says wrong"),
+        ({"score": 0.5}, 0.5, True, "score 0.5, at least 0.5"),
+        ({"score": 0.49}, 0.5, False, "score 0.49, not at least 0.5"),
+        ({"score": 0.0}, 0.0, True, "score 0, at least 0"),
+    ],
+)
+def test_what_a_marker_says_becomes_a_verdict_with_the_start_of_the_answer(
+    said: dict[str, Any], threshold: float | None, correct: bool, why: str
+) -> None:
+    answer = OwnAnswer(marker="python:mine.py:mark", threshold=threshold)
+    found = verdict_of(said, answer, "x" * 200)
+    assert (found.correct, found.answer, found.why) == (correct, "x" * 200, why)
+    assert len(verdict_of(said, answer, "x" * 300).answer or "") <= 200
+    assert verdict_of(said, answer, "\n ").answer is None
+
+
+def test_a_verdict_that_is_none_leaves_the_answer_unmarked() -> None:
+    marker, child = scripted({"verdict": {"correct": "perhaps"}}, RIGHT)
+    question = asked(Path(), "x")
+    assert isinstance(question.answer, OwnAnswer)
+    name = question.answer.marker
+    MARKERS[name] = marker
+    with pytest.raises(ExamError, match=rf"the marker {re.escape(name)} gave a Verdict that is no"):
+        mark(question, "well")
+    assert mark(question, "well").correct  # by the same process
+    assert len(child.calls) == 3
+    forget_markers()
+    assert (MARKERS, child.alive) == ({}, False)
+
+
+def test_a_markers_own_verdict_is_its_answer_or_none() -> None:
+    answer = OwnAnswer(marker="python:mine.py:mark")
+    for given, read in (("12", "12"), (None, None), ("\ud800", "�")):
+        said = {"verdict": {"correct": True, "answer": given, "why": "because"}}
+        found = verdict_of(said, answer, "well")
+        assert (found.correct, found.answer, found.why) == (True, read, "because")
+    with pytest.raises(ConfigError, match=r"mine\.py:mark gives a score, 0\.2: say from which"):
+        verdict_of({"score": 0.2}, answer, "well")
+    with pytest.raises(ExamError, match="gave a score that is no number"):
+        verdict_of({"score": "nan"}, OwnAnswer(marker=answer.marker, threshold=0.5), "well")
 
 
 @pytest.mark.process

@@ -132,6 +132,16 @@ def test_each_line_says_which_run_read_which_questions_of_which_exam(tmp_path: P
     assert {reading.earlier_runs for reading in read_readings(folder)} == {0}
 
 
+def test_readers_of_the_same_questions_are_counted_and_each_once(tmp_path: Path) -> None:
+    for name, prompt, earlier_runs in (("a", "1 + 1?", 0), ("b", "2 + 0?", 0), ("c", "1 + 1?", 1)):
+        folder = set_of(tmp_path, name, prompt)
+        for _ in range(2):  # a kill may come between the two files
+            note_readings(folder, ["test"])
+            assert [said.earlier_runs for said in read_readings(folder)] == [earlier_runs]
+            (folder.path / "final" / "readings.json").unlink()
+    assert [line.run for line in registry(folder).read()] == ["a", "b", "c"]
+
+
 def test_a_line_that_a_kill_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     ran(runs, "a")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errata.agents.marking import mark
-from errata.agents.marking.regex import mark_regex
+from errata.agents.marking.regex import literal, mark_regex
 from errata.agents.records import Question, RegexAnswer
 
 ENDLESS = "(?:(x+x+)+y)?$"
@@ -48,7 +48,8 @@ def test_without_a_pattern_the_target_must_match_all_of_what_is_stated() -> None
     assert mark(question, "12 pen").correct
     for response in ("The answer is 12 pens or so.", "112 pens", "12 Pens"):
         assert not mark(question, response).correct
-    assert mark(question, " ").answer is None
+    none = mark(question, " ")
+    assert (none.correct, none.answer, none.why) == (False, None, "no answer is stated")
 
 
 @pytest.mark.parametrize("pattern", [ENDLESS, None])
@@ -68,6 +69,8 @@ def test_a_pattern_that_never_ends_decides_nothing_and_stops_nothing(
         (r"\L<x>", "no regular expression"),
         ("(" * 400 + ")" * 400, "no regular expression"),
         ("a" * 1001, "has 1,001 characters"),
+        ("(" * 60, r"'\({60}' is no regular expression"),
+        ("(" * 61, r"'\({60}…' is no regular expression"),
     ],
 )
 def test_a_pattern_that_is_none_is_an_error_not_a_wrong_answer(pattern: str, message: str) -> None:
@@ -75,6 +78,17 @@ def test_a_pattern_that_is_none_is_an_error_not_a_wrong_answer(pattern: str, mes
         mark_regex("a", "a", pattern)
     with pytest.raises(ValueError, match=message):
         mark_regex("a", pattern, None)
+
+
+def test_a_pattern_may_have_a_thousand_characters() -> None:
+    assert mark_regex("a", "a", "a|" + "b" * 998).correct
+
+
+def test_the_pattern_of_a_text_matches_that_text_alone() -> None:
+    text = "1.5* (a|b)? $12"
+    assert mark_regex(text, text, literal(text)).correct
+    assert mark_regex(text.replace(".", "x"), text, literal(text)).answer is None
+    assert literal("It's,") == "It's,"  # only what means something else is escaped
 
 
 @given(st.text(), st.text(max_size=20))

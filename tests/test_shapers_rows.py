@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from shaping import BUS, rehearsed, row_of
 
 from errata.agents.marking import mark
-from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, Row, TextAnswer, Unusable
+from errata.agents.records import (
+    GREEDY,
+    ChoiceAnswer,
+    CodeAnswer,
+    Question,
+    Row,
+    TextAnswer,
+    Unusable,
+)
 from errata.agents.shapers import SHAPERS, Rehearsed
 from errata.agents.shapers.difficulty import Difficulty
 from errata.agents.shapers.diverse import Diverse
@@ -16,6 +24,20 @@ from errata.agents.shapers.more_words import MoreWords
 from errata.agents.shapers.own_words import OwnWords
 from errata.agents.shapers.tagged import Tagged
 from errata.agents.shapers.unsolved import Unsolved
+
+
+def test_each_shaper_has_the_student_asked_as_often_and_as_warmly_as_it_says() -> None:
+    asked = {name: shaper.sampling for name, shaper in SHAPERS.items() if shaper.sampling}
+    warm = {name: (s.answers, s.temperature) for name, s in asked.items() if s != GREEDY}
+    assert warm == {
+        "difficulty": (4, 0.7),
+        "more_words": (4, 0.7),
+        "pairs": (4, 0.7),
+        "steps": (4, 1.0),
+        "tagged": (4, 1.0),
+    }
+    assert asked.keys() - warm.keys() == {"own_words", "unsolved"}
+
 
 # Difficulty
 
@@ -225,7 +247,10 @@ def test_answers_that_are_right_or_have_no_answer_or_no_end_are_not_tagged(said:
 def test_as_many_wrong_answers_are_tagged_as_asked_for() -> None:
     said = [f"47 + 26 = {n}\n#### {n}" for n in (63, 74, 83)]
     assert [row.completion for row in tagged(row_of(), *said)] == said[:1]
-    assert [row.completion for row in tagged(row_of(), *said, said[0], most=9)] == said
+    every = tagged(row_of(), *said, said[0], most=9)
+    assert [(row.id, row.completion) for row in every] == [
+        (f"e-1-tagged-{nth}", text) for nth, text in enumerate(said, 1)
+    ]
 
 
 @given(st.lists(st.text("0123456789+-= #\nab", max_size=40), max_size=4))

@@ -16,9 +16,11 @@ from errata.agents.exams.several import load_exams
 from errata.agents.testing.tables import TableTrainer
 from errata.agents.trainer import OnStep, Trained, TrainingJob
 from errata.graph.config import RunConfig, parse_config
+from errata.graph.context import Context
 from errata.graph.report import Report
 from errata.graph.run import resume, run
-from errata.graph.run_folder import RunFolder
+from errata.graph.run_folder import RunFolder, StepTime
+from errata.graph.stop import out_of_patience_or_time
 from errata.graph.views.summary import print_summary
 
 pytestmark = pytest.mark.loop
@@ -148,3 +150,39 @@ def test_a_stopped_run_without_checkpoints_stops_at_the_same_place(
 def test_a_stop_rule_that_makes_no_sense_is_refused_by_its_key(stop: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"stop.{next(iter(stop))}"):
         config(**stop)
+
+
+def ended(folder: RunFolder, index: int = 1, best: int = 0, **stop: Any) -> str | None:
+    """What the rules say after a round, of a run without agents."""
+    nothing: Any = None
+    context = Context(config(**stop), folder, nothing, nothing, nothing)
+    return out_of_patience_or_time(index, best, context)
+
+
+@pytest.mark.parametrize("steps", [[0.5], [1800.0, 1800.0]])
+def test_a_run_is_out_of_time_from_the_second_on_in_which_its_hours_are_full(
+    steps: list[float], tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path)
+    folder.step_times.add(StepTime(round=0, step="examine", seconds=3600 - sum(steps)))
+    assert ended(folder, hours=1) is None
+    for seconds in steps:
+        folder.step_times.add(StepTime(round=1, step="train", seconds=seconds))
+    assert ended(folder, hours=1) == "out of time"
+    assert ended(folder, hours=2) is None
+    assert ended(folder) is None
+    folder.round(1).mkdir()
+    assert ended(folder, hours=1) == "out of time"
+    folder.round(2).mkdir()  # was begun, so it is made
+    assert ended(folder, hours=1) is None
+
+
+def test_patience_counts_the_rounds_since_the_best_model(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert ended(folder, index=4, best=2, patience=2) == "no promotion"
+    assert ended(folder, index=5, best=2, patience=2) == "no promotion"
+    assert ended(folder, index=3, best=2, patience=2) is None
+    assert ended(folder, index=9, best=2) is None
+    # Without a promotion for long and without time: what the models showed is said first.
+    folder.step_times.add(StepTime(round=1, step="train", seconds=7200))
+    assert ended(folder, index=4, best=2, patience=2, hours=1) == "no promotion"
