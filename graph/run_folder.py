@@ -81,6 +81,10 @@ class NotCountedQuestion(Record):
     why: str
 
 
+LOOK = 0.3
+"""Seconds, more than `RunFolder.at_work` holds the lock to see whether it is free."""
+
+
 class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -244,25 +248,31 @@ class RunFolder:
 
     @property
     def at_work(self) -> bool:
-        """Whether some process holds the folder."""
+        """Whether some process holds the folder; not known, and False, where it may not be locked
+        from here."""
         if not (self.path / "lock").exists():
             return False
         try:
-            with self.locked():
+            with self.locked(patience=0):
                 return False
         except RunError:
             return True
+        except OSError:
+            return False
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, patience: float = LOOK) -> Iterator[None]:
         """Holds the folder for this process; the system lets go of it when the process dies.
+
+        Args:
+            patience: Seconds to wait for another process to let go.
 
         Raises:
             RunError: Another process is at work in it.
         """
         lock = FileLock(self.path / "lock")
         try:
-            lock.acquire(blocking=False)
+            lock.acquire(timeout=patience)
         except Timeout:
             raise RunError(
                 f"the run {self.path} is at work in another process: wait for it, or start "

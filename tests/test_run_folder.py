@@ -7,6 +7,8 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.graph.config import RunConfig, parse_config
 from errata.graph.run import resume, run
-from errata.graph.run_folder import RunFolder, all_runs, find_run, free_name
+from errata.graph.run_folder import LOOK, RunFolder, all_runs, find_run, free_name
 from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
@@ -207,6 +209,29 @@ def test_whether_a_run_is_at_work_is_seen_without_a_trace(tmp_path: Path) -> Non
     folder = RunFolder(begun(tmp_path / "t"))
     assert not folder.at_work
     assert [path.name for path in folder.path.iterdir()] == ["config.json"]
+
+
+def test_who_looks_whether_a_run_is_at_work_does_not_keep_it_from_going_on(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    held = Event()
+
+    def look() -> None:
+        with folder.locked():
+            held.set()
+            sleep(LOOK / 3)
+
+    looking = Thread(target=look)
+    looking.start()
+    held.wait()
+    with folder.locked():
+        assert RunFolder(tmp_path).at_work
+    looking.join()
+    assert not folder.at_work
+
+
+def test_a_run_whose_lock_cannot_be_had_is_not_taken_for_one_at_work(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    assert not RunFolder(tmp_path).at_work
 
 
 def test_of_two_that_begin_a_run_of_one_name_the_later_is_told(tmp_path: Path) -> None:
