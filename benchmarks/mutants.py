@@ -89,7 +89,7 @@ TESTS = {
     "graph/judging.py": "judge judge_loop",
     "graph/loop.py": "langgraph_dev loop",
     "graph/manifest.py": "manifest",
-    "graph/nodes.py": "honesty loop several_exams code_marking",
+    "graph/nodes.py": "honesty loop several_exams code_marking ways rows",
     "graph/readings.py": "readings",
     "graph/run_folder.py": "run_folder loop views",
     "graph/stop.py": "stop",
