@@ -56,9 +56,9 @@ class Variations(Record):
     53 - 8 = 45`): `always` all, `slips` those against a slip in calculating, `never` none. The
     others are worked as the exam's own solutions are. It is the writer's."""
     drills: Drills = "slips"
-    """Against which mistakes half of the examples are sheets of bare operations: `slips`, or
+    """Against which mistakes half of the examples are sheets of bare operations: `slips`;
     `calculations`, all in which a calculation does not hold, or no equation is found and no
-    neighbour has the like done right. It is the writer's."""
+    neighbour has the like done right; or `never`. It is the writer's."""
     rename: bool = True
     """Whether the written examples call people and things otherwise too: other first names, other
     countable things of the same sort. It is the writer's."""

@@ -288,6 +288,13 @@ def test_small_steps_are_taken_when_they_are_wanted(
     assert any(chains) == small
 
 
+def test_a_slip_gets_no_drills_where_none_are_wanted() -> None:
+    mistake = wrong(BUS, "47 + 26 = 63")
+    drafts = VariationsWriter("never", False, "never").draft_one(mistake, diagnose(mistake), 12, 0)
+    assert len(drafts) == 12
+    assert all("bus" in draft.prompt for draft in drafts if isinstance(draft, Draft))
+
+
 def test_a_mistake_that_is_no_slip_gets_no_drills() -> None:
     assert all("bus" in draft.prompt for draft in write(wrong(BUS, "47 - 26 = 21"), count=12))
 

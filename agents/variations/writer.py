@@ -45,7 +45,7 @@ from errata.agents.variations.templates import (
 )
 
 SmallSteps = Literal["always", "slips", "never"]
-Drills = Literal["slips", "calculations"]
+Drills = Literal["calculations", "slips", "never"]
 
 
 class VariationsWriter:
@@ -59,7 +59,7 @@ class VariationsWriter:
             `73 - 28 = 73 - 20 - 8 = 53 - 8 = 45`: always, against slips, or never.
         rename: Whether people and things are called otherwise too.
         drills: Against what half of the examples are sheets of bare operations: slips, or also
-            calculations that do not hold beside another fault, and those never seen done.
+            calculations that do not hold beside another fault, and those never seen done; or none.
     """
 
     examples_per_ask = 1  # nothing is saved by asking for several
@@ -95,7 +95,7 @@ class VariationsWriter:
             slipped = miscalculated(mistake)
         features = named_features(diagnosis.cause, slipped) if slipped else []
         drills = []
-        if slipped and final_lines(mistake.question, 0) is not None:
+        if slipped and self.drills != "never" and final_lines(mistake.question, 0) is not None:
             half = int(count / 2 + rng.random())  # also on average when asked for one at a time
             drills = sheets(mistake, diagnosis, slipped, features, half, rng, small_steps)
         others = again(
@@ -244,7 +244,7 @@ def renamed(question: Question, rng: random.Random) -> Question:
     return with_names(question, new) if new else question
 
 
-SHEET = 3
+SHEET = 4
 """Operations in one drill: nearly all that is read is then also learnt from."""
 BETWEEN_DRILLS = ", then "
 DRILL_WORDINGS = ("What is {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
