@@ -462,8 +462,10 @@ def make_rows(state: State, name: str, context: Context) -> None:
         # Of practice questions the student is asked in the practice exam; here it may know them.
         written = {each.id: each for each in examples if each.made_from != "solution"}
         attempts = rehearse(index, state["best_round"], list(written.values()), sampling, context)
-    known = what_is_known(index, examples, attempts, practised(state, context), context)
-    rows, left_out = shape(rows_of(examples), config.examples.shapers, known, seed)
+    shapers = config.examples.shapers
+    answers = practised(state, context) if any(each.looks for _, each in shapers) else ()
+    known = what_is_known(index, examples, attempts, answers, context)
+    rows, left_out = shape(rows_of(examples), shapers, known, seed)
     if any(row.made_by != "example" for row in rows):
         rows, refused = without_unfit(rows, context)
         left_out += refused

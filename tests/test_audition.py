@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from doubles import Stopping
+from hearing import Heard
 from judging import exam_files, judged_toml, judging_mind
 from screen import printed, words
 from typer.testing import CliRunner
@@ -45,7 +46,6 @@ from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.costs import Cost, CostRow, Estimate, EstimateRow
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.audition import print_audition
-from errata.graph.watcher import NoWatcher
 
 ALL = [kind.name for kind in KINDS]
 
@@ -633,13 +633,10 @@ def test_another_configuration_or_other_keys_under_the_same_name_are_refused(
         audition(config(name="mine"), ["variations"], tmp_path, **given)
 
 
-class Hearing(NoWatcher):
+class Hearing(Heard):
     def __init__(self) -> None:
-        self.said: list[str] = []
+        super().__init__()
         self.rows: list[EstimateRow] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
     def estimated(self, estimate: Estimate, budget: Budget, currency: str | None) -> None:
         self.rows += estimate.rows

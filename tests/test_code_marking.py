@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hearing import Heard
 
 from errata.agents.errors import BoxBroke, ExamError
 from errata.agents.examiner import examine
@@ -453,21 +454,13 @@ BAD = [
 ]
 
 
-class Listening(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
 def test_a_question_with_bad_tests_is_named_and_the_other_responses_are_marked(
     tmp_path: Path,
 ) -> None:
     ids = [BAD[0].id, "q-1", BAD[0].id, BAD[1].id, "q-1", BAD[2].id]
     rows = [json.dumps({"id": id, "response": BODY}) for id in ids]
     (tmp_path / "responses.jsonl").write_text("\n".join(rows))
-    watcher, out = Listening(), tmp_path / "verdicts.jsonl"
+    watcher, out = Heard(), tmp_path / "verdicts.jsonl"
     file = tmp_path / "responses.jsonl"
     found = mark_responses(OpenedExam("own", [GOOD, *BAD]), file, out, watcher)
     assert (found.responses, found.not_counted, found.accuracy) == (2, 4, 1)
@@ -482,7 +475,7 @@ def test_a_question_with_bad_tests_is_named_and_the_other_responses_are_marked(
 
 
 def test_an_exam_goes_on_after_a_question_with_bad_tests(tmp_path: Path) -> None:
-    watcher, student = Listening(), TableStudent(["sums"])
+    watcher, student = Heard(), TableStudent(["sums"])
     exams = [OpenedExam("own", [BAD[0], GOOD])]
     [found] = evaluate(StudentSettings(), exams, None, watcher, student).exams
     assert (found.result.n, found.result.correct, found.not_counted) == (1, 1, 1)
@@ -561,7 +554,7 @@ def test_a_box_that_broke_stops_a_run_since_it_may_hold_on_the_next_try(tmp_path
     config = parse_config({"name": "t", "exam": {"name": "arithmetic"}}, "test")
     folder, trace = RunFolder(tmp_path), Trace(tmp_path / "trace.jsonl")
     agents = open_agents(config, folder, trace, None, Given(student=TableStudent()))
-    watcher = Listening()
+    watcher = Heard()
     bad_tests = BadTests(Context(config, folder, trace, agents, watcher))
     with pytest.raises(BoxBroke, match="no memory"):
         bad_tests.add(GOOD, BoxBroke("no memory"))

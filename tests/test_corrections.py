@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from hearing import Heard
 from judging import exam_files, judged_toml
 
 from errata.agents.errors import ExamError
@@ -18,7 +19,6 @@ from errata.graph.config import RunConfig, load_config, parse_config
 from errata.graph.report_text import page_of
 from errata.graph.run import exams_in, run
 from errata.graph.run_folder import RunFolder
-from errata.graph.watcher import NoWatcher
 
 SETS = ("practice", "dev", "test")
 
@@ -228,14 +228,6 @@ def test_the_file_lies_where_the_configuration_lies(tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text(f"[exam]\n{names}\n")
     exams, _ = load(load_config(tmp_path / "my.toml"))
     assert exams.dev[1].target == "77"
-
-
-class Heard(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.mark.loop

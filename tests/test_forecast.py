@@ -14,6 +14,7 @@ import pytest
 from command_line import errata
 from curves import CountingTrainer, CurveStudent
 from doubles import Stopping, table_agents
+from hearing import Heard
 from screen import printed
 
 from errata.agents.errors import RunError, StepFailed
@@ -26,7 +27,6 @@ from errata.graph.forecast import Forecast, forecast
 from errata.graph.run import resume, run
 from errata.graph.run_folder import RunFolder
 from errata.graph.views.forecast import print_forecast
-from errata.graph.watcher import NoWatcher
 
 pytestmark = pytest.mark.loop
 
@@ -176,18 +176,6 @@ def test_a_stopped_forecast_goes_on_and_makes_nothing_twice(folder: RunFolder) -
     assert len(second.jobs) == 2
 
 
-class Listening(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.steps: list[tuple[str, int, int]] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
-        self.steps.append((step, done, total))
-
-
 def test_the_cost_is_said_before_anything_is_trained(folder: RunFolder) -> None:
     steps = [("train", 600.0), ("examine", 290.0)]  # of which 200 s for dev, if it was promoted
     (folder.path / "steps.jsonl").write_text(
@@ -197,7 +185,7 @@ def test_the_cost_is_said_before_anything_is_trained(folder: RunFolder) -> None:
             for round in (0, 1)
         )
     )
-    watcher = Listening()
+    watcher = Heard()
     curve = log_linear(0.5, 0.08)
     with pytest.raises(StepFailed):
         forecast(folder, student=CurveStudent(curve), trainer=FailingAt(), watcher=watcher)
@@ -207,11 +195,11 @@ def test_the_cost_is_said_before_anything_is_trained(folder: RunFolder) -> None:
     )
     assert ("forecast: training on 10 of 80 rows", 1, 1) in watcher.steps
     assert ("forecast: dev exam after 10 rows", 200, 200) in watcher.steps
-    watcher = Listening()
+    watcher = Heard()
     forecast(folder, student=CurveStudent(curve), trainer=CountingTrainer(), watcher=watcher)
     assert "20, 40 of round 1's 80 rows, 75%" in watcher.said[0]
     assert "2 times; about 14 min" in watcher.said[0]
-    watcher = Listening()
+    watcher = Heard()
     forecast(folder, student=CurveStudent(curve), trainer=CountingTrainer(), watcher=watcher)
     assert watcher.said == []
 

@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from hearing import Heard
 from judging import LABELLED, RUBRIC, Seen, exam_files, greets, judge_server, judged_toml, lines
 from judging import reply as said
 from typer.testing import CliRunner
@@ -709,23 +710,11 @@ def test_a_judge_s_room_is_kept_from_the_budget_of_those_who_teach() -> None:
     keep_room(Ledger({}, Budget()), unpriced, Budget(money=0.5))
 
 
-class Told(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.steps: list[tuple[str, int, int]] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def progress(self, step: str, done: int, total: int, note: str = "") -> None:
-        self.steps.append((step, done, total))
-
-
 def test_a_judge_is_calibrated_once_and_refused_again_and_again(folder: Path) -> None:
     config = load_config(judged_toml(folder, URL))
     [(_, settings)] = config.judged_exams
     good = Steady(lambda question, response, how: response.startswith("hello"))
-    told = Told()
+    told = Heard()
     calibrated(folder, config, {settings.answer: good}, told)
     assert told.said == [
         "the answers of greetings are judged by openai:scripted-judge, which agrees with a person "
@@ -747,7 +736,7 @@ def test_a_judge_is_calibrated_once_and_refused_again_and_again(folder: Path) ->
 
 def test_what_a_judge_is_warned_of_is_told_with_the_name_of_its_exam(folder: Path) -> None:
     config = load_config(judged_toml(folder, URL, "calibrated = false"))
-    told = Told()
+    told = Heard()
     calibrated(folder, config, {}, told)
     [said] = told.said
     assert said.startswith("judge of greetings: nobody compared this judge with a person")

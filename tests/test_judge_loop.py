@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from hearing import Heard
 from judging import (
     RUBRIC,
     Seen,
@@ -41,14 +42,6 @@ from errata.graph.trace import Trace
 from errata.graph.watcher import NoWatcher
 
 pytestmark = pytest.mark.loop
-
-
-class Heard(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from hearing import Heard
 from screen import printed
 from typer.testing import CliRunner
 
@@ -195,14 +196,6 @@ def test_questions_that_are_not_counted_belong_to_the_set_all_the_same(tmp_path:
 
 
 # Outside a run.
-
-
-class Heard(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 def opened(tmp_path: Path, split: str | None = None, limit: int | None = None) -> list[OpenedExam]:

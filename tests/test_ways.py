@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from doubles import table_agents
+from hearing import Heard
 from recording import (
     Played,
     RecordingStudent,
@@ -64,7 +65,6 @@ from errata.graph.run_folder import RunFolder
 from errata.graph.trace import Trace
 from errata.graph.views.summary import print_summary
 from errata.graph.views.trace import print_trace
-from errata.graph.watcher import NoWatcher
 
 pytestmark = pytest.mark.loop
 
@@ -578,17 +578,9 @@ def test_a_way_of_ones_own_or_a_shaper_may_look_at_the_answers() -> None:
         assert settings.model_copy(update={"examples": examples}).asks_practice is asks
 
 
-class Hearing(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
 def test_plain_fine_tuning_has_the_whole_level_in_its_only_round(tmp_path: Path) -> None:
     settings = config("sft", stop={"rounds": 3})
-    watcher = Hearing()
+    watcher = Heard()
     played = play(settings, tmp_path, knows(9, 12), watcher=watcher)
     promotion = read_record(played.folder.promotion(1), Promotion)
     assert promotion.level == ALPHA["sure"]
@@ -626,19 +618,11 @@ def test_a_check_asks_those_that_the_way_needs() -> None:
 # What people read.
 
 
-class Listening(NoWatcher):
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-
 @pytest.mark.parametrize("strategy", ["sft", *BLIND])
 def test_no_screen_speaks_of_mistakes_where_none_were_looked_at(
     strategy: str, tmp_path: Path
 ) -> None:
-    watcher = Listening()
+    watcher = Heard()
     played = play(config(strategy), tmp_path, knows(9, 10), watcher=watcher)
 
     def show(console: Console) -> None:

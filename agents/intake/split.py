@@ -367,8 +367,8 @@ def sizes_of(divided: Divided, rounds: int) -> Sizes:
 
     dev = divided.sides["dev"]
     asked = dev[: used["dev"]]
-    grouped = any(row.group for row in dev)
-    worth = f", which count as {apart(asked)} since some are of one group," if grouped else ""
+    of_groups = any(row.group for row in dev)
+    worth = f", which count as {apart(asked)} since some are of one group," if of_groups else ""
     why = f"{len(asked)} dev questions{worth} show {shown(asked)} 4 times in 5, in "
     why += f"{rounds} {'round' if rounds == 1 else 'rounds'}"
     if counts["dev"] > used["dev"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from errata.agents.marking.equations import (
     Operation,
@@ -23,6 +23,7 @@ from errata.agents.variations.faults import (
     plain_operation,
     steps_of,
 )
+from errata.agents.variations.templates import edited
 
 SEEN, SURE = 5, 0.9
 """Calculations of a sign that must be seen, and the share of them that must be right."""
@@ -55,7 +56,7 @@ def by_hand(text: str, signs: Collection[str]) -> str:
     before, `343 - 87: 13 - 7 = 6, 14 - 8 - 1 = 5, 3 - 1 = 2`, products and quotients in small steps
     where they stand. Of a nested one, each operation by itself."""
     before = set(COLUMNS.findall(text))
-    edits: list[tuple[int, str]] = []
+    edits: list[tuple[int, int, str]] = []
     for step in steps_of(text) if unmark(text) == text else ():
         operations = [plain(each) for each in operations_of(step.left)]
         known = [each for each in operations if each is not None]
@@ -64,18 +65,16 @@ def by_hand(text: str, signs: Collection[str]) -> str:
         *inner, whole = known
         if str(whole) in before or not any(each.sign in signs for each in known):
             continue
-        lines = [line for each in inner for line in lines_of(each, signs)]
+        lines = [each for one in inner for each in lines_of(one, signs)]
         steps = working(whole) if whole.sign in signs else []
         if whole.sign in "+-":
             lines += [f"{whole}: {columns}" for columns in steps]
         elif steps and not inner:
-            edits.append((step.equals[0] + 1, f" {' = '.join(steps)} ="))
-        edits.append((text.rfind("\n", 0, step.start) + 1, "".join(f"{line}\n" for line in lines)))
-    pieces, at = [], 0
-    for place, new in sorted(edits, key=lambda edit: edit[0]):
-        pieces += [text[at:place], new]
-        at = place
-    return "".join(pieces) + text[at:]
+            after = step.equals[0] + 1
+            edits.append((after, after, f" {' = '.join(steps)} ="))
+        line = text.rfind("\n", 0, step.start) + 1
+        edits.append((line, line, "".join(f"{each}\n" for each in lines)))
+    return edited(text, edits)
 
 
 def plain(expression: Operation) -> Slipped | None:
@@ -90,7 +89,11 @@ def plain(expression: Operation) -> Slipped | None:
 def lines_of(done: Slipped, signs: Collection[str]) -> list[str]:
     """An operation as lines of its own."""
     steps = working(done) if done.sign in signs else []
-    result = show_value(apply(done.sign, done.left, done.right))
     if done.sign in "+-":
-        return [*(f"{done}: {columns}" for columns in steps), f"{done} = {result}"]
-    return [" = ".join([str(done), *steps, result])]
+        return [*(f"{done}: {columns}" for columns in steps), equation_of(done)]
+    return [equation_of(done, steps)]
+
+
+def equation_of(done: Slipped, steps: Sequence[str] = ()) -> str:
+    """`73 - 28 = 45`, or with the steps between."""
+    return " = ".join([str(done), *steps, show_value(value(done.operation))])

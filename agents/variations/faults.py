@@ -143,7 +143,8 @@ def first_fault(mistake: Mistake) -> Fault | str:
             to_do = [each for each in nested if form_of(each) not in inner]
             part = next((each for each in to_do if form_of(each) == form_of(step.left)), None)
             if part is None:
-                return departure(step, needed[done], to_do[0] if is_plain(step.left) else to_do[-1])
+                several = len([*operations_of(step.left)]) > 1
+                return departure(step, needed[done], to_do[-1 if several else 0])
             if not holds(step):
                 return slip_in(step, part)
             inner.add(form_of(part))
@@ -200,12 +201,6 @@ def which_needed(step: Equation, needed: Sequence[Equation], done: int) -> int |
             if same[k]:
                 return k if k >= done else done - 1
     return None
-
-
-def is_plain(expression: Expression) -> bool:
-    return isinstance(expression, Operation) and not any(
-        isinstance(side, Operation) for side in (expression.left, expression.right)
-    )
 
 
 def operations_of(expression: Expression) -> Iterator[Operation]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from errata.agents.marking.equations import (
     MAX_DIGITS,
@@ -37,6 +37,7 @@ from errata.agents.marking.equations import (
     whole,
 )
 from errata.agents.records import Question
+from errata.agents.variations.faults import operations_of
 from errata.agents.variations.mentions import (
     COMPARES,
     PACKING,
@@ -129,11 +130,7 @@ class Template:
         return len(list(self._operations()))
 
     def _operations(self) -> Iterator[Operation]:
-        left: list[Expression] = [equation.left for equation in self.equations]
-        while left:
-            if isinstance(expression := left.pop(), Operation):
-                yield expression
-                left += [expression.left, expression.right]
+        return chain.from_iterable(operations_of(each.left) for each in self.equations)
 
     def grown(self, rng: random.Random, digits: int) -> Variation | None:
         """The question with numbers of which the largest has so many digits; None when none were
@@ -287,10 +284,10 @@ class Template:
                 if middle:
                     space = "" if self.solution[at].isspace() else " "
                     edits.append((at, at, " " + " = ".join(middle) + " =" + space))
-        prompt = _edit(self.question.prompt, fill(self.question.prompt, self.prompt_slots))
+        prompt = edited(self.question.prompt, fill(self.question.prompt, self.prompt_slots))
         return Variation(
             prompt=prompt,
-            completion=_edit(self.solution, edits),
+            completion=edited(self.solution, edits),
             target=write_like(self.question.target, results[-1]),
         )
 
@@ -753,7 +750,10 @@ def _like(new: Value, old: Value) -> bool:
     return old / Fraction(5) <= new <= old * 5
 
 
-def _edit(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
-    for start, end, new in sorted(edits, reverse=True):
-        text = text[:start] + new + text[end:]
-    return text
+def edited(text: str, edits: Sequence[tuple[int, int, str]]) -> str:
+    """The text with other words in places; several at one place stand one after the other."""
+    pieces, at = [], 0
+    for start, end, new in sorted(edits, key=lambda edit: edit[:2]):
+        pieces += [text[at:start], new]
+        at = end
+    return "".join(pieces) + text[at:]

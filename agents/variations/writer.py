@@ -12,19 +12,16 @@ from typing import Literal
 
 from errata.agents.data_writer import Ask, Diagnosed
 from errata.agents.marking.equations import (
-    Number,
-    Operation,
     Value,
     apply,
     holds,
-    show,
     show_value,
     unmark,
     value,
 )
 from errata.agents.marking.equations import small_steps as steps_between
 from errata.agents.records import Diagnosis, Draft, Mistake, Question, Unusable
-from errata.agents.variations.by_hand import plain, working
+from errata.agents.variations.by_hand import equation_of, plain, working
 from errata.agents.variations.faults import (
     FEATURES,
     Fault,
@@ -141,33 +138,23 @@ def sheets(
     small_steps: bool,
 ) -> list[Draft]:
     """Sheets of bare operations like the one that slipped; the last result is the answer."""
-    found: dict[tuple[int, int], Operation] = {}
+    found: dict[Slipped, None] = {}
     for _ in range(200 * count):
         if len(found) == count * SHEET:
             break
-        left, right = operands_like(slipped, rng)
-        if (left, right) == (slipped.left, slipped.right):
-            continue
-        if all(feature.has(left, right) for feature in features):
-            operation = Operation(slipped.sign, Number(left, 0, 0), Number(right, 0, 0))
-            found[left, right] = operation
-    operations = list(found.values())
+        like = Slipped(slipped.sign, *operands_like(slipped, rng))
+        if like != slipped and all(feature.has(like.left, like.right) for feature in features):
+            found[like] = None
+    operations = list(found)
     drills = []
     for first in range(0, len(operations), SHEET):
         sheet = operations[first : first + SHEET]
         lines = [
-            " = ".join(
-                [
-                    show(operation),
-                    *(steps_between(operation) if small_steps else []),
-                    show_value(value(operation)),
-                ]
-            )
-            for operation in sheet
+            equation_of(each, steps_between(each.operation) if small_steps else ())
+            for each in sheet
         ]
-        bare = [show(operation) for operation in sheet]
-        asked = BETWEEN_DRILLS.join(bare)
-        result = value(sheet[-1])
+        asked = BETWEEN_DRILLS.join(map(str, sheet))
+        result = value(sheet[-1].operation)
         drills.append(
             Draft(
                 diagnosis_id=diagnosis.id,

@@ -12,7 +12,7 @@ from errata.agents.records import Attempt, Question, Record, Review
 from errata.graph.page.records import SETS, Stands
 from errata.graph.report import Report
 from errata.graph.run_folder import SEALED, RunFolder
-from errata.graph.trace import read_trace, step_under_way
+from errata.graph.trace import events_of, step_under_way
 
 R = TypeVar("R", bound=Record)
 
@@ -44,8 +44,7 @@ class Reader:
             if folder.promotion(index).exists()
         }
         self.promoted = [index for index, found in promotions.items() if found.promoted]
-        trace = folder.path / "trace.jsonl"
-        self.events = read_trace(trace) if trace.exists() else []
+        self.events = events_of(folder.path)
         self.sets = {name: self.sat(name) for name in SETS}
 
     def of_round(self, index: int, name: str, of: type[R]) -> list[R]:
