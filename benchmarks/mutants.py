@@ -73,6 +73,7 @@ TESTS = {
     "agents/ways/lec.py": "collecting",
     "agents/ways/sft.py": "collecting",
     "agents/ways/sft_augment.py": "collecting",
+    "agents/variations/by_hand.py": "by_hand variations",
     "agents/ways/way.py": "collecting",
     "graph/audit/answers.py": "audit_checks",
     "graph/audit/evidence.py": "audit_checks",
