@@ -181,7 +181,7 @@ def trainer_of(
     made = make(rows, tokenizer, 1024, None)
     return TRAINERS[objective](
         model=trainable(ModelRef(base=base), settings, torch.float32),
-        args=training_arguments(settings, len(rows), 1, folder),
+        args=training_arguments(settings, settings.batch or 8, len(rows), 1, folder),
         train_dataset=Dataset.from_list(made.rows),
         processing_class=tokenizer,
         options=settings.options,
@@ -310,6 +310,21 @@ def test_the_loss_of_dpo_is_the_published_one(base: str, tmp_path: Path) -> None
         plain = plain + 0.2 * before[:3].sum() / answers[:3].sum()
         loss = trainer.compute_loss(trainer.model, batch)
     assert float(loss) == pytest.approx(float(plain) / 2, rel=1e-4)
+
+
+@model
+@pytest.mark.parametrize(
+    ("batch", "epochs", "steps"),
+    [(None, 1, 5), (2, 1, 3), pytest.param(None, 201, 503, marks=pytest.mark.long)],
+)
+def test_a_training_makes_as_many_steps_as_its_batch_leaves(
+    batch: int | None, epochs: int, steps: int, base: str, tmp_path: Path
+) -> None:
+    rows = [TrainingRow(prompt="?", completion="a" * at) for at in (1, 2, 3, 4, 5)]
+    *told, finished = told_by(job_of(base, tmp_path / "job", rows, batch=batch, epochs=epochs))
+    assert len(told) == steps
+    assert isinstance(finished, FinishedTraining)
+    assert finished.batch == -(-5 * epochs // steps)
 
 
 @model

@@ -24,7 +24,7 @@ from errata.agents.weights import LocalTrainer
 from errata.graph.config import RunConfig, parse_config
 from errata.training.finished import NAME
 from errata.training.jobs import FinishedTraining, TrainingRow
-from errata.training.order import order_for
+from errata.training.order import batch_for, order_for
 
 ALL = [kind.name for kind in KINDS]
 
@@ -143,7 +143,7 @@ def trained(
         start=ModelRef(base=base),
         examples=examples,
         adapter=folder / "adapter",
-        settings=TrainingSettings(learning_rate=1e-12, tokens=tokens, batch=1, precision="float32"),
+        settings=TrainingSettings(learning_rate=1e-12, tokens=tokens, precision="float32"),
     )
     losses: list[float] = []
     told = LocalTrainer().train(job, lambda step, steps, loss: losses.append(loss))
@@ -175,3 +175,24 @@ def test_few_and_many_examples_are_trained_on_for_equal_tokens(tmp_path: Path) -
     assert abs(told.tokens - 3 * counted.tokens) <= 60
     assert finished.epochs < 1
     assert len(losses) < 12
+
+
+@pytest.mark.parametrize(
+    ("examples", "epochs", "together", "batch"),
+    [
+        (160, 1, 1, 1),
+        (300, 2, 1, 1),
+        (750, 2, 1, 3),
+        (3000, 1, 1, 6),
+        (3000, 1, 2, 3),
+        (100_000, 2, 1, 8),
+        (100_000, 2, 64, 6),
+        (10, 0.5, 8, 1),
+    ],
+)
+def test_a_batch_is_as_large_as_leaves_500_steps(
+    examples: int, epochs: float, together: int, batch: int
+) -> None:
+    assert batch_for([30] * examples, together, tokens=None, epochs=epochs) == batch
+    tokens = int(30 * examples * epochs)
+    assert batch_for([10, 50] * (examples // 2), together, tokens=tokens, epochs=None) == batch

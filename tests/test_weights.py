@@ -373,7 +373,7 @@ def test_every_setting_of_a_training_reaches_the_trainer(tmp_path: Path) -> None
     assert (adapter.r, adapter.lora_alpha, adapter.lora_dropout) == (3, 5, 0.25)
     assert adapter.target_modules == {"q_proj", "v_proj"}
     assert adapter_config(LoraSettings()).target_modules == "all-linear"
-    told = training_arguments(settings, rows=500, processes=1, scratch=tmp_path)
+    told = training_arguments(settings, 2, rows=500, processes=1, scratch=tmp_path)
     assert told.learning_rate == 0.007
     assert told.num_train_epochs == 1  # the order holds each of them
     assert told.per_device_train_batch_size == 2
@@ -384,10 +384,10 @@ def test_every_setting_of_a_training_reaches_the_trainer(tmp_path: Path) -> None
     assert told.bf16
     # 500 examples, 8 a step: 63 steps; on 4 processes 16.
     assert told.get_warmup_steps(63) == round(0.4 * 63)
-    shared = training_arguments(settings, rows=500, processes=4, scratch=tmp_path)
+    shared = training_arguments(settings, 2, rows=500, processes=4, scratch=tmp_path)
     assert shared.get_warmup_steps(16) == round(0.4 * 16)
     exact = settings.model_copy(update={"precision": "float32", "gradient_checkpointing": False})
-    told = training_arguments(exact, rows=100, processes=1, scratch=tmp_path)
+    told = training_arguments(exact, 8, rows=100, processes=1, scratch=tmp_path)
     assert not told.bf16
     assert not told.gradient_checkpointing
 
@@ -470,7 +470,7 @@ def test_the_loss_on_the_answers_alone_is_the_models_own_loss(
         whole = [float(adapted(**batch).loss) for batch in batches]
     trainer = AnswersOnlyTrainer(
         model=adapted,
-        args=training_arguments(settings, 3, 1, tmp_path),
+        args=training_arguments(settings, 8, 3, 1, tmp_path),
         train_dataset=Dataset.from_list(made.rows),
         processing_class=tokenizer,
     )

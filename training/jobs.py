@@ -237,8 +237,9 @@ class LoraSettings(Record):
     tokens: int | None = Field(default=None, ge=1)
     """In place of `epochs`: train on so many tokens, prompts and completions together, however many
     examples there are. In a run that is for each round."""
-    batch: int = Field(default=8, ge=1)
-    """Examples in memory at once, on each GPU."""
+    batch: int | None = Field(default=None, ge=1)
+    """Examples in memory at once, on each GPU. Where not said, as many as leave the training 500
+    optimizer steps, between 1 and 8 (docs/training.md)."""
     accumulate: int = Field(default=1, ge=1)
     """Batches that make one optimizer step, on each GPU."""
     warmup: float = Field(default=0.05, ge=0, lt=1)
@@ -364,6 +365,8 @@ class FinishedTraining(Record):
     """Of the last step."""
     measured: Mapping[str, float] = Field(default_factory=dict)
     """What the objective measured at the end (docs/objectives.md)."""
+    batch: int | None = None
+    """Examples in memory at once, on each GPU; None where the job says it."""
     processes: int = 1
     """That shared each step's examples."""
     machine: Machine | None = None

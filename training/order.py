@@ -1,4 +1,4 @@
-"""Which examples a training sees, and in which order: those of a step are about equally long."""
+"""Which examples a training sees, in which order, and how many make a step."""
 
 from __future__ import annotations
 
@@ -7,6 +7,26 @@ from collections.abc import Sequence
 
 STRETCH = 16
 """Batches that are sorted together."""
+
+STEPS, LARGEST = 500, 8
+"""Optimizer steps that a training is to have, and the most examples of a batch."""
+
+
+def batch_for(
+    sizes: Sequence[int], together: int, *, tokens: int | None, epochs: float | None
+) -> int:
+    """Examples of a batch where nobody said it: as many as leave the training its `STEPS`.
+
+    From so many tokens more is learnt in more steps (docs/training.md): small batches do no worse
+    (Marek et al., Small Batch Size Training for Language Models, arXiv 2507.07101), and LoRA bears
+    large ones less than full fine-tuning does (Schulman et al., LoRA Without Regret, 2025).
+
+    Args:
+        sizes: Tokens of each example.
+        together: Batches of an optimizer step, of all processes.
+    """
+    rows = tokens * len(sizes) / sum(sizes) if tokens else (epochs or 1) * len(sizes)
+    return min(LARGEST, max(1, int(rows / (STEPS * together))))
 
 
 def order_for(

@@ -55,7 +55,7 @@ from errata.training.objectives.masked import MaskedTrainer
 from errata.training.objectives.own import Objective, OwnTrainer
 from errata.training.objectives.sft import AnswersOnlyTrainer, Rows, make_rows
 from errata.training.options import AdapterName, Refused
-from errata.training.order import order_for
+from errata.training.order import batch_for, order_for
 from errata.training.own_code import OwnCodeError, is_own, made_by
 from errata.training.wire import ChildWire
 
@@ -90,14 +90,10 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     tokenizer = load_tokenizer(job.start.base)
     examples = sha256_of(job.examples)
     made = rows_of(job, tokenizer)
-    at_once = settings.batch * count
-    order = order_for(
-        made.sizes,
-        settings.seed,
-        at_once * settings.accumulate,
-        tokens=settings.tokens,
-        epochs=settings.epochs,
-    )
+    tokens, epochs = settings.tokens, settings.epochs
+    together = settings.accumulate * count
+    batch = settings.batch or batch_for(made.sizes, together, tokens=tokens, epochs=epochs)
+    order = order_for(made.sizes, settings.seed, batch * together, tokens=tokens, epochs=epochs)
     scratch = job.adapter.with_name(job.adapter.name + ".part")
     training = begun(job, examples, count)
     found = [find_checkpoint(scratch / "trainer", training)]
@@ -107,7 +103,7 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
     processes.wait_for_everyone()
     # Before the model is loaded: ZeRO-3 divides the weights while they are read.
-    arguments = training_arguments(settings, len(order), count, scratch / "trainer")
+    arguments = training_arguments(settings, batch, len(order), count, scratch / "trainer")
     set_seed(settings.seed)
     kind = ADAPTERS[settings.adapter]
     ids = [row["input_ids"] for row in made.rows]
@@ -123,7 +119,7 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list([*made.rows, blank(made.rows[0])]).select(
-            filled(order, at_once if count > 1 else 1, len(made.rows))
+            filled(order, batch * count if count > 1 else 1, len(made.rows))
         ),
         processing_class=tokenizer,
         callbacks=[progress, saving],
@@ -156,6 +152,7 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
         epochs=tokens / made.tokens,
         skipped=made.skipped,
         loss=[told["loss"] for told in trainer.state.log_history if "loss" in told][-1],
+        batch=batch,
         processes=count,
         measured=measured,
         machine=machine_here(settings.precision),
@@ -211,14 +208,15 @@ def rows_of(job: TrainingJob, tokenizer: PreTrainedTokenizerBase) -> Rows:
 
 
 def training_arguments(
-    settings: LoraSettings, rows: int, processes: int, scratch: Path
+    settings: LoraSettings, batch: int, rows: int, processes: int, scratch: Path
 ) -> SFTConfig:
-    """How the trainer runs once over `rows` examples in their order, shared by `processes`."""
+    """How the trainer runs once over `rows` examples in their order, shared by `processes`, each
+    with `batch` at once."""
     on_gpu = torch.cuda.is_available()
-    steps = -(-rows // (settings.batch * settings.accumulate * processes))
+    steps = -(-rows // (batch * settings.accumulate * processes))
     arguments = SFTConfig(
         output_dir=str(scratch),
-        per_device_train_batch_size=settings.batch,
+        per_device_train_batch_size=batch,
         gradient_accumulation_steps=settings.accumulate,
         num_train_epochs=1,
         train_sampling_strategy="sequential",

@@ -39,6 +39,7 @@ from errata.training.memory import (
     estimate,
     shape_of,
 )
+from errata.training.order import LARGEST
 
 TIGHT = 0.9
 """Share of the free memory above which it is said that it may not suffice."""
@@ -257,7 +258,7 @@ def memory_of(config: RunConfig, exams: RunExams, machine: Machine) -> Memory:
         "targets": training.targets,
         "row_tokens": min(longest + TEMPLATE + answer, training.max_tokens),
         "answer_tokens": answer,
-        "batch": training.batch,
+        "batch": training.batch or LARGEST,
         "gradient_checkpointing": training.gradient_checkpointing,
     }
     shape = config_of(student.model)

@@ -299,8 +299,8 @@ def data(known: Known) -> str:
         lines.append(
             f"\nTraining: {job.adapter}, rank {job.rank}, alpha {job.alpha}, objective "
             f"`{public_name(job.objective)}`, learning rate {job.learning_rate:g}, {long} "
-            f"({known.training.tokens} tokens), batch {job.batch} times {job.accumulate}, "
-            f"seed {job.seed}."
+            f"({known.training.tokens} tokens), batch {known.training.batch or job.batch} times "
+            f"{job.accumulate}, seed {job.seed}."
         )
     packages = ", ".join(
         f"{name} {known.versions[name]}"
