@@ -149,6 +149,6 @@ def next_step(report: Report, p: float | None) -> str:
                 "`[stop]`, or use the model of the best round as it is."
             )
     return (
-        "The gain is proven: look under Flips at what it fixed and broke, then use the model of the "
-        f"best round; `errata forecast {name}` says whether more examples would help."
+        "The gain is proven: look under Flips at what it fixed and broke, then use the model of "
+        f"the best round; `errata forecast {name}` says whether more examples would help."
     )

@@ -529,7 +529,7 @@ function Contrast({ run, set, near }) {
 
 const toReview = ({ ids, solutions }) => {
   const own = solutions.filter(Boolean).length;
-  return [[ids.length - own, "example"], [own, "own solution"]].filter(([n]) => n).map(([n, what]) => noun(n, what)).join(" and ");
+  return [[ids.length - own, "example"], [own, "worked solution"]].filter(([n]) => n).map(([n, what]) => noun(n, what)).join(" and ");
 };
 const NONE = "no word yet";
 
@@ -568,7 +568,7 @@ function Proposed({ run, at, text }) {
     ${text ? html`<${Text} text=${now.prompt} label="Question" /><${Text} text=${now.completion} label="Answer" /><p class="quiet">target <code>${marked(now.target)}</code></p>
       ${text.reviews.some((r) => r.note || r.verdict === "edited") && html`<${Reviews} reviews=${text.reviews} />`}
       ${text.rows.some((r) => r.by !== "example") && html`<${RowsOf} rows=${text.rows} verb="to be trained on" />`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
-    <footer>${solutions[at] ? html`the own solution of ${source}` : source && html`written for ${source}`}</footer></article>`;
+    <footer>${solutions[at] ? html`the worked solution of ${source}` : source && html`written for ${source}`}</footer></article>`;
 }
 
 // Causes, and which data helped.
