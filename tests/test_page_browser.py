@@ -353,7 +353,7 @@ FATES: dict[Callable[[Path], RunFolder], dict[str, str]] = {
         rf"bug 4 0\.0% → 88\.9% 0\.0% → 80\.0% .*{CONFUSION}",
         "page=flips&set=test&from=0&to=1": r"4 \+ fixed",
         "page=examples": r"made of the practice questions. own solutions",
-        "page=causes": r"the exam's own solution 8 ",
+        "page=causes": r"the exam's own solution \d+ ",
     },
     json_run: {
         "page=result": r"5 → 9 parse.* case\.number 12 4 8 \+4",

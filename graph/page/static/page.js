@@ -12,7 +12,7 @@ const Quiet = ({ children }) => html`<p class="quiet">${children}</p>`;
 const kindOf = (run, place) => run.kinds[place] || "(no kind)";
 const nameOf = (round) => (Number(round) === 0 ? "base" : `round ${round}`);
 /** A number that leads to the questions behind it. */
-const Counted = ({ n, to, label }) => (n ? html`<a href=${address(to)} aria-label=${label}>${count(n)}</a>` : count(n));
+const Counted = ({ n, to, label }) => (n && to ? html`<a href=${address(to)} aria-label=${label}>${count(n)}</a>` : count(n));
 const setOf = (run, name) => run.sets.find((set) => set.name === name);
 const placeIn = (set, id) => {
   if (!set.places) set.places = new Map(set.ids.map((one, at) => [one, at]));
@@ -211,9 +211,10 @@ function Gates({ run }) {
   const onDev = (index, out, n) => html`<${Counted} n=${n} to=${flips("dev", index, out)} label=${`${n} ${out} on dev in round ${index}`} />`;
   const practised = (index) => setOf(run, "practice").pairs.find((p) => p.first === String(best(index)) && p.second === String(index));
   const practice = (index) => { const pair = practised(index); return pair && html`<p>On practice questions: ${["fixed", "broken"].map((out, at) => html`${at > 0 && ", "}<${Counted} n=${pair.counts[out]} to=${flips("practice", index, out)} label=${`${pair.counts[out]} ${out} on practice in round ${index}`} /> ${out}`)}.</p>`; };
-  const guarding = (index, name, out) => {
-    const exam = run.exams.find((one) => name === `guard exam ${one}`);
-    return exam === undefined ? flips("practice", index, out) : { ...flips("guard", index, out), exam };
+  const guarding = (index, name, out) => { // null: those that no filter picks out
+    const [, set, kind] = /^(dev|practice) questions(?: of kind (.*))?$/s.exec(name) || [];
+    if (set) return { ...flips(set, index, out), kind };
+    return name.startsWith("guard exam") ? { ...flips("guard", index, out), exam: name.slice("guard exam ".length) } : null;
   };
   return html`<section><h2>What decided each round</h2>
     <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Verdict", "Dev", "Fixed", "Broken", "p", "Level"]} right=${[2, 3, 4, 5, 6]}>
@@ -416,6 +417,7 @@ function FlipRows({ run, other, set, from, to, rows }) {
   const across = places ? rows.map((row) => places[row.at]).filter((at) => at >= 0) : [];
   const theirs = useTexts(other, set.name, across, set.access === "open");
   const said = (model, own, at) => {
+    if (model.other && set.access !== "open") return html`<span class="quiet">held out</span>`;
     const text = model.other ? theirs.get(places[at]) : own;
     const one = text && text.said[model.key.split("/").pop()];
     return one ? html`<code>${one.answer === null ? "(none read)" : excerpt(one.answer, 24)}</code>` : "";
@@ -441,13 +443,13 @@ function Question({ page, run, route }) {
   const neighbour = (step) => set.ids[at + step] !== undefined && address({ ...route, q: set.ids[at + step] });
   return html`<div>
     <p class="eyebrow">${set.name} question · ${short(kindOf(run, set.kinds[at]))}${run.exams[set.exams[at]] ? html` · ${short(run.exams[set.exams[at]])}` : ""}</p>
-    <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}${unasked.map((r) => html`<li><span>${nameOf(r.index)}</span> <span class="quiet">not asked: dev refused it</span></li>`)}${others(page, run, set, at).map(([name, right]) => html`<li><span>${plain(name)}</span> <${Verdict} right=${right} /></li>`)}</ul>
+    <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}${unasked.map((r) => html`<li><span>${nameOf(r.index)}</span> <span class="quiet">not asked: dev refused it</span></li>`)}${beside(page, run, set, at).map(([name, right]) => html`<li><span>${plain(name)}</span> <${Verdict} right=${right} /></li>`)}</ul>
     <p class="around">${neighbour(-1) && html`<a href=${neighbour(-1)}>← the one before</a>`} ${neighbour(1) && html`<a href=${neighbour(1)}>the one after →</a>`}</p>
     <${Guarded} run=${run} set=${set}>${() => html`<${Life} page=${page} run=${run} set=${set} at=${at} models=${models} />`}<//></div>`;
 }
 
 /** [model, right] of the other run's models, where there is one and it has the question. */
-function others(page, run, set, at) {
+function beside(page, run, set, at) {
   if (page.runs.length < 2 || !page.same[set.name]) return [];
   const other = page.runs[1 - run.at], theirs = setOf(other, set.name);
   const to = run.at === 0 ? page.same[set.name][at] : page.same[set.name].indexOf(at);
