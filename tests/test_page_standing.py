@@ -141,7 +141,7 @@ def test_a_run_that_failed_says_where_and_why_and_that_it_is_not_at_work(tmp_pat
     assert (found.outcome, found.caveats, found.target_accuracy) == (None, (), 0.95)
     assert WHY in build([folder]).path.read_text().partition("<noscript>")[2].partition("</no")[0]
     shown = printed(lambda console: print_trace(folder, console, None, False), 120)
-    assert f"`train` failed: {WHY}" in shown
+    assert f"`train` failed: {WHY}; `errata resume json` goes on" in shown
 
     before = signature_of(folder)
     with folder.locked():
@@ -170,6 +170,8 @@ def test_answers_that_could_not_be_read_are_spoken_of_once(report: Report) -> No
 def test_a_run_that_waits_for_a_person_says_so(waiting: RunFolder) -> None:
     found = gather(waiting).index
     assert (found.stands, found.failure) == ("waits for your review", None)
+    shown = printed(lambda console: print_trace(waiting, console, None, False))
+    assert "waits for your review: `errata review label`" in shown
 
 
 @pytest.fixture

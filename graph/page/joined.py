@@ -242,6 +242,7 @@ class Joined:
                     ids=example.id,
                     fates=-1,
                     trained=example.id in in_training,
+                    before=example.before,
                     completion=example.completion,
                     target=example.target,
                     detail="",
@@ -321,6 +322,7 @@ class Joined:
         )
         texts = [
             ExampleTexts(
+                before=each.before,
                 prompt=each.prompt,
                 completion=each.completion,
                 target=each.target,

@@ -283,6 +283,8 @@ class Made(Record):
 
 
 class ExampleTexts(Record):
+    before: tuple[tuple[str, str], ...] = ()
+    """(role, text) of the messages before the prompt."""
     prompt: str
     completion: str
     target: str

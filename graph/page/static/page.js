@@ -562,12 +562,15 @@ function ToReview({ run, route }) {
     <${Pager} total=${found.length} at=${at} route=${{ ...keep, word: route.word }} noun="example" /></section></div>`;
 }
 
+/** The messages before the last question of an example. */
+const Before = ({ text }) => html`${text.before.map(([role, said]) => html`<p class="quiet">${marked(role)}</p><${Text} text=${said} label=${plain(role)} />`)}${text.before.length > 0 && html`<p class="quiet">user</p>`}`;
+
 function Proposed({ run, at, text }) {
   const { ids, questions, solutions, verdicts } = run.proposed;
   const practice = setOf(run, "practice"), now = text && Object.assign({}, text, ...text.reviews.map((review) => review.after));
   const source = questions[at] >= 0 && html`<a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>`;
   return html`<article class="example"><header>${verdicts[at] ? html`<${Word} verdict=${verdicts[at]} />` : html`<span class="fate"><span aria-hidden="true">?</span> ${NONE}</span>`}<span class="quiet">${count(at + 1)} of ${count(ids.length)} · ${short(ids[at])}</span></header>
-    ${text ? html`<${Text} text=${now.prompt} label="Question" /><${Text} text=${now.completion} label="Answer" /><p class="quiet">target <code>${marked(now.target)}</code></p>
+    ${text ? html`<${Before} text=${text} /><${Text} text=${now.prompt} label="Question" /><${Text} text=${now.completion} label="Answer" /><p class="quiet">target <code>${marked(now.target)}</code></p>
       ${text.reviews.some((r) => r.note || r.verdict === "edited") && html`<${Reviews} reviews=${text.reviews} />`}
       ${text.rows.some((r) => r.by !== "example") && html`<${RowsOf} rows=${text.rows} verb="to be trained on" />`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
     <footer>${solutions[at] ? html`the worked solution of ${source}` : source && html`written for ${source}`}</footer></article>`;
@@ -705,7 +708,7 @@ function Example({ run, at, text, more, brief }) {
     <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? `accepted${reviewed[at] ? " by the checks" : ""}, ${trained[at] ? "" : "not "}trained on${trainedIn(run, rounds[at]) ? "" : " yet"}` : html`refused: ${short(reasons[fates[at]])}`}</span>
       ${reviewed[at] && html`<${Word} verdict=${reviewed[at]} />`}
       ${!brief && html`<span class="quiet">round ${rounds[at]}${causes[at] >= 0 ? html` · ${short(run.causes[causes[at]])}` : ""}${accepted ? html` · ${short(ids[at])}` : ""}</span>`}</header>
-    ${text ? html`${!accepted && held_out[fates[at]] ? html`<${Quiet}>Its text is not shown: it would give a held-out question away.<//>` : now.prompt && html`<${Text} text=${now.prompt} label="Question of the draft" />
+    ${text ? html`${!accepted && held_out[fates[at]] ? html`<${Quiet}>Its text is not shown: it would give a held-out question away.<//>` : now.prompt && html`<${Before} text=${text} /><${Text} text=${now.prompt} label="Question of the draft" />
       <details><summary>Answer</summary><${Text} text=${now.completion} label="Answer of the draft" /><p class="quiet">target <code>${marked(now.target)}</code></p></details>`}
       <${Reviews} reviews=${text.reviews} />
       <${RowsOf} rows=${text.rows} verb="trained on" />
