@@ -550,6 +550,14 @@ def test_what_view_cannot_show_is_one_sentence(runs: Path) -> None:
         find_viewed(["nobody"], runs)
 
 
+def test_a_comparison_is_no_run_and_two_of_its_arms_are_named(runs: Path, tmp_path: Path) -> None:
+    for name in ("tale", "other"):
+        shutil.copytree(runs / name, tmp_path / "c.compare" / "arms" / name)
+    (tmp_path / "c.compare" / "compare.json").write_text("{}")
+    with pytest.raises(RunError, match=r"a comparison of 2 runs: .*`errata view \S+ \S+`"):
+        find_viewed(["c.compare"], tmp_path)
+
+
 def test_the_exact_p_of_many_changes_is_there_at_once() -> None:
     assert sign_test(0, 0) == 1
     assert sign_test(12, 8) == pytest.approx(0.5034, abs=1e-4)

@@ -19,9 +19,11 @@ from judging import exam_files, judge_server, judged_toml
 from paged import EDIT, HOSTILE, NAMES, hostile, made, reviewed, tale, toured
 
 from errata.agents.exams.several import load_exams
-from errata.agents.records import Example
+from errata.agents.records import Example, ReviewEntry
+from errata.graph.commands.review import open_walk
 from errata.graph.config import load_config
 from errata.graph.page.build import build
+from errata.graph.page.data import page_of
 from errata.graph.page.looks import looks
 from errata.graph.page.serve import serving
 from errata.graph.report import Report
@@ -350,6 +352,8 @@ FATES: dict[Callable[[Path], RunFolder], dict[str, str]] = {
         r"Before you rely on it p is above 0\.05.* Macro-F1 0\.333 → 0\.630 .* "
         rf"bug 4 0\.0% → 88\.9% 0\.0% → 80\.0% .*{CONFUSION}",
         "page=flips&set=test&from=0&to=1": r"4 \+ fixed",
+        "page=examples": r"made of the practice questions. own solutions",
+        "page=causes": r"the exam's own solution \d+ ",
     },
     json_run: {
         "page=result": r"5 → 9 parse.* case\.number 12 4 8 \+4",
@@ -369,12 +373,14 @@ FATES: dict[Callable[[Path], RunFolder], dict[str, str]] = {
         "page=flips&set=guard": r"12 \S broken",
     },
     failed_run: {
-        "page=result": r"stopped As far as it came It stopped in round 1, at train\. errata resume "
-        rf"json goes on where it was\. {WHY} Best so far: base",
+        "page=result": rf"stopped As far as it came It stopped in round 1, at train: {WHY} Best so "
+        r"far: base.* Next errata resume json goes on where it was",
         "page=training": rf"stopped after 5 of 20 steps {WHY}",
     },
     waiting_run: {
-        "page=result": r"waits for your review .* errata review label shows them",
+        "page=result": r"waits for your review .* train on: \d+ worked solutions\. .* Next errata "
+        r"review label asks about them one by one; then errata resume label --review review\.json",
+        "page=review": r"\? no word yet 1 of \d+ .* the worked solution of practice-",
         "page=training": r"so far not trained",
     },
 }
@@ -399,6 +405,32 @@ def test_runs_of_every_fate_say_what_is_so_and_axe_finds_nothing(
             opened.page.set_viewport_size({"width": 320, "height": 800})
             over = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert over <= 0, place
+
+
+def test_a_draft_that_gives_a_held_out_question_away_is_said_not_to_be_shown(
+    open_page: Visit,
+) -> None:
+    open_page.go("page=examples&fate=a+held-out+question+in+other+words")
+    cards = open_page.page.locator("article").all_inner_texts()
+    assert cards
+    assert all("would give a held-out question away" in card for card in cards)
+    assert not any("\nheld out\n" in card for card in cards)
+
+
+def test_no_name_of_a_cause_leads_to_an_empty_list(browser: Any, tmp_path: Path) -> None:
+    with visit(browser, build([labels_run(tmp_path)]).path.as_uri()) as opened:
+        opened.go("page=causes")
+        assert "the exam's own solution" in opened.text
+        for link in opened.page.locator("main table a").all():
+            assert "own+solution" not in str(link.get_attribute("href"))
+
+
+def test_what_a_guard_lost_leads_to_the_questions(browser: Any, tmp_path: Path) -> None:
+    with visit(browser, build([guarded_run(tmp_path)]).path.as_uri()) as opened:
+        opened.page.click("[aria-label='12 broken of guard exam manners in round 1']")
+        opened.settle()
+        assert opened.page.inner_text(".matrix .broken strong") == "12"
+        assert "1 to 12 of 12 questions" in opened.text
 
 
 def test_nothing_of_a_hostile_run_runs_or_breaks(browser: Any, runs: Path, tmp_path: Path) -> None:
@@ -437,6 +469,27 @@ def test_two_runs_stand_beside_each_other(browser: Any, runs: Path, tmp_path: Pa
         RunFolder(Path(shutil.copytree(runs / name, tmp_path / name))) for name in ("tale", "other")
     ]
     with visit(browser, build(folders).path.as_uri()) as opened:
+        [pair] = [
+            pair
+            for pair in page_of(folders)[0].between["test"]
+            if (pair.first, pair.second) == ("0/3", "1/1")
+        ]
+        assert re.search(
+            rf"other against tale, on the same 18 questions: .{abs(100 * pair.gain):.1f} points.*"
+            rf"p = {pair.p:.3f}{': no difference is shown' if pair.p > 0.05 else ''}\.",
+            opened.page.inner_text("#difference"),
+        )
+        opened.page.click(tab("Flips"))
+        opened.settle()
+        assert "tale, round 3 → other, round 1" in opened.page.inner_text(".matrix caption")
+        heads = opened.page.locator(".matrix th").all_inner_texts()
+        assert heads == ["other right", "other wrong", "tale right", "tale wrong"]
+        for answers in opened.page.locator("td.answers").all_inner_texts():
+            assert re.fullmatch(r"(\d+|\(none read\)) → (\d+|\(none read\))", answers)
+        opened.page.locator(FIRST_QUESTION).first.click()
+        opened.settle()
+        assert re.search(r"other, round 1 \S (right|wrong)", opened.text)
+        opened.go("page=result")
         opened.page.click("text=Which questions each got right")
         opened.settle()
         assert "other, round 1" in opened.page.inner_text(".matrix caption")
@@ -491,6 +544,8 @@ class Task:
     """A regular expression: what the page says then."""
     typed: str = ""
     """Into the one field among what is clicked, ended with Enter."""
+    of: str = "toured"
+    """Which run: one that is finished, or one that waits."""
 
 
 def tab(name: str) -> str:
@@ -532,6 +587,18 @@ TASKS = (
         typed="practice-0002",
     ),
     Task(
+        "What was an LLM asked about one mistake, what did it think and say, word for word?",
+        (tab("Flips"), "tbody th a >> text=practice-0002", "text=What LLMs were asked about it"),
+        r"What went wrong\? thinking Let me see\. reply reply 1 .* reply reply 2",
+    ),
+    Task(
+        "The run waits: what would it train on, and what have I said of it so far?",
+        (tab("To review"),),
+        r"accepted 0 edited 0 rejected 1 no word yet \d+ Next errata review label --out \S+ goes "
+        r"on .* errata resume label --review .* rejected by a person 1 of \d+ .* too easy",
+        of="waiting",
+    ),
+    Task(
         "Which rows did my edited example lead to?",
         (tab("Examples"), "[aria-label='1 edited examples']"),
         r"± edited by a person .*1 row word for word, trained on in rounds 1, 2, 3",
@@ -555,15 +622,20 @@ TASKS = (
 
 
 @pytest.fixture(scope="module")
-def tour(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+def tours(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Visit]]:
     path = build([toured(tmp_path_factory.mktemp("tour"))]).path
-    with visit(browser, path.as_uri()) as opened:
-        yield opened
+    here = tmp_path_factory.mktemp("waiting")
+    waits = waiting_run(here)
+    walk = open_walk(waits, here / "said.json", "nora")
+    walk.say(ReviewEntry(example_id=walk.order[0], verdict="rejected", note="too easy"))
+    other = build([waits], review=walk.out).path
+    with visit(browser, path.as_uri()) as one, visit(browser, other.as_uri()) as two:
+        yield {"toured": one, "waiting": two}
 
 
 def by_keyboard(page: Any, target: Any) -> None:
     """Tab by tab to the target, then Enter."""
-    for _ in range(120):
+    for _ in range(200):
         if target.evaluate("wanted => wanted === document.activeElement"):
             break
         page.keyboard.press("Tab")
@@ -573,10 +645,11 @@ def by_keyboard(page: Any, target: Any) -> None:
 
 @pytest.mark.parametrize("keyboard", [False, True], ids=["clicks", "keyboard"])
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.question)
-def test_what_a_new_user_asks_is_found_in_four_clicks(
-    tour: Visit, task: Task, keyboard: bool
+def test_what_a_new_user_asks_is_found_in_three_clicks(
+    tours: dict[str, Visit], task: Task, keyboard: bool
 ) -> None:
-    assert len(task.clicks) <= 4
+    assert len(task.clicks) <= 3
+    tour = tours[task.of]
     tour.page.reload()  # held-out texts are closed again
     tour.page.wait_for_selector("html[data-ready]")
     tour.go("page=result")

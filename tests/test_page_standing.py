@@ -8,13 +8,16 @@ import pytest
 from desk import WHY, desk_config, failed_run, guarded_run, labels_run, played
 from screen import printed
 
-from errata.agents.records import Accuracy
+from errata.agents.errors import RunError
+from errata.agents.jsonl import write_record
+from errata.agents.records import Accuracy, Review, ReviewEntry
+from errata.graph.commands.review import open_walk
 from errata.graph.judging import JudgeReport
 from errata.graph.page.advice import caveats, next_step, outcome_of
 from errata.graph.page.build import build
 from errata.graph.page.data import gather
 from errata.graph.page.records import RunIndex
-from errata.graph.page.serve import signature_of
+from errata.graph.page.serve import Watched, signature_of
 from errata.graph.report import Gain, Report
 from errata.graph.run import ReviewPending
 from errata.graph.run_folder import RunFolder
@@ -68,8 +71,8 @@ def test_what_speaks_against_a_model_is_said_before_it_is_relied_on(
     assert labels.caveats == (
         "p is above 0.05: so few answers changed that it may be chance.",
         "In 3 of its 12 answers no answer could be read.",
-        "Only its own exam was asked: what it forgot of other things is not known ([[guard]] asks "
-        "for it).",
+        "Only its own exam was asked: what it forgot of other things is not known (`[[guard]]` "
+        "asks for it).",
     )
     reading = report.readings[0].model_copy(update={"earlier_runs": 2, "earlier_evaluations": 1})
     judge = JudgeReport.model_construct(
@@ -138,7 +141,7 @@ def test_a_run_that_failed_says_where_and_why_and_that_it_is_not_at_work(tmp_pat
     assert (found.outcome, found.caveats, found.target_accuracy) == (None, (), 0.95)
     assert WHY in build([folder]).path.read_text().partition("<noscript>")[2].partition("</no")[0]
     shown = printed(lambda console: print_trace(folder, console, None, False), 120)
-    assert f"`train` failed: {WHY}" in shown
+    assert f"`train` failed: {WHY}; `errata resume json` goes on" in shown
 
     before = signature_of(folder)
     with folder.locked():
@@ -157,9 +160,79 @@ def test_a_failure_is_forgotten_as_soon_as_the_run_goes_on(tmp_path: Path) -> No
     assert (found.under_way, found.failure) == ("train", None)
 
 
-def test_a_run_that_waits_for_a_person_says_so(tmp_path: Path) -> None:
+def test_answers_that_could_not_be_read_are_spoken_of_once(report: Report) -> None:
+    unread = report.test.final.model_copy(update={"unclear": 4})
+    found = report.model_copy(update={"test": report.test.model_copy(update={"final": unread})})
+    assert next_step(found, 0.01).startswith("In 4 of 12 answers to the sealed test no answer")
+    assert not any("could be read" in said for said in caveats(found, 0.01, True))
+
+
+def test_a_run_that_waits_for_a_person_says_so(waiting: RunFolder) -> None:
+    found = gather(waiting).index
+    assert (found.stands, found.failure) == ("waits for your review", None)
+    shown = printed(lambda console: print_trace(waiting, console, None, False))
+    assert "waits for your review: `errata review label`" in shown
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> RunFolder:
     settings = desk_config(tmp_path, "label").model_copy(update={"review": True})
     with pytest.raises(ReviewPending):
         played(settings, tmp_path / "runs", {})
-    found = gather(RunFolder(tmp_path / "runs" / "label")).index
-    assert (found.stands, found.failure) == ("waits for your review", None)
+    return RunFolder(tmp_path / "runs" / "label")
+
+
+def test_what_a_run_would_train_on_is_there_with_the_word_on_each(
+    waiting: RunFolder, tmp_path: Path
+) -> None:
+    file = tmp_path / "said.json"
+    found = gather(waiting, file).index.proposed  # the review need not be begun
+    assert found is not None
+    assert (found.file, set(found.verdicts)) == ("", {""})
+    walk = open_walk(waiting, file, "nora")
+    assert list(found.ids) == walk.order
+    first, second, third, *_ = walk.order
+    prompt = f"Kim reads: {walk.examples[third].prompt}"
+    for entry in (
+        ReviewEntry(example_id=second, verdict="rejected", note="no such shop"),
+        ReviewEntry(example_id=third, verdict="edited", prompt=prompt),
+        ReviewEntry(example_id=first, verdict="accepted"),
+    ):
+        assert walk.say(entry) is None
+    gathered = gather(waiting, file)
+    found = gathered.index.proposed
+    assert found is not None
+    assert (found.file, found.by, found.round) == (str(file), "nora", 1)
+    assert found.verdicts == ("accepted", "rejected", "edited", *([""] * (len(walk.order) - 3)))
+    texts = [text.model_dump() for text in gathered.texts["proposed"]]
+    assert texts[1]["reviews"][0]["note"] == "no such shop"
+    assert texts[2]["reviews"][0]["after"] == {"prompt": prompt}
+    assert texts[2]["prompt"] == walk.examples[third].prompt
+    assert texts[0]["rows"] == ({"round": 1, "by": "example", "rows": 1},)
+    assert build([waiting], review=file).path.exists()
+
+
+def test_a_review_that_no_run_waits_for_is_one_sentence(waiting: RunFolder, tmp_path: Path) -> None:
+    file = tmp_path / "said.json"
+    with pytest.raises(RunError, match=r"there is no .*said\.json: leave --review out"):
+        build([waiting], review=file)
+    write_record(file, Review(run="label", round=2))
+    with pytest.raises(RunError, match="the review is of round 2"):
+        build([waiting], review=file)
+    (tmp_path / "other").mkdir()
+    done = failed_run(tmp_path / "other")
+    with pytest.raises(RunError, match=r"json waits for no review: leave --review out"):
+        build([done], review=file)
+
+
+def test_a_served_page_follows_the_review(waiting: RunFolder, tmp_path: Path) -> None:
+    file = tmp_path / "said.json"
+    watched = Watched([waiting], file)
+    assert watched.page.runs[0].proposed is not None
+    walk = open_walk(waiting, file, "nora")
+    walk.say(ReviewEntry(example_id=walk.order[0], verdict="rejected"))
+    watched.read_at = 0.0
+    watched.renew()
+    found = watched.page.runs[0].proposed
+    assert found is not None
+    assert found.verdicts[0] == "rejected"

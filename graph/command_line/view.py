@@ -1,6 +1,7 @@
 """errata view: the page of a run."""
 
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,13 @@ def view(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="With --serve; 0 takes a free one.")
     ] = 0,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of a run that waits: with what `errata review` has written so far.",
+        ),
+    ] = None,
     with_sealed: Annotated[
         bool,
         typer.Option(
@@ -56,14 +64,14 @@ def view(
     if serve:
         with (
             working(again=True),
-            serving(folders, port) as server,
+            serving(folders, port, review) as server,
             redirecting(server.url) as redirecting_page,
         ):
             printer().unwrapped(f"{server.url}   Ctrl-C ends it")
             if not no_open:
                 webbrowser.open(redirecting_page.as_uri())
             signal.pause()
-    built = build(folders, with_sealed)
+    built = build(folders, with_sealed, review)
     size = f"{built.bytes / 1_000_000:.1f} MB"
     printer().unwrapped(f"{built.path} ({size})")
     if built.sealed:

@@ -45,7 +45,7 @@ def caveats(report: Report, p: float | None, watched: bool) -> tuple[str, ...]:
         )
     if report.best_round and (worse := fallen(report)):
         found.append(worse)
-    if test.final.unclear:
+    if test.final.unclear and not unread_first(report, p):
         found.append(
             f"In {test.final.unclear} of its {test.final.n} answers no answer could be read."
         )
@@ -67,7 +67,7 @@ def caveats(report: Report, p: float | None, watched: bool) -> tuple[str, ...]:
     if report.best_round and not watched:
         found.append(
             "Only its own exam was asked: what it forgot of other things is not known "
-            "([[guard]] asks for it)."
+            "(`[[guard]]` asks for it)."
         )
     return tuple(found)
 
@@ -84,6 +84,12 @@ def fallen(report: Report) -> str:
         f"It got worse in {len(worse)} of {len(after)} kinds, most in {kind or '(no kind)'}: "
         f"{was} of {asked} right before, {now} after."
     )
+
+
+def unread_first(report: Report, p: float | None) -> bool:
+    """Whether answers that could not be read are what `next_step` speaks of."""
+    refused = outcome_of(report, p) == "no better model" and refused_by_guard(report)
+    return not refused and report.test.final.unclear > UNCLEAR * report.test.final.n
 
 
 def refused_by_guard(report: Report) -> RoundReport | None:
@@ -110,10 +116,10 @@ def next_step(report: Report, p: float | None) -> str:
             f"Round {refused.index} was better on dev and was refused, since it lost {lost}: look "
             "under Flips at what it broke there, and practise some of that beside the rest."
         )
-    if test.final.unclear > UNCLEAR * test.final.n:
+    if unread_first(report, p):
         return (
             f"In {test.final.unclear} of {test.final.n} answers to the sealed test no answer could "
-            "be read: look at how questions ask for their answers, or at max_new_tokens, first."
+            "be read: look at how questions ask for their answers, or at `max_new_tokens`, first."
         )
     if outcome == "got worse":
         return "The sealed test got worse: keep the model that the run began with."
@@ -121,12 +127,12 @@ def next_step(report: Report, p: float | None) -> str:
     if outcome == "no better model" and "better, may be chance" in verdicts:
         return (
             "A round was better on dev, but not surely: take more dev questions, or more examples "
-            f"(errata forecast {name} says whether they would help)."
+            f"(`errata forecast {name}` says whether they would help)."
         )
     if outcome == "no better model":
         return (
             "No round was better than the model that the run began with: look under Examples and "
-            f"Causes at what was written, and see by errata forecast {name} whether more of it "
+            f"Causes at what was written, and see by `errata forecast {name}` whether more of it "
             "would help."
         )
     if outcome == "gain may be chance":
@@ -140,9 +146,9 @@ def next_step(report: Report, p: float | None) -> str:
         if last.promoted:
             return (
                 "The gain is proven and the last round still brought some: allow more rounds under "
-                "[stop], or use the model of the best round as it is."
+                "`[stop]`, or use the model of the best round as it is."
             )
     return (
-        "The gain is proven: use the model of the best round; look under Flips at what it broke "
-        f"first, and see by errata forecast {name} whether more examples would help."
+        "The gain is proven: look under Flips at what it fixed and broke, then use the model of "
+        f"the best round; `errata forecast {name}` says whether more examples would help."
     )

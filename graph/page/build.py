@@ -120,17 +120,25 @@ class Built:
 
 
 @records_kept()
-def build(folders: Sequence[RunFolder], with_sealed: bool = False) -> Built:
+def build(
+    folders: Sequence[RunFolder], with_sealed: bool = False, review: Path | None = None
+) -> Built:
     """Writes the page beside the (first) run.
 
     Args:
         with_sealed: With the questions of the sealed exams and the answers to them, which is
             noted in looks.jsonl first.
+        review: What was said so far of the examples of a run that waits.
 
     Raises:
-        RunError: A run cannot be read, or the file not written; or it would be too large.
+        RunError: A run or the review cannot be read, or the file not written; or it would be too
+            large; or no run waits for the review.
     """
-    page, runs = page_of(folders)
+    page, runs = page_of(folders, review)
+    if review is not None and not any(run.proposed and run.proposed.file for run in page.runs):
+        waits = any(run.proposed for run in page.runs)
+        why = f"there is no {review}" if waits else f"{folders[0].path} waits for no review"
+        raise RunError(f"{why}: leave --review out")
     shown: list[str] = []
     if with_sealed:
         for folder, run in zip(folders, runs, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from errata.agents.errors import RunError
 from errata.graph.page.joined import Gathered, Joined
@@ -14,14 +15,17 @@ from errata.graph.page.records import SETS, Page, Pair
 from errata.graph.run_folder import RunFolder
 
 
-def gather(folder: RunFolder) -> Gathered:
+def gather(folder: RunFolder, review: Path | None = None) -> Gathered:
     """What the page shows of a run; of an unfinished one, as far as it came.
 
+    Args:
+        review: What was said so far of the examples of a run that waits.
+
     Raises:
-        RunError: Its records cannot be read.
+        RunError: Its records cannot be read; or the review is of another run.
     """
     try:
-        return Joined(Reader(folder)).gathered()
+        return Joined(Reader(folder, review)).gathered()
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"the run {folder.path} cannot be shown ({type(error).__name__}: {error}): its "
@@ -43,13 +47,15 @@ def records_kept() -> Iterator[None]:
 
 
 @records_kept()
-def page_of(folders: Sequence[RunFolder]) -> tuple[Page, list[Gathered]]:
-    """The page of one run or of two.
+def page_of(
+    folders: Sequence[RunFolder], review: Path | None = None
+) -> tuple[Page, list[Gathered]]:
+    """The page of one run or of two; `review` as in `gather`.
 
     Raises:
         RunError: The records of one cannot be read, or two have no set of questions in common.
     """
-    runs = [gather(folder) for folder in folders]
+    runs = [gather(folder, review) for folder in folders]
     same: dict[str, tuple[int, ...]] = {}
     between: dict[str, tuple[Pair, ...]] = {}
     if len(folders) == 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
@@ -44,6 +44,7 @@ from errata.graph.page.records import (
     Made,
     Named,
     Near,
+    Proposed,
     QuestionTexts,
     Reviewed,
     RunIndex,
@@ -53,6 +54,7 @@ from errata.graph.page.records import (
 )
 from errata.graph.provenance import Provenance
 from errata.graph.report import round_report
+from errata.graph.review import check_fits, is_solution, known_examples, proposed, read_review
 from errata.graph.run_folder import gives_away, withheld
 from errata.graph.trace import HIDDEN, blanked, failure_of, last_training, step_under_way
 
@@ -93,8 +95,11 @@ class Joined:
                 for entry in review.entries:
                     said = (index, review.by, entry)
                     self.reviews.setdefault(entry.example_id, []).append(said)
+        self.made: dict[str, Counter[tuple[int, str]]] = {}
+        """Example id → (round, what made them) → rows that were trained on."""
         self.examples, self.example_texts = self.all_examples()
         self.calls, self.call_texts = self.all_calls()
+        self.proposed, self.proposed_texts = self.all_proposed()
 
     def gathered(self) -> Gathered:
         read, report = self.read, self.read.report
@@ -134,6 +139,7 @@ class Joined:
             sets=sets,
             examples=self.examples,
             calls=self.calls,
+            proposed=self.proposed,
             training=tuple(self.training(at) for at in read.rounds if at),
             helped=tuple(self.helped),
             departures=self.departures(),
@@ -144,6 +150,7 @@ class Joined:
             if sat.questions
         }
         texts |= {"examples": self.example_texts, "calls": self.call_texts}
+        texts["proposed"] = self.proposed_texts
         return Gathered(index, texts, read.sets)
 
     def set_index(self, name: str) -> SetIndex:
@@ -195,10 +202,8 @@ class Joined:
         reasons, alike = Labels(), Labels()
         near: set[str] = set()
         trained = {at: self.read.of_round(at, "training", Row) for at in self.read.rounds if at}
-        made: dict[str, Counter[tuple[int, str]]] = {}
         for index, rows in trained.items():
-            for row in rows:
-                made.setdefault(row.example_id, Counter())[index, row.made_by] += 1
+            count_made(rows, index, self.made)
 
         def add(index: int, cause: str | None, question_id: str, prompt: str, **more: Any) -> None:
             at = len(texts)
@@ -237,15 +242,13 @@ class Joined:
                     ids=example.id,
                     fates=-1,
                     trained=example.id in in_training,
+                    before=example.before,
                     completion=example.completion,
                     target=example.target,
                     detail="",
                     votes=example.votes,
                     reviews=self.reviews_of(example),
-                    rows=tuple(
-                        Made(round=at, by=by, rows=n)
-                        for (at, by), n in made.get(example.id, {}).items()
-                    ),
+                    rows=made_of(example.id, self.made),
                 )
             for line in self.read.of_round(index, "refusals", RefusalLine):
                 refused = withheld(line.result) if isinstance(line.result, Refusal) else line.result
@@ -291,15 +294,59 @@ class Joined:
         columns["held_out"] = [reason in near for reason in reasons.texts]
         return ExampleIndex.model_validate(columns), texts
 
+    def all_proposed(self) -> tuple[Proposed | None, list[ExampleTexts]]:
+        """What a person is asked about, and what was said of it in a review that is begun."""
+        folder, index = self.read.folder, max(self.read.rounds, default=0)
+        if self.read.stands != "waits for your review":
+            return None, []
+        made: dict[str, Counter[tuple[int, str]]] = {}
+        count_made(proposed(folder, index), index, made)
+        known = known_examples(folder, index)
+        said: dict[str, ReviewEntry] = {}
+        file = by = ""
+        if self.read.begun is not None and self.read.begun.exists():
+            review, file = read_review(self.read.begun), str(self.read.begun)
+            check_fits(review, folder, index)
+            by, said = review.by, {entry.example_id: entry for entry in review.entries}
+        for id, entry in said.items():
+            self.reviews.setdefault(id, []).append((index, by, entry))
+        asked = [known[id] for id in made]
+        columns = Proposed(
+            round=index,
+            file=file,
+            by=by,
+            ids=tuple(made),
+            questions=tuple(self.place.get(each.question_id, -1) for each in asked),
+            solutions=tuple(is_solution(each) for each in asked),
+            verdicts=tuple(said[id].verdict if id in said else "" for id in made),
+        )
+        texts = [
+            ExampleTexts(
+                before=each.before,
+                prompt=each.prompt,
+                completion=each.completion,
+                target=each.target,
+                detail="",
+                votes=each.votes,
+                reviews=self.reviews_of(each, since=index),
+                rows=made_of(each.id, made),
+            )
+            for each in asked
+        ]
+        return columns, texts
+
     def rejected(self, example: Example, index: int) -> bool:
         """Whether a person took it out of a round's rows."""
         said = self.reviews.get(example.id, ())
         return any((at, entry.verdict) == (index, "rejected") for at, _, entry in said)
 
-    def reviews_of(self, example: Example) -> tuple[Reviewed, ...]:
+    def reviews_of(self, example: Example, since: int = 0) -> tuple[Reviewed, ...]:
+        """What was said of an example that is as the round `since` found it."""
         texts = {name: getattr(example, name) for name in ("prompt", "completion", "target")}
         found = []
         for index, by, entry in self.reviews.get(example.id, ()):
+            if index < since:
+                continue
             after = {
                 name: said
                 for name in texts
@@ -443,6 +490,16 @@ class Joined:
 def p_of_test(sets: Sequence[SetIndex]) -> float | None:
     """Of the sealed test, base and best model; None where the base stayed the best."""
     return next((pair.p for found in sets if found.name == "test" for pair in found.pairs), None)
+
+
+def count_made(rows: Iterable[Row], index: int, made: dict[str, Counter[tuple[int, str]]]) -> None:
+    """Adds a round's rows to `made`, as `Joined.made` is."""
+    for row in rows:
+        made.setdefault(row.example_id, Counter())[index, row.made_by] += 1
+
+
+def made_of(id: str, made: Mapping[str, Counter[tuple[int, str]]]) -> tuple[Made, ...]:
+    return tuple(Made(round=at, by=by, rows=n) for (at, by), n in made.get(id, {}).items())
 
 
 class Labels:

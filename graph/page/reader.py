@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from errata.agents.jsonl import read_record, so_far
@@ -32,8 +33,13 @@ class Sat:
 class Reader:
     """The records of a run, as far as they are written. Reading changes nothing in the folder."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, begun: Path | None = None) -> None:
+        """
+        Args:
+            begun: A review that is not taken yet; there may be none yet.
+        """
         self.folder = folder
+        self.begun = begun
         self.rounds = folder.rounds()
         path = folder.path / "report.json"
         self.report = read_record(path, Report) if path.exists() else None

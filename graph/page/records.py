@@ -113,6 +113,24 @@ class CallIndex(Record):
     seconds: tuple[float, ...]
 
 
+class Proposed(Record):
+    """What a round that waits for a person would train on: a column an example, in the order in
+    which `errata review` asks about them."""
+
+    round: int
+    file: str
+    """The review that was read, which is not taken yet; empty where there is none."""
+    by: str
+    """Who began it."""
+    ids: tuple[str, ...]
+    questions: tuple[int, ...]
+    """Place in the practice set; -1 where it is not known."""
+    solutions: tuple[bool, ...]
+    """Whether it is the question's own solution."""
+    verdicts: tuple[str, ...]
+    """The word so far: accepted, edited, rejected; empty of none."""
+
+
 class Training(Record):
     """One round's training, as far as it came."""
 
@@ -161,6 +179,8 @@ class RunIndex(Record):
     sets: tuple[SetIndex, ...]
     examples: ExampleIndex
     calls: CallIndex
+    proposed: Proposed | None
+    """Of a run that waits for a review."""
     training: tuple[Training, ...]
     helped: tuple[Helped, ...]
     departures: Mapping[str, Departures]
@@ -263,6 +283,8 @@ class Made(Record):
 
 
 class ExampleTexts(Record):
+    before: tuple[tuple[str, str], ...] = ()
+    """(role, text) of the messages before the prompt."""
     prompt: str
     completion: str
     target: str

@@ -36,8 +36,8 @@ LONGEST_BODY = 4096
 class Watched:
     """The runs of a page, read again when their files changed."""
 
-    def __init__(self, folders: Sequence[RunFolder]) -> None:
-        self.folders = folders
+    def __init__(self, folders: Sequence[RunFolder], review: Path | None = None) -> None:
+        self.folders, self.review = folders, review
         self.lock = threading.Lock()
         self.version = 0
         self.shown: set[tuple[int, str]] = set()
@@ -54,8 +54,10 @@ class Watched:
         if self.signature and begun - self.read_at < max(QUIET_S, 10 * self.took_s):
             return
         signature = tuple(signature_of(folder) for folder in self.folders)
+        if self.review is not None and self.review.exists():
+            signature += ((self.review.stat().st_mtime_ns,),)
         if signature != self.signature:
-            self.page, self.runs = page_of(self.folders)
+            self.page, self.runs = page_of(self.folders, self.review)
             self.signature = signature
             self.version += 1
         self.read_at = time.monotonic()
@@ -126,7 +128,9 @@ def signature_of(folder: RunFolder) -> tuple[Any, ...]:
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, folders: Sequence[RunFolder], port: int = 0) -> None:
+    def __init__(
+        self, folders: Sequence[RunFolder], port: int = 0, review: Path | None = None
+    ) -> None:
         try:
             super().__init__(("127.0.0.1", port), Handler)
         except OSError as error:
@@ -134,7 +138,7 @@ class Server(ThreadingHTTPServer):
                 f"port {port} of this machine cannot be taken ({error.strerror}): choose another "
                 "with --port, or 0 for a free one"
             ) from None
-        self.watched = Watched(folders)
+        self.watched = Watched(folders, review)
         self.token = secrets.token_urlsafe(24)
 
     @property
@@ -253,9 +257,11 @@ def redirecting(url: str) -> Iterator[Path]:
 
 
 @contextmanager
-def serving(folders: Sequence[RunFolder], port: int = 0) -> Iterator[Server]:
+def serving(
+    folders: Sequence[RunFolder], port: int = 0, review: Path | None = None
+) -> Iterator[Server]:
     """A server in a thread of its own; it ends with the block."""
-    server = Server(folders, port)
+    server = Server(folders, port, review)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

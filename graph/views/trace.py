@@ -167,10 +167,20 @@ def trace_tree(story: Story, out: Printer) -> Tree:
             if attempts:
                 branch.add(out.text(f"{name} model: {story.exam_line('test', attempts)}"))
     if now := step_under_way(story.events):
-        why = failure_of(story.events)
-        ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
-        tree.add(out.text(f"unfinished: `{now}` {ended}", "yellow"))
+        tree.add(out.text(as_it_stands(story, now), "yellow"))
     return tree
+
+
+def as_it_stands(story: Story, step: str) -> str:
+    """Of a run that is not finished, with the command that goes on."""
+    name = shlex.quote(story.folder.name)
+    if story.folder.at_work:
+        return f"at work: `{step}`"
+    if step == "review":
+        return f"waits for your review: `errata review {name}`"
+    why = failure_of(story.events)
+    ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
+    return f"unfinished: `{step}` {ended}; `errata resume {name}` goes on"
 
 
 def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:

@@ -28,7 +28,7 @@ const label = (x, y, text, name = "", anchor = "middle") =>
 function Accuracies({ title, models, target }) {
   const words = models.map((m) => `${m.label}: ${m.value === null ? "no candidate" : `${percent(m.value)}, interval ${between(m.ci95)}`}`).join("; ");
   return html`<${Chart} title=${title} words=${words} height=${260} draw=${(width, height) => {
-    const left = 40, right = 14, top = 18, bottom = 30;
+    const left = 46, right = 14, top = 18, bottom = 30;
     const y = (share) => top + (1 - share) * (height - top - bottom);
     const step = (width - left - right) / models.length;
     const x = (at) => left + step * (at + 0.5);
@@ -40,10 +40,10 @@ function Accuracies({ title, models, target }) {
     });
     return html`<g>
       ${[0, 0.25, 0.5, 0.75, 1].map((s) => html`<g>${line(left, y(s), width - right, y(s), "rule")}${label(left - 8, y(s) + 4, `${100 * s}%`, "small", "end")}</g>`)}
-      ${target !== undefined && html`<g>${line(left, y(target), width - right, y(target), "target")}${label(left + 4, y(target) - 5, `target ${(100 * target).toFixed(0)}%`, "small", "start")}</g>`}
+      ${target !== undefined && html`<g>${line(left, y(target), width - right, y(target), "target")}${label(left + 4, y(target) + (target > 0.85 ? 14 : -5), `target ${(100 * target).toFixed(0)}%`, "small", "start")}</g>`}
       <path d=${path.join("")} class="trail" />
       ${models.map((m, at) => m.value === null
-        ? label(x(at), y(0) - 8, "–", "small")
+        ? label(x(at), y(0) - 8, "not examined", "small")
         : html`<g>${line(x(at), y(m.ci95[0]), x(at), y(m.ci95[1]), "whisker")}
           ${line(x(at) - 5, y(m.ci95[0]), x(at) + 5, y(m.ci95[0]), "whisker")}${line(x(at) - 5, y(m.ci95[1]), x(at) + 5, y(m.ci95[1]), "whisker")}
           <circle cx=${x(at)} cy=${y(m.value)} r="5.5" class=${m.filled ? "dot" : "dot hollow"} />

@@ -1,6 +1,6 @@
-// The pages: Result, Flips, Question, Causes, Examples, Calls, Training.
+// The pages: Result, To review, Flips, Question, Causes, Examples, Calls, Training.
 
-const PAGES = [["result", "Result"], ["flips", "Flips"], ["causes", "Causes"], ["examples", "Examples"], ["calls", "Calls"], ["training", "Training"]];
+const PAGES = [["result", "Result"], ["review", "To review"], ["flips", "Flips"], ["causes", "Causes"], ["examples", "Examples"], ["calls", "Calls"], ["training", "Training"]];
 const SIGNS = { "kept right": "=", fixed: "+", broken: "−", "kept wrong": "·" };
 const ORDER = ["broken", "fixed", "kept wrong", "kept right"];
 const OUTCOME = { "11": "kept right", "01": "fixed", "10": "broken", "00": "kept wrong" };
@@ -12,7 +12,7 @@ const Quiet = ({ children }) => html`<p class="quiet">${children}</p>`;
 const kindOf = (run, place) => run.kinds[place] || "(no kind)";
 const nameOf = (round) => (Number(round) === 0 ? "base" : `round ${round}`);
 /** A number that leads to the questions behind it. */
-const Counted = ({ n, to, label }) => (n ? html`<a href=${address(to)} aria-label=${label}>${count(n)}</a>` : count(n));
+const Counted = ({ n, to, label }) => (n && to ? html`<a href=${address(to)} aria-label=${label}>${count(n)}</a>` : count(n));
 const setOf = (run, name) => run.sets.find((set) => set.name === name);
 const placeIn = (set, id) => {
   if (!set.places) set.places = new Map(set.ids.map((one, at) => [one, at]));
@@ -21,7 +21,7 @@ const placeIn = (set, id) => {
 
 function Table({ caption, heads, children, right = [] }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${plain(caption)}><table>
-    <caption>${caption}</caption>
+    <caption><span>${caption}</span></caption>
     <thead><tr>${heads.map((head, at) => html`<th scope="col" class=${right.includes(at) ? "num" : ""}>${head}</th>`)}</tr></thead>
     <tbody>${children}</tbody></table></div>`;
 }
@@ -134,7 +134,7 @@ function Result({ page, run, route }) {
   const questions = (run.rounds.find((r) => r.dev) || {}).dev;
   return html`<div>
     <p class="eyebrow">${short(run.model)} · ${short(run.strategy)}</p>
-    ${page.runs.length > 1 && html`<${Beside} page=${page} />`}
+    ${page.runs.length > 1 && html`<${Beside} page=${page} /><h2>${short(run.name)} alone</h2>`}
     ${report ? html`<${Headline} run=${run} report=${report} />` : html`<${SoFar} run=${run} />`}
     <div class="columns">${dev.some((m) => m.value !== null) && html`<section><h2>Dev exam by round</h2>
       <${Accuracies} title="Dev accuracy by round" models=${dev} target=${run.target_accuracy} />
@@ -170,8 +170,8 @@ function Headline({ run, report }) {
       ${pair && html`<div><dt>fixed and broken</dt><dd id="changed">${changed("fixed")} ${changed("broken")}</dd><dd class="ci">answers that changed</dd></div>`}
       <div><dt>best model</dt><dd>${nameOf(best)}</dd><dd class="ci">of ${noun(report.rounds.length - 1, "round")}</dd></div>
     </dl>
-    <p class="next"><strong>Next</strong> ${marked(run.next_step)}</p>
-    ${run.caveats.length > 0 && html`<h3 id="caveats">${best ? "Before you rely on it" : "To know"}</h3><ul class="plain" aria-labelledby="caveats">${run.caveats.map((said) => html`<li>${marked(said)}</li>`)}</ul>`}
+    <p class="next"><strong>Next</strong> ${coded(run.next_step)}</p>
+    ${run.caveats.length > 0 && html`<h3 id="caveats">${best ? "Before you rely on it" : "To know"}</h3><ul class="plain" aria-labelledby="caveats">${run.caveats.map((said) => html`<li>${coded(said)}</li>`)}</ul>`}
     <p class="quiet">The run stopped after ${duration(report.seconds)}: <span id="status">${report.status}</span>.</p></section>`;
 }
 
@@ -182,18 +182,23 @@ function SoFar({ run }) {
   const command = (words) => html`<code>errata ${words} ${plain(run.name)}</code>`;
   return html`<section class="headline" aria-labelledby="far"><p class=${`status ${run.stands === "stopped" ? "lost" : "open"}`}>${run.stands}</p>
   <h2 id="far">As far as it came</h2>
-  ${run.stands === "stopped" && html`<p>It stopped ${where}. ${command("resume")} goes on where it was.</p>
+  ${run.stands === "stopped" && html`<p>It stopped ${where}${run.failure ? ":" : "."}</p>
     ${run.failure && html`<p class="caution">${marked(run.failure)}</p>`}`}
-  ${run.stands === "waits for your review" && html`<p>It waits ${begun > 0 ? `in round ${begun}` : ""} until a person has looked at its examples: ${command("review")} shows them one by one.</p>`}
+  ${run.proposed && html`<p>It waits in round ${run.proposed.round} until a person has looked at what it would train on: <a href=${address({ page: "review", run: run.at || undefined })}>${toReview(run.proposed)}</a>.</p>`}
   ${run.stands === "at work" && html`<p>It is ${where}. ${how.served ? "This page follows the run." : html`This file shows the moment when it was written; <code>errata view ${plain(run.name)} --serve</code> follows the run.`}</p>`}
-  ${asked && html`<p>Best so far: <strong>${nameOf(asked.index)}</strong>, ${percent(asked.dev.accuracy)} on dev. The sealed test is read at the end.</p>`}</section>`;
+  ${asked && html`<p>Best so far: <strong>${nameOf(asked.index)}</strong>, ${percent(asked.dev.accuracy)} on dev. The sealed test is read at the end.</p>`}
+  ${run.stands === "stopped" && html`<p class="next"><strong>Next</strong> ${command("resume")} goes on where it was.</p>`}
+  ${run.proposed && html`<${GoOn} run=${run} />`}</section>`;
 }
 
 function Beside({ page }) {
+  const [first, second] = page.runs, best = bestOfBoth(page);
+  const pair = best.set === "test" && page.between.test.find((p) => p.first === best.from && p.second === best.to);
   return html`<${Table} caption="Sealed test of both runs" heads=${["Run", "Way", "Best model", "Before", "After", "Gain, points", "95% interval"]} right=${[3, 4, 5, 6]}>
     ${page.runs.map((run) => html`<tr><th scope="row">${short(run.name)}</th><td>${short(run.strategy)}</td>
       ${run.report ? html`<td>${nameOf(run.report.best_round)}</td><td class="num">${percent(run.report.test.base.accuracy)}</td><td class="num">${percent(run.report.test.final.accuracy)}</td><td class="num">${points(run.report.test.gain.accuracy)}</td><td class="num">${betweenPoints(run.report.test.gain.ci95)}</td>`
         : html`<td colspan="5">not finished</td>`}</tr>`)}<//>
+    ${pair && html`<p id="difference">${short(second.name)} against ${short(first.name)}, on the same ${noun(pair.counts.asked, "question")}: <strong>${points(pair.gain)} points</strong>, 95% interval ${betweenPoints(pair.ci95)}, p ${pair.p < 0.001 ? "" : "= "}${chance(pair.p)}${pair.p > 0.05 ? ": no difference is shown" : ""}.</p>`}
     <p><a href=${address({ page: "flips", ...bestOfBoth(page) })}>Which questions each got right →</a></p>`;
 }
 const bestOfBoth = (page) => ({ set: page.same.test ? "test" : Object.keys(page.same)[0], from: `0/${page.runs[0].report ? page.runs[0].report.best_round : 0}`, to: `1/${page.runs[1].report ? page.runs[1].report.best_round : 0}` });
@@ -206,12 +211,17 @@ function Gates({ run }) {
   const onDev = (index, out, n) => html`<${Counted} n=${n} to=${flips("dev", index, out)} label=${`${n} ${out} on dev in round ${index}`} />`;
   const practised = (index) => setOf(run, "practice").pairs.find((p) => p.first === String(best(index)) && p.second === String(index));
   const practice = (index) => { const pair = practised(index); return pair && html`<p>On practice questions: ${["fixed", "broken"].map((out, at) => html`${at > 0 && ", "}<${Counted} n=${pair.counts[out]} to=${flips("practice", index, out)} label=${`${pair.counts[out]} ${out} on practice in round ${index}`} /> ${out}`)}.</p>`; };
+  const guarding = (index, name, out) => { // null: those that no filter picks out
+    const [, set, kind] = /^(dev|practice) questions(?: of kind (.*))?$/s.exec(name) || [];
+    if (set) return { ...flips(set, index, out), kind };
+    return name.startsWith("guard exam") ? { ...flips("guard", index, out), exam: name.slice("guard exam ".length) } : null;
+  };
   return html`<section><h2>What decided each round</h2>
     <${Table} caption="Gate of each round, on the dev exam" heads=${["Round", "Verdict", "Dev", "Fixed", "Broken", "p", "Level"]} right=${[2, 3, 4, 5, 6]}>
     ${decided.map(({ index, dev, promotion: p }) => html`<tr><th scope="row">${index}</th><td>${p.promoted ? html`<strong>${p.verdict}</strong>` : p.verdict}</td><td class="num">${dev ? percent(dev.accuracy) : ""}</td><td class="num">${onDev(index, "fixed", p.fixed)}</td><td class="num">${onDev(index, "broken", p.broken)}</td><td class="num">${chance(p.p)}</td><td class="num">${p.level === null ? "any gain" : chance(p.level)}</td></tr>`)}<//>
     <ul class="plain">${decided.map(({ index, promotion: p }) => html`<li>Round ${index}: ${marked(p.why)}${practice(index)}
       ${p.guards.length > 0 && html`<details open=${p.guards.some((g) => g.lost)}><summary>${noun(p.guards.length, "guard")}, ${count(p.guards.filter((g) => g.lost).length)} lost</summary><${Table} caption=${`Guards of round ${index}`} heads=${["Guard", "Lost", "Asked", "Fixed", "Broken", "p, corrected"]} right=${[2, 3, 4, 5]}>
-        ${p.guards.map((g) => html`<tr><th scope="row">${short(g.name)}</th><td>${g.lost ? html`<strong>yes: refused</strong>` : "no"}</td><td class="num">${count(g.asked)}</td><td class="num">${count(g.fixed)}</td><td class="num">${count(g.broken)}</td><td class="num">${chance(g.p_holm)}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
+        ${p.guards.map((g) => html`<tr><th scope="row">${short(g.name)}</th><td>${g.lost ? html`<strong>yes: refused</strong>` : "no"}</td><td class="num">${count(g.asked)}</td>${["fixed", "broken"].map((out) => html`<td class="num"><${Counted} n=${g[out]} to=${guarding(index, g.name, out)} label=${`${g[out]} ${out} of ${plain(g.name)} in round ${index}`} /></td>`)}<td class="num">${chance(g.p_holm)}</td></tr>`)}<//></details>`}</li>`)}</ul></section>`;
 }
 
 // Where no round became the best model, before and after are the same answers: they are shown once.
@@ -300,8 +310,9 @@ function flipsOf(page, run, route) {
       models.push({ key: `${other.at}/${round}`, verdicts, name: `${other.name}, ${nameOf(round)}`, other: true, to });
     }
   }
-  const from = models.find((m) => m.key === route.from) || models[0];
-  const to = models.find((m) => m.key === route.to) || models.filter((m) => m !== from).pop() || models[0];
+  const usual = two ? bestOfBoth(page) : {};
+  const from = models.find((m) => m.key === route.from) || models.find((m) => m.key === usual.from) || models[0];
+  const to = models.find((m) => m.key === route.to) || models.find((m) => m.key === usual.to && m !== from) || models.filter((m) => m !== from).pop() || models[0];
   const pairs = [...set.pairs, ...(page.between[set.name] || [])];
   return { sets, set, models, from, to, pair: pairs.find((p) => p.first === from.key && p.second === to.key) || (two && from.other === to.other && plainPair(page, set, from, to)) };
 }
@@ -347,6 +358,7 @@ function Flips({ page, run, route }) {
   const counts = { asked: Object.values(cells).reduce((a, b) => a + b, 0), kept_right: cells["kept right"], fixed: cells.fixed, broken: cells.broken, kept_wrong: cells["kept wrong"] };
   const cell = (name) => html`<td class=${`cell ${name.replace(" ", "-")}`}><a href=${address({ ...keep, ...filters, out: route.out === name ? undefined : name })} aria-current=${route.out === name ? "true" : undefined}>
     <strong>${count(cells[name])}</strong><${Outcome} name=${name} /></a></td>`;
+  const sides = from.other === to.other ? ["before", "then"] : [from, to].map((model) => short(page.runs[Number(model.key.split("/")[0])].name));
   const round = Number(to.key.split("/").pop());
   const wrote = !to.other && run.examples.rounds.includes(round);
   const written = (param) => wrote && ((name) => ({ n: run.written.get(`${param}/${round}/${name}`) || 0, to: { page: "examples", run: run.at || undefined, round, [param]: name, fate: "accepted" } }));
@@ -361,9 +373,9 @@ function Flips({ page, run, route }) {
     </div>
     <div class="beside">
       <table class="matrix"><caption>${plain(from.name)} → ${plain(to.name)}: ${noun(counts.asked, "question")}${active.some(([name]) => name !== "out") ? " that fit" : ""}</caption>
-        <thead><tr><td></td><th scope="col">then right</th><th scope="col">then wrong</th></tr></thead>
-        <tbody><tr><th scope="row">right before</th>${cell("kept right")}${cell("broken")}</tr>
-        <tr><th scope="row">wrong before</th>${cell("fixed")}${cell("kept wrong")}</tr></tbody></table>
+        <thead><tr><td></td><th scope="col">${sides[1]} right</th><th scope="col">${sides[1]} wrong</th></tr></thead>
+        <tbody><tr><th scope="row">${sides[0]} right</th>${cell("kept right")}${cell("broken")}</tr>
+        <tr><th scope="row">${sides[0]} wrong</th>${cell("fixed")}${cell("kept wrong")}</tr></tbody></table>
       <${Flow} counts=${counts} first=${from.name} second=${to.name} />
     </div>
     ${pair && html`<p id="pair">Of all ${noun(pair.counts.asked, "question")}: gain <strong>${points(pair.gain)} points</strong>, 95% interval ${betweenPoints(pair.ci95)}, p ${pair.p < 0.001 ? "" : "= "}${chance(pair.p)} (paired, two-sided).</p>`}
@@ -374,7 +386,7 @@ function Flips({ page, run, route }) {
     <${Search} label=${free ? "Search ids, questions and answers" : "Search ids; the texts are held out"} words=${route.text} set=${(text) => set_({ text: text || undefined })} />
     ${searched.left > 0 && html`<p class="quiet" aria-live="polite" aria-busy="true"><${Searching} left=${searched.left} /></p>`}
     ${active.length > 0 && html`<p class="filters">Only ${active.map(([name, value]) => html`<a class="chip" href=${address({ ...keep, ...filters, [name]: undefined })} aria-label=${`Take out the filter ${plain(value || "(none)")}`}>${plain(value || "(none)")} <span aria-hidden="true">×</span></a>`)} <a href=${address(keep)}>all questions</a></p>`}
-    <${FlipRows} run=${run} set=${set} from=${from} to=${to} rows=${chosen.slice(at * ROWS, (at + 1) * ROWS)} route=${route} />
+    <${FlipRows} run=${run} other=${page.runs[1 - run.at] || run} set=${set} from=${from} to=${to} rows=${chosen.slice(at * ROWS, (at + 1) * ROWS)} route=${route} />
     <${Pager} total=${chosen.length} at=${at} route=${{ ...keep, ...filters }} noun="question" /></section></div>`;
 }
 
@@ -398,11 +410,16 @@ function ByLabel({ title, param, rows, labels, keep, note, round, written }) {
 
 const saidOfQuestion = (text) => [...text.before.map(([, said]) => said), text.prompt, ...Object.values(text.said).map((said) => said.response)].join("\n");
 
-function FlipRows({ run, set, from, to, rows }) {
+function FlipRows({ run, other, set, from, to, rows }) {
   const free = set.access === "open" || opened.has(`${run.at}/${set.name}`);
   const texts = useTexts(run, set.name, rows.map((row) => row.at), free && (set.there || how.served));
-  const said = (model, text) => {
-    const one = !model.other && text && text.said[model.key.split("/").pop()];
+  const { to: places } = [from, to].find((model) => model.other) || {};
+  const across = places ? rows.map((row) => places[row.at]).filter((at) => at >= 0) : [];
+  const theirs = useTexts(other, set.name, across, set.access === "open");
+  const said = (model, own, at) => {
+    if (model.other && set.access !== "open") return html`<span class="quiet">held out</span>`;
+    const text = model.other ? theirs.get(places[at]) : own;
+    const one = text && text.said[model.key.split("/").pop()];
     return one ? html`<code>${one.answer === null ? "(none read)" : excerpt(one.answer, 24)}</code>` : "";
   };
   return html`<${Table} caption="Questions and what became of them" heads=${["Outcome", "Question", "Kind", "Answers", "Begins with"]}>
@@ -410,8 +427,8 @@ function FlipRows({ run, set, from, to, rows }) {
       const text = texts.get(at);
       return html`<tr key=${at}><td><${Outcome} name=${outcome} /></td>
         <th scope="row" class="id"><a href=${address({ q: set.ids[at], set: set.name === "practice" ? undefined : set.name, run: run.at || undefined })}>${short(set.ids[at])}</a></th>
-        <td class="kind">${short(run.kinds[set.kinds[at]])}</td><td class="answers">${text ? html`${said(from, text)} → ${said(to, text)}` : free ? "" : html`<span class="quiet">held out</span>`}</td>
-        <td class="excerpt">${text ? excerpt(text.prompt) : ""}</td></tr>`;
+        <td class="kind">${short(run.kinds[set.kinds[at]])}</td><td class="answers">${text ? html`${said(from, text, at)} → ${said(to, text, at)}` : free ? "" : html`<span class="quiet">held out</span>`}</td>
+        <td class="excerpt">${text && html`<div>${excerpt(text.prompt)}</div>`}</td></tr>`;
     })}<//>`;
 }
 
@@ -426,9 +443,17 @@ function Question({ page, run, route }) {
   const neighbour = (step) => set.ids[at + step] !== undefined && address({ ...route, q: set.ids[at + step] });
   return html`<div>
     <p class="eyebrow">${set.name} question · ${short(kindOf(run, set.kinds[at]))}${run.exams[set.exams[at]] ? html` · ${short(run.exams[set.exams[at]])}` : ""}</p>
-    <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}${unasked.map((r) => html`<li><span>${nameOf(r.index)}</span> <span class="quiet">not asked: dev refused it</span></li>`)}</ul>
+    <ul class="verdicts" aria-label="Verdicts">${models.map((m) => set.verdicts[m][at] !== "-" && html`<li><span>${nameOf(m)}</span> <${Verdict} right=${set.verdicts[m][at] === "1"} /></li>`)}${unasked.map((r) => html`<li><span>${nameOf(r.index)}</span> <span class="quiet">not asked: dev refused it</span></li>`)}${beside(page, run, set, at).map(([name, right]) => html`<li><span>${plain(name)}</span> <${Verdict} right=${right} /></li>`)}</ul>
     <p class="around">${neighbour(-1) && html`<a href=${neighbour(-1)}>← the one before</a>`} ${neighbour(1) && html`<a href=${neighbour(1)}>the one after →</a>`}</p>
     <${Guarded} run=${run} set=${set}>${() => html`<${Life} page=${page} run=${run} set=${set} at=${at} models=${models} />`}<//></div>`;
+}
+
+/** [model, right] of the other run's models, where there is one and it has the question. */
+function beside(page, run, set, at) {
+  if (page.runs.length < 2 || !page.same[set.name]) return [];
+  const other = page.runs[1 - run.at], theirs = setOf(other, set.name);
+  const to = run.at === 0 ? page.same[set.name][at] : page.same[set.name].indexOf(at);
+  return Object.entries(theirs.verdicts).filter(([, said]) => to >= 0 && said[to] !== "-").map(([round, said]) => [`${other.name}, ${nameOf(round)}`, said[to] === "1"]);
 }
 
 function Life({ page, run, set, at, models }) {
@@ -453,7 +478,7 @@ function Life({ page, run, set, at, models }) {
     steps.push({ title: `${round === 0 ? "Base model" : `After round ${round}`}`, mark: html`<${Verdict} right=${said.correct} />`, body: html`
       <${Text} text=${said.response} label="Answer" />
       <p class="quiet">${question.judged && html`<strong>The judge</strong> `}${marked(said.why)}${said.truncated ? "; cut off at the token limit" : ""} · ${noun(said.tokens, "token")}</p>
-      ${before !== null && html`<details open=${before.text !== said.response}><summary>Beside the answer of ${before.name}</summary><${Difference} before=${before.text} after=${said.response} label="Words that differ" /></details>`}` });
+      ${before !== null && (before.text === said.response ? html`<p class="quiet">Word for word the answer of ${before.name}.</p>` : html`<details open><summary>Beside the answer of ${before.name}</summary><${Difference} before=${before.text} after=${said.response} label="Words that differ" /></details>`)}` });
     last = { text: said.response, name: nameOf(round) };
   };
   const rounds = [...new Set([...models, ...question.life.map((l) => l.round)])].sort((a, b) => a - b);
@@ -482,7 +507,7 @@ function lived(run, set, id, life, examples) {
     <dl class="pairs"><dt>Missing skill</dt><dd>${marked(d.missing_skill)}</dd><dt>Advice to the writer</dt><dd>${marked(d.advice)}</dd></dl>`);
   steps.push({ kind: "made", title: `Round ${life.round}: ${from || "rows"}`, body: html`${named}
     ${life.undiagnosed.map((why) => html`<p>No usable diagnosis: ${marked(why)}</p>`)}
-    ${life.solution && html`<p>Its own solution is ${life.solution_reviews.some((r) => r.verdict === "rejected" && r.round === life.round) ? "not trained on" : "trained on"}.</p><${Reviews} reviews=${life.solution_reviews} />`}${life.left_out.map((why) => html`<p>Its solution is not trained on: ${marked(why)}</p>`)}
+    ${life.solution && html`<p>Its own solution is ${life.solution_reviews.some((r) => r.verdict === "rejected" && r.round === life.round) ? "not trained on" : trainedIn(run, life.round) ? "trained on" : "to be trained on"}.</p><${Reviews} reviews=${life.solution_reviews} />`}${life.left_out.map((why) => html`<p>Its solution is not trained on: ${marked(why)}</p>`)}
     ${life.contrast.length > 0 && html`<h3>Nearest questions answered right</h3><${Contrast} run=${run} set=${set} near=${life.contrast} />`}
     ${calls.length > 0 && html`<p><a href=${address({ page: "calls", run: run.at || undefined, for: id, round: life.round })}>What LLMs were asked about it</a>: ${took(run, calls)}.</p>`}
     ${life.rows > 0 && html`<p class="quiet">${noun(life.rows, "training row")} of this round ${life.rows === 1 ? "goes" : "go"} back to it.</p>`}` });
@@ -502,6 +527,55 @@ function Contrast({ run, set, near }) {
     ${texts.get(places[i]) && html`<div class="quiet">${excerpt(texts.get(places[i]).prompt, 160)}</div>`}</li>`)}</ul>`;
 }
 
+// What a run that waits would train on, with the word on each so far.
+
+const toReview = ({ ids, solutions }) => {
+  const own = solutions.filter(Boolean).length;
+  return [[ids.length - own, "example"], [own, "worked solution"]].filter(([n]) => n).map(([n, what]) => noun(n, what)).join(" and ");
+};
+const NONE = "no word yet";
+
+/** The commands by which a run that waits goes on. */
+function GoOn({ run }) {
+  const { file, verdicts } = run.proposed, name = plain(run.name);
+  const left = verdicts.filter((word) => !word).length;
+  return html`<p class="next"><strong>Next</strong> <code>errata review ${name}${file && file !== "review.json" ? ` --out ${plain(file)}` : ""}</code> ${file ? (left ? "goes on with the review" : "goes through it once more") : "asks about them one by one"}; then <code>errata resume ${name} --review ${file ? plain(file) : "review.json"}</code>.${file && left > 0 ? " What has no word by then is trained on as it is." : ""}</p>
+  ${!file && html`<p class="quiet"><code>errata resume ${name} --approve</code> takes them all as they are. <code>errata view ${name} --review review.json</code> shows here what was said so far.</p>`}`;
+}
+
+function ToReview({ run, route }) {
+  const all = run.proposed;
+  const found = [];
+  if (all) all.verdicts.forEach((word, at) => { if (route.word === undefined || route.word === (word || NONE)) found.push(at); });
+  const at = pageOf(route, found.length);
+  const shown = found.slice(at * ROWS, (at + 1) * ROWS);
+  const texts = useTexts(run, "proposed", shown);
+  if (!all) return html`<${Quiet}>This run waits for no review.<//>`;
+  const keep = { page: "review", run: run.at || undefined };
+  const n = (word) => all.verdicts.filter((one) => (one || NONE) === word).length;
+  return html`<div><p>Round ${all.round} would train on ${toReview(all)}.${all.file ? html` So far, by ${short(all.by)} in <code>${plain(all.file)}</code>:` : ""}</p>
+    ${all.file && html`<${Table} caption="The word on each" heads=${["Word", "Examples"]} right=${[1]}>
+      ${["accepted", "edited", "rejected", NONE].map((word) => html`<tr><th scope="row"><a href=${address({ ...keep, word: route.word === word ? undefined : word })} aria-current=${route.word === word ? "true" : undefined}>${word}</a></th><td class="num">${count(n(word))}</td></tr>`)}<//>`}
+    <${GoOn} run=${run} />
+    <section aria-labelledby="each"><h2 id="each">${route.word ? html`${plain(route.word)} <a class="chip" href=${address(keep)}>all of them <span aria-hidden="true">×</span></a>` : "Each of them"}</h2>
+    <div class="cards">${shown.map((one) => html`<${Proposed} key=${all.ids[one]} run=${run} at=${one} text=${texts.get(one)} />`)}</div>
+    <${Pager} total=${found.length} at=${at} route=${{ ...keep, word: route.word }} noun="example" /></section></div>`;
+}
+
+/** The messages before the last question of an example. */
+const Before = ({ text }) => html`${text.before.map(([role, said]) => html`<p class="quiet">${marked(role)}</p><${Text} text=${said} label=${plain(role)} />`)}${text.before.length > 0 && html`<p class="quiet">user</p>`}`;
+
+function Proposed({ run, at, text }) {
+  const { ids, questions, solutions, verdicts } = run.proposed;
+  const practice = setOf(run, "practice"), now = text && Object.assign({}, text, ...text.reviews.map((review) => review.after));
+  const source = questions[at] >= 0 && html`<a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>`;
+  return html`<article class="example"><header>${verdicts[at] ? html`<${Word} verdict=${verdicts[at]} />` : html`<span class="fate"><span aria-hidden="true">?</span> ${NONE}</span>`}<span class="quiet">${count(at + 1)} of ${count(ids.length)} · ${short(ids[at])}</span></header>
+    ${text ? html`<${Before} text=${text} /><${Text} text=${now.prompt} label="Question" /><${Text} text=${now.completion} label="Answer" /><p class="quiet">target <code>${marked(now.target)}</code></p>
+      ${text.reviews.some((r) => r.note || r.verdict === "edited") && html`<${Reviews} reviews=${text.reviews} />`}
+      ${text.rows.some((r) => r.by !== "example") && html`<${RowsOf} rows=${text.rows} verb="to be trained on" />`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
+    <footer>${solutions[at] ? html`the worked solution of ${source}` : source && html`written for ${source}`}</footer></article>`;
+}
+
 // Causes, and which data helped.
 
 function Causes({ run, route }) {
@@ -515,7 +589,7 @@ function Causes({ run, route }) {
   if (route.cause && names.includes(route.cause) && !shown.includes(route.cause)) shown.push(route.cause);
   return html`<div>
     ${names.length ? html`<section><h2>What diagnoses named</h2><${Table} caption="Diagnoses by cause and round" heads=${["Cause", ...rounds.map((r) => `Round ${r.index}`)]}>
-      ${shown.map((name) => html`<tr class=${route.cause === name ? "chosen" : ""}><th scope="row"><a href=${address({ page: "flips", run: run.at || undefined, set: "practice", cause: name })}>${short(name)}</a></th>
+      ${shown.map((name) => html`<tr class=${route.cause === name ? "chosen" : ""}><th scope="row">${run.causes.includes(name) ? html`<a href=${address({ page: "flips", run: run.at || undefined, set: "practice", cause: name })}>${short(name)}</a>` : short(name)}</th>
         ${rounds.map((r) => html`<td><span class="counted"><span class="n">${count(r.causes[name] || 0)}</span> <${Bar} share=${(r.causes[name] || 0) / most} /></span></td>`)}</tr>`)}<//>
       ${names.length > shown.length && html`<button class="more" onClick=${() => show(true)}>Show all ${count(names.length)} causes</button>`}</section>`
       : html`<${Quiet}>This way of learning asks for no diagnoses.<//>`}
@@ -528,13 +602,14 @@ const share = (s) => (s.of ? html`${count(s.changed)} of ${count(s.of)} <span cl
 function Help({ run, route }) {
   if (!run.helped.length) return null;
   const one = run.helped.find((h) => String(h.round) === route.round) || run.helped.find((h) => h.asked) || run.helped[0];
+  const named = (cause) => run.causes.includes(cause); // a question's own solution has no diagnosis
   const link = (cause) => address({ page: "examples", run: run.at || undefined, round: one.round, cause });
   const flips = (cause) => address({ page: "flips", run: run.at || undefined, set: "practice", from: one.before, to: one.round, cause });
   return html`<section><h2>Which data helped?</h2>
     <p>For each cause: what became of the practice questions that examples were written for, and of the correct answers that were laid beside them, against questions that nothing was written for (a question’s own solution does not count, where examples were written). All rows of a round are trained on together, so this shows what went together with what; <strong>it does not show that an example caused a change</strong>.</p>
     <div class="controls"><${Choice} label="Round" value=${one.round} options=${run.helped.map((h) => [h.round, `${h.round}: from ${nameOf(h.before)}`])} set=${(value) => go({ page: "causes", run: route.run, round: value })} /></div>
     ${one.asked ? html`<${Table} caption=${`Round ${one.round}: practice questions before (${nameOf(one.before)}) and after; with 95% intervals of the share`} heads=${["Written for", "Examples", "Wrong before: fixed", "Right before: broken", "Neighbours, right before: broken"]} right=${[1]}>
-      ${one.aimed.map((a) => html`<tr class=${route.cause === a.cause ? "chosen" : ""}><th scope="row"><a href=${flips(a.cause)}>${short(a.cause)}</a></th><td class="num"><a href=${link(a.cause)} aria-label=${`${a.examples} examples for ${plain(a.cause)}`}>${count(a.examples)}</a></td><td>${share(a.questions.fixed)}</td><td>${share(a.questions.broken)}</td><td>${share(a.neighbours.broken)}</td></tr>`)}
+      ${one.aimed.map((a) => html`<tr class=${route.cause === a.cause ? "chosen" : ""}><th scope="row">${named(a.cause) ? html`<a href=${flips(a.cause)}>${short(a.cause)}</a>` : short(a.cause)}</th><td class="num">${named(a.cause) ? html`<a href=${link(a.cause)} aria-label=${`${a.examples} examples for ${plain(a.cause)}`}>${count(a.examples)}</a>` : count(a.examples)}</td><td>${share(a.questions.fixed)}</td><td>${share(a.questions.broken)}</td><td>${share(a.neighbours.broken)}</td></tr>`)}
       <tr class="base"><th scope="row">nothing was written</th><td class="num">0</td><td>${share(one.nothing.fixed)}</td><td>${share(one.nothing.broken)}</td><td><span class="quiet">none</span></td></tr><//>`
       : html`<${Quiet}>The model of round ${one.round} was not asked the practice questions (only one that passes dev is), so nothing can be said of them.<//>`}</section>`;
 }
@@ -579,7 +654,7 @@ function Examples({ run, route }) {
     }
     return [...by.values()];
   }, [searched.found, route.alike]);
-  if (!total) return html`<${Quiet}>No example is on record.<//>`;
+  if (!total) return html`<${Quiet}>No example was written${run.training.some((t) => t.rows) ? html`: the rows were made of the practice questions’ own solutions. Each stands with its <a href=${address({ page: "flips", run: run.at || undefined, set: "practice" })}>question</a>` : " so far"}.<//>`;
   const keep = { page: "examples", run: route.run, round: route.round, cause: route.cause, kind: route.kind, fate: route.fate, review: route.review, for: route.for, text: route.text, alike: route.alike };
   const set = (change, replace) => go({ ...keep, ...change }, replace);
   const tallied = new Map();
@@ -611,6 +686,9 @@ function Examples({ run, route }) {
 
 const saidOfExample = (text) => (text ? [text, ...text.reviews.flatMap((r) => [r, r.after])].flatMap((t) => [t.prompt, t.completion, t.detail, t.note]).join("\n") : "");
 
+/** Whether a round's rows were chosen, and so an example's fate is decided. */
+const trainedIn = (run, round) => run.training.some((t) => t.round === round && t.rows);
+
 function became(run, at) {
   const { questions, rounds, fates, reviewed, trained } = run.examples;
   const set = setOf(run, "practice");
@@ -621,32 +699,32 @@ function became(run, at) {
 }
 
 function Example({ run, at, text, more, brief }) {
-  const { ids, rounds, causes, questions, fates, trained, reviewed, reasons } = run.examples;
+  const { ids, rounds, causes, questions, fates, trained, reviewed, reasons, held_out } = run.examples;
   const practice = setOf(run, "practice");
   const accepted = fates[at] < 0;
   const then = became(run, at);
   const now = text && Object.assign({}, text, ...text.reviews.map((review) => review.after));
   return html`<article class=${accepted && reviewed[at] !== "rejected" ? "example accepted" : "example refused"}>
-    <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? `accepted${reviewed[at] ? " by the checks" : ""}, ${trained[at] ? "" : "not "}trained on` : html`refused: ${short(reasons[fates[at]])}`}</span>
+    <header><span class=${accepted ? "fate yes" : "fate no"}><span aria-hidden="true">${accepted ? "+" : "−"}</span> ${accepted ? `accepted${reviewed[at] ? " by the checks" : ""}, ${trained[at] ? "" : "not "}trained on${trainedIn(run, rounds[at]) ? "" : " yet"}` : html`refused: ${short(reasons[fates[at]])}`}</span>
       ${reviewed[at] && html`<${Word} verdict=${reviewed[at]} />`}
       ${!brief && html`<span class="quiet">round ${rounds[at]}${causes[at] >= 0 ? html` · ${short(run.causes[causes[at]])}` : ""}${accepted ? html` · ${short(ids[at])}` : ""}</span>`}</header>
-    ${text ? html`${now.prompt && html`<${Text} text=${now.prompt} label="Question of the draft" />
+    ${text ? html`${!accepted && held_out[fates[at]] ? html`<${Quiet}>Its text is not shown: it would give a held-out question away.<//>` : now.prompt && html`<${Before} text=${text} /><${Text} text=${now.prompt} label="Question of the draft" />
       <details><summary>Answer</summary><${Text} text=${now.completion} label="Answer of the draft" /><p class="quiet">target <code>${marked(now.target)}</code></p></details>`}
       <${Reviews} reviews=${text.reviews} />
-      <${RowsOf} rows=${text.rows} />
+      <${RowsOf} rows=${text.rows} verb="trained on" />
       ${text.detail && html`<p><strong>Why</strong> ${marked(text.detail)}</p>`}
       ${text.votes && !text.reviews.some((r) => r.verdict === "edited") && html`<p class="quiet">${text.votes[1] ? `${text.votes[0]} of ${text.votes[1]} independent solutions come to its target` : "the solver abstained"}</p>`}` : html`<p class="quiet" aria-busy="true">Reading …</p>`}
-    ${!brief && html`<footer>${questions[at] >= 0 && html`written for <a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>${then ? html`, which was then <${Outcome} name=${then} />` : ""}`} ${more}</footer>`}</article>`;
+    ${!brief && html`<footer>${questions[at] >= 0 && html`written for <a href=${address({ q: practice.ids[questions[at]], run: run.at || undefined })}>${short(practice.ids[questions[at]])}</a>${then ? html`, which was then <${Outcome} name=${then} />` : ""}`}${more && html` · ${more}`}</footer>`}</article>`;
 }
 
 /** The training rows that were made of an example. */
-function RowsOf({ rows }) {
+function RowsOf({ rows, verb }) {
   const alike = new Map();
   for (const { round, by, rows: n } of rows) {
     const words = by === "example" ? `${noun(n, "row")} word for word` : `${noun(n, "row")} by ${plain(by)}`;
     alike.set(words, [...(alike.get(words) || []), round]);
   }
-  return html`${[...alike].map(([words, rounds]) => html`<p class="quiet">${words}, trained on in ${rounds.length > 1 ? "rounds" : "round"} ${rounds.join(", ")}</p>`)}`;
+  return html`${[...alike].map(([words, rounds]) => html`<p class="quiet">${words}, ${verb} in ${rounds.length > 1 ? "rounds" : "round"} ${rounds.join(", ")}</p>`)}`;
 }
 
 const WORDS = { accepted: ["yes", "+"], edited: ["yes", "±"], rejected: ["no", "−"] };
@@ -680,6 +758,7 @@ function Calls({ run, route }) {
   const at = pageOf(route, found.length);
   const shown = found.slice(at * ROWS, (at + 1) * ROWS);
   const failed = all.failed.filter(Boolean).length;
+  const few = about !== null && found.length <= FEW;
   const agents = [...new Set(all.agents)], rounds = [...new Set(all.rounds)];
   return html`<div><${Money} run=${run} brief />
     <section aria-labelledby="each"><h2 id="each">Each call</h2>
@@ -692,7 +771,7 @@ function Calls({ run, route }) {
     </div>
     ${route.for !== undefined && html`<p class="filters">Only <a class="chip" href=${address({ ...keep, for: undefined })}>about ${plain(route.for)} <span aria-hidden="true">×</span></a></p>`}
     ${about !== null && html`<p>${took(run, found)}.</p>`}
-    ${shown.map((one) => html`<${Call} key=${one} run=${run} at=${one} />`)}
+    ${shown.map((one) => html`<${Call} key=${`${one}/${few}`} run=${run} at=${one} few=${few} />`)}
     <${Pager} total=${found.length} at=${at} route=${keep} noun="call" /></section></div>`;
 }
 
@@ -706,11 +785,13 @@ function took(run, calls) {
 const ORDINALS = { one: "st", two: "nd", few: "rd", other: "th" };
 const ordinal = (n) => `${n}${ORDINALS[new Intl.PluralRules("en", { type: "ordinal" }).select(n)]}`;
 
-function Call({ run, at }) {
+/** So many calls about one question are opened at once. */
+const FEW = 6;
+function Call({ run, at, few }) {
   const all = run.calls;
-  const [open, set] = useState(false);
+  const [open, set] = useState(few);
   const text = useTexts(run, "calls", open ? [at] : []).get(at);
-  return html`<details class="call" onToggle=${(event) => set(event.currentTarget.open)}>
+  return html`<details class="call" open=${open} onToggle=${(event) => set(event.currentTarget.open)}>
     <summary><span class=${all.failed[at] ? "fate no" : "fate yes"}><span aria-hidden="true">${all.failed[at] ? "−" : "+"}</span> ${all.failed[at] ? "of no use" : "used"}</span>
       <strong>${all.agents[at]}</strong> <span>round ${all.rounds[at]}, ${excerpt(all.sources[at], 60)}${all.tries[at] > 1 ? `, asked for the ${ordinal(all.tries[at])} time` : ""}</span>
       <span class="quiet">${unknown(all.tokens_in[at])} tokens in, ${unknown(all.tokens_out[at])} out · ${duration(all.seconds[at])}${all.cached[at] ? " · from the cache" : ""}</span></summary>
@@ -741,7 +822,7 @@ function Training({ run }) {
 
 // The frame.
 
-const VIEWS = { result: Result, flips: Flips, question: Question, causes: Causes, examples: Examples, calls: Calls, training: Training };
+const VIEWS = { result: Result, review: ToReview, flips: Flips, question: Question, causes: Causes, examples: Examples, calls: Calls, training: Training };
 const TITLES = { ...Object.fromEntries(PAGES), question: "Question" };
 
 function App({ first }) {
@@ -775,11 +856,12 @@ function App({ first }) {
     return () => clearInterval(timer);
   }, [page]);
   const View = VIEWS[view];
+  const tabs = PAGES.filter(([key]) => key !== "review" || run.proposed);
   return html`<${Fragment}>
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); heading.current.focus(); }}>To the content</a>
     <header class="top"><div class="brand"><span class="logo" aria-hidden="true">e</span><span>${page.runs.map((r, at) => html`${at > 0 && " and "}<strong>${short(r.name)}</strong>`)}</span>
       ${page.runs.length > 1 && html`<${Choice} label="Run" value=${run.at} options=${page.runs.map((r) => [r.at, r.name])} set=${(value) => go({ page: view === "question" ? "result" : view, run: value === "0" ? undefined : value })} />`}</div>
-      <nav aria-label="Pages"><ul>${PAGES.map(([key, text]) => html`<li><a href=${address({ page: key, run: route.run })} aria-current=${view === key ? "page" : undefined}>${text}</a></li>`)}</ul></nav></header>
+      <nav aria-label="Pages"><ul>${tabs.map(([key, text]) => html`<li><a href=${address({ page: key, run: route.run })} aria-current=${view === key ? "page" : undefined}>${text}</a></li>`)}</ul></nav></header>
     <main id="main"><h1 tabindex="-1" ref=${heading}>${view === "question" ? html`Question ${short(route.q)}` : title}</h1><${View} key=${`${view}/${run.at}`} page=${page} run=${run} route=${route} /></main>
     <footer class="bottom"><p>errata ${plain(run.versions.errata || "")}${run.seal ? html` · seal <code>${run.seal}</code>` : ""} · nothing on this page is loaded from elsewhere</p></footer><//>`;
 }

@@ -109,6 +109,9 @@ function marked(text) {
   return [...parts, rest];
 }
 
+/** A sentence of errata's own, with what stands between backticks as code. */
+const coded = (text) => text.split("`").map((part, at) => (at % 2 ? html`<code>${marked(part)}</code>` : marked(part)));
+
 const FIRST = 1500;
 const MORE = 20000;
 
@@ -119,7 +122,7 @@ function Text({ text, label }) {
   const left = text.length - shown.length;
   return html`<div class="said" role="group" aria-label=${label}>
     <div class="saying" dir="auto">${text === "" ? html`<span class="quiet">(nothing)</span>` : marked(shown)}</div>
-    ${left > 0 && html`<button class="more" onClick=${() => more(most + MORE)}>Show ${count(Math.min(left, MORE))} of ${count(left)} more characters</button>`}
+    ${left > 0 && html`<button class="more" onClick=${() => more(most + MORE)}>${left > MORE ? `Show ${count(MORE)} of ${count(left)} more characters` : `Show the other ${count(left)} characters`}</button>`}
   </div>`;
 }
 
