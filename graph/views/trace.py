@@ -166,11 +166,26 @@ def trace_tree(story: Story, out: Printer) -> Tree:
         for name, attempts in sat.items():
             if attempts:
                 branch.add(out.text(f"{name} model: {story.exam_line('test', attempts)}"))
-    if now := step_under_way(story.events):
-        why = failure_of(story.events)
-        ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
-        tree.add(out.text(f"unfinished: `{now}` {ended}", "yellow"))
+    if (ended := how_it_ends(story)) is not None:
+        tree.add(out.text(ended, "yellow"))
     return tree
+
+
+def how_it_ends(story: Story) -> str | None:
+    """Of a run that is not finished."""
+    now, why = step_under_way(story.events), failure_of(story.events)
+    match story.folder.stands(story.events):
+        case "finished":
+            return None
+        case "at work":
+            return f"at work: `{now}`" if now else "at work"
+        case "waits for your review":
+            return f"waits for your review: `errata review {story.folder.name}`"
+        case "stopped":
+            ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
+            return (
+                f"unfinished: `{now}` {ended}" if now else "unfinished: stopped between two steps"
+            )
 
 
 def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:
