@@ -17,7 +17,8 @@ from intake_files import LAYOUTS, WORDS, questions, write_csv, write_lines
 
 from errata.agents.errors import ConfigError, ErrataError, ExamError
 from errata.agents.exams.files import row_question
-from errata.agents.exams.held_out import NearTexts, check_disjoint, shared_words
+from errata.agents.exams.held_out import NearTexts, check_disjoint
+from errata.agents.exams.stories import shared_stories
 from errata.agents.exams.words import plain
 from errata.agents.intake import Looked, Wishes, look, read_source
 from errata.agents.intake.columns import Said
@@ -1178,7 +1179,7 @@ def test_rows_that_tell_one_story_are_kept_together_whatever_they_ask(tmp_path: 
             side: [row_question({**row.fields, "answer": "number"}, row.where) for row in kept]
             for side, kept in seen.divided.sides.items()
         }
-        return len([*shared_words(sets["practice"], [*sets["dev"], *sets["test"]])])
+        return len([*shared_stories(sets["practice"], [*sets["dev"], *sets["test"]])])
 
     assert across() > 50
     assert across(near="together") == 0
