@@ -11,12 +11,14 @@ from errata.agents.exams.words import masked, plain
 from errata.agents.records import Question
 
 USUAL = 8
-"""Questions; thirteen words in a row that more of them have, numbers aside, are the way to ask."""
+"""Questions; thirteen words in a row that more of them have, numbers aside, are the way to ask; so
+are those of more than half of them, where that is less, but more than `FEW`."""
+FEW = 3
 PIECE = 6
 """Words in a row that are of a template where many questions have them, numbers aside: of an
 instruction before each question, or of what is asked after each story."""
 MANY = 32
-"""Questions that are many; a tenth of all where that is less, but more than `USUAL`."""
+"""Questions that are many; a tenth of all where that is less, but no fewer than are usual."""
 
 
 class Stories:
@@ -35,7 +37,8 @@ class Stories:
         for text in texts:
             count += 1
             self.counts.update(keys(text) if wanted is None else wanted.intersection(keys(text)))
-        self.many = min(MANY, max(USUAL, count // 10))
+        self.usual = min(USUAL, max(FEW, count // 2))
+        self.many = min(MANY, max(self.usual, count // 10))
 
     def told(self, text: str) -> Iterator[str]:
         """Each thirteen words in a row that tell a story: no template has any of them, and few
@@ -53,7 +56,7 @@ class Stories:
         for last in range(len(words)):
             own = 0 if last in template else own + 1
             first = last + 1 - RUN
-            if own >= RUN and self.counts[hash(said[first])] <= USUAL:
+            if own >= RUN and self.counts[hash(said[first])] <= self.usual:
                 yield " ".join(words[first : last + 1])
 
 
