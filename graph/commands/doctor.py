@@ -268,8 +268,8 @@ def examined(
                     do=f"errata forecast {shlex.quote(folder.name)}",
                 )
             )
-    elif folder is not None and (how := unfinished(folder)) is not None:
-        notes.append(f"what came of the run is not looked at, since it {how}")
+    elif folder is not None and (stands := unfinished(folder)) is not None:
+        notes.append(f"what came of the run is not looked at, since it {stands}")
     written: list[str] = []
     if wanted.corrections is not None:
         written = [*write_corrections(wanted.corrections, config, asked, plain_sets, notes)]
