@@ -95,6 +95,7 @@ def forecast(
         ErrataError: A training or an exam failed; the same call goes on.
     """
     watcher = watcher or NoWatcher()
+    folder.check_finished()
     with folder.locked():
         config = read_provenance(folder).config
         folder.manifest.verify()
@@ -152,10 +153,6 @@ class Part:
 
 def last_training(folder: RunFolder) -> LastTraining:
     """Raises: RunError: there is none, or it does not say how it was made."""
-    if not (folder.path / "report.json").exists():
-        raise RunError(
-            f"the run {folder.path} is not finished: `errata resume {folder.name}` goes on with it"
-        )
     made = [i for i in folder.rounds() if i and (folder.round(i) / "dev.jsonl").exists()]
     if not made:
         raise RunError(

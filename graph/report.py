@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Literal
 
 from errata.agents.exams import FileExam
-from errata.agents.exams.held_out import shared_words
+from errata.agents.exams.stories import shared_stories
 from errata.agents.exams.twists import Twist, TwistedExam, twisted_id
 from errata.agents.jsonl import read_record, write_record
 from errata.agents.plain_text import one_line
@@ -328,7 +328,7 @@ def report_of_test(
     base: Sequence[Attempt],
     best: Sequence[Attempt],
 ) -> TestReport:
-    shared = {question.id for _, question in shared_words(practice, questions)}
+    shared = {question.id for _, question in shared_stories(practice, questions)}
     before, after = (
         [attempt for attempt in attempts if attempt.question_id not in shared]
         for attempts in (base, best)

@@ -61,11 +61,7 @@ def changed(report: Report) -> Iterator[str]:
     yield f"After: {share(test.final)}."
     sure = test.gain.ci95[0] > 0 or test.gain.ci95[1] < 0
     yield f"Gain: {points(test.gain)}, paired{'' if sure else '; may be chance'}."
-    if test.shares_many:
-        yield (
-            f"{test.shared} of these questions share thirteen words in a row with practice. "
-            f"{apart_from_these(test)}."
-        )
+    yield from shared_with_practice(test)
     for exam in report.exams:
         where = "" if exam.in_domain else " (out of domain)"
         yield (
@@ -85,14 +81,19 @@ def changed(report: Report) -> Iterator[str]:
         yield f"The adapter of round {report.best_round}: {name(report.model.adapter)}"
 
 
-def apart_from_these(test: TestReport) -> str:
-    """What is left where many test questions share a story with practice."""
-    if test.apart is None:
-        return "No others are left to judge by"
-    found = test.apart
-    return (
-        f"On the {counted(found.n, 'question')} that do not: {found.base:.1%} before, "
-        f"{found.final:.1%} after, {points(found.gain)}"
+def shared_with_practice(test: TestReport) -> Iterator[str]:
+    """What to know where many test questions share a story with practice."""
+    if not test.shares_many:
+        return
+    left = "No others are left to judge by"
+    if (found := test.apart) is not None:
+        left = (
+            f"On the {counted(found.n, 'question')} that do not: {found.base:.1%} before, "
+            f"{found.final:.1%} after, {points(found.gain)}"
+        )
+    yield (
+        f"{test.shared} of the {test.final.n} test questions share thirteen words in a row with "
+        f"practice. {left}."
     )
 
 

@@ -37,7 +37,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -47,10 +47,11 @@ from errata.agents.exams.corrections import Corrected
 from errata.agents.exams.held_out import RESEMBLES
 from errata.agents.jsonl import Log, read_record, read_records, so_far, write_records
 from errata.agents.marking.judged import JUDGED
+from errata.agents.plain_text import one_line
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Mistake, Question, Record, Refusal, RefusalLine, Unusable
 from errata.graph.manifest import Manifest
-from errata.graph.trace import HIDDEN
+from errata.graph.trace import HIDDEN, events_of, failure_of, step_under_way
 
 R = TypeVar("R", bound=Record)
 
@@ -80,6 +81,9 @@ class NotCountedQuestion(Record):
     question_id: str
     why: str
 
+
+Stands = Literal["finished", "at work", "waits for your review", "stopped"]
+"""How a run stands at the moment of reading."""
 
 LOOK = 0.3
 """Seconds, more than `RunFolder.at_work` holds the lock to see whether it is free."""
@@ -260,6 +264,25 @@ class RunFolder:
         except OSError:
             return False
 
+    def stands(self, events: Sequence[dict[str, Any]] | None = None) -> Stands:
+        """
+        Args:
+            events: Of its trace, where they were read already.
+        """
+        if (self.path / "report.json").exists():
+            return "finished"
+        if self.at_work:
+            return "at work"
+        events = events_of(self.path) if events is None else events
+        waits = step_under_way(events) == "review" and failure_of(events) is None
+        answered = self.review(max(self.rounds(), default=0)).exists()
+        return "waits for your review" if waits and not answered else "stopped"
+
+    def check_finished(self) -> None:
+        """Raises: RunError: The run is not; it says how it stands, and what to do."""
+        if (how := unfinished(self)) is not None:
+            raise RunError(f"the run {self.path} {how}")
+
     @contextmanager
     def locked(self, patience: float = LOOK) -> Iterator[None]:
         """Holds the folder for this process; the system lets go of it when the process dies.
@@ -275,8 +298,7 @@ class RunFolder:
             lock.acquire(timeout=patience)
         except Timeout:
             raise RunError(
-                f"the run {self.path} is at work in another process: wait for it, or start "
-                "a run of another name"
+                f"the run {self.path} is at work in another process: wait for it, or stop it first"
             ) from None
         try:
             yield
@@ -285,12 +307,34 @@ class RunFolder:
 
 
 def taken(folder: RunFolder) -> RunError:
-    if folder.exists:
-        return RunError(
-            f"the run {folder.path} is there already: `errata resume {folder.name}` goes on with "
-            "it, another name starts a new one"
-        )
-    return RunError(f"{folder.path} is there already and is no run: choose another name")
+    if not folder.exists:
+        return RunError(f"{folder.path} is there already and is no run: choose another name")
+    how = unfinished(folder) or f"is finished: `errata resume {folder.name}` shows its report again"
+    return RunError(
+        f"the run {folder.path} is there already, and {how}; another name starts a new one"
+    )
+
+
+def unfinished(folder: RunFolder) -> str | None:
+    """How a run stands, and what to do, to be said after its name; None of a finished one."""
+    events = events_of(folder.path)
+    resume = f"`errata resume {folder.name}`"
+    match folder.stands(events):
+        case "finished":
+            return None
+        case "at work":
+            return (
+                "is at work in another process: wait for its end (`errata runs` says how far it is)"
+            )
+        case "waits for your review":
+            return f"waits for your review: see `errata review {folder.name}`, then {resume}"
+        case "stopped":
+            if (why := failure_of(events)) is not None:
+                step = step_under_way(events)
+                return (
+                    f"is not finished, its {step} failed ({one_line(why)}): {resume} tries it again"
+                )
+            return f"is not finished: {resume} goes on with it"
 
 
 def gives_away(refused: Refusal | Unusable) -> bool:

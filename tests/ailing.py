@@ -1,6 +1,6 @@
 """Clean sets of questions, and what may ail them, planted.
 
-Used by tests/test_doctor.py and benchmarks/doctor.py.
+Used by tests/test_doctor*.py and benchmarks/doctor.py.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from rich.console import Console
 from errata.agents.chat_models.secrets import Secrets
 from errata.agents.embeddings import WordEmbeddings
 from errata.agents.exams.held_out import HeldOut, NearTexts
+from errata.agents.exams.stories import shared_stories
 from errata.agents.exams.words import plain
 from errata.agents.foreign_text import foreign
 from errata.agents.llm.lenient import find_values
@@ -148,6 +149,10 @@ def asked(prompt: str) -> Problem:
     return Problem(SUM, "d", prompt, SUM.answer, 0)
 
 
+def worded(prompt: str) -> Question:
+    return SUM.model_copy(update={"prompt": prompt})
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "number marker": marker(SUM),
     "number marker, none": marker(NONE),
@@ -175,6 +180,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "held-out, nearest": SEALED.nearest,
     "held-out, resemblance": lambda text: SEALED.resemblance(example(text, text)),
     "held-out, near to another text": lambda text: NearTexts().nearest(plain(text)),
+    "shared stories": lambda text: list(shared_stories([worded(text)], [worded(text)])),
     "foreign text": lambda text: foreign(text, {"<|im_start|>", "((("}),
     "solver, question": lambda text: list(VariationsSolver().solve([asked(text)])),
     "solver, drill": lambda text: list(VariationsSolver().solve([asked(f"What is {text}?")])),

@@ -1,4 +1,4 @@
-"""Small data sets in the layouts that people have, several of them nasty."""
+"""Small data sets in layouts that people have, several of them nasty; what is seen in them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from errata.agents.intake import Looked, Wishes, look, read_source
 
 WORDS = (
     "amber basil cedar delta ember fjord grape harbor indigo jasper kiwi lemon maple nectar olive "
@@ -39,6 +41,25 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], delimiter: str = ",
 def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def looked(path: Path, **wishes: Any) -> Looked:
+    return look(read_source(str(path)), Wishes(**wishes))
+
+
+def found(looked: Looked, name: str) -> str:
+    """What a finding says, with its rows and its remedy."""
+    one = next(one for one in looked.findings if one.name == name)
+    return f"{one.state}: {one.said} {'; '.join(one.rows)} {one.do}"
+
+
+def sides(looked: Looked) -> dict[str, str]:
+    """Question → its side."""
+    return {row.asked: side for side, rows in looked.divided.sides.items() for row in rows}
+
+
+def pairs(count: int = 60, seed: int = 0) -> list[dict[str, Any]]:
+    return [{"question": q, "answer": rng.randrange(1000)} for q, rng in questions(count, seed)]
 
 
 LABELS = ("refund", "delivery", "login", "bug")

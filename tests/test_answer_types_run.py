@@ -12,6 +12,7 @@ from screen import printed
 
 from errata.agents.errors import ConfigError
 from errata.agents.exams import named_questions
+from errata.agents.exams.several import load_exams
 from errata.agents.jsonl import read_record, read_records
 from errata.agents.records import Row
 from errata.graph.commands.check import sees
@@ -124,7 +125,7 @@ def test_variations_has_nothing_for_labels_and_says_so_before_anything_is_asked(
     student = Clerk()
     for start in (
         lambda: run(settings, tmp_path / "runs", student=student),
-        lambda: sees(settings),
+        lambda: sees(settings, load_exams(settings.exam)),
     ):
         with pytest.raises(
             ConfigError, match='nothing for answer = "label": choose strategy = "sft"'

@@ -16,6 +16,7 @@ from errata.agents.exams.arithmetic import KINDS
 from errata.agents.exams.several import load_exams
 from errata.agents.records import Question
 from errata.graph.config import parse_config
+from errata.graph.page.advice import caveats
 from errata.graph.report import Report, report_of_test
 from errata.graph.report_text import page_of
 from errata.graph.run import resume, run
@@ -207,13 +208,15 @@ def test_a_test_that_shares_stories_with_practice_is_said_with_what_the_others_g
     apart = {"n": 30, "base": 0.2, "final": 0.3, "gain": gain}
     many = test | {"shared": 6, "apart": apart}
     said = (
-        "On the 30 questions that do not: 20.0% before, 30.0% after, "
-        "+10.0 points (95% interval -2.0 to +22.0)."
+        "6 of the 36 test questions share thirteen words in a row with practice. On the 30 "
+        "questions that do not: 20.0% before, 30.0% after, +10.0 points (95% interval -2.0 to "
+        "+22.0)."
     )
     assert said in section(changed(folder, test=many), "What changed")
     report = Report.model_validate_json(json.dumps(report_of(folder) | {"test": many}))
     told = printed(lambda console: print_summary(report, console, folder.path), 400)
-    assert f"6 of the 36 share thirteen words in a row with practice. {said}" in told
+    assert said in told
+    assert said in caveats(report, None, watched=True)
     few = section(changed(folder, test=many | {"shared": 1}), "What changed")
     assert "thirteen" not in few
     alone = section(changed(folder, test=test | {"shared": 36, "apart": None}), "What changed")

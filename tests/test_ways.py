@@ -585,7 +585,7 @@ def test_plain_fine_tuning_has_the_whole_level_in_its_only_round(tmp_path: Path)
     promotion = read_record(played.folder.promotion(1), Promotion)
     assert promotion.level == ALPHA["sure"]
     seen = foresight(played.exams.dev, 1, "sure")
-    assert watcher.said[0] == sees(settings) == seen
+    assert watcher.said[0] == sees(settings, load_exams(settings.exam)) == seen
 
 
 def test_a_way_that_asks_no_llm_needs_neither_key_nor_prices(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,9 +23,6 @@ OFTEN = 10_000
 RUN = 13
 """Words in a row that two texts share only when one of them has seen the other: as in the
 decontamination of GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C)."""
-WAY_TO_ASK = 3
-"""Practice questions with the same words in a row, numbers aside, from which these are usual: the
-exam's way to ask."""
 
 
 @dataclass(frozen=True)
@@ -197,29 +193,6 @@ class NearQuestions:
             pairs = ((system, other) for system in systems for other in others)
             self.found[before] = tuple(pair for pair in pairs if pair in self.after)
         return self.found[before]
-
-
-def shared_words(
-    practice: Sequence[Question], held_out: Sequence[Question]
-) -> Iterator[tuple[Question, Question]]:
-    """Practice questions and held-out ones with thirteen words in a row that are not usual."""
-    having: dict[str, list[Question]] = {}
-    for question in held_out:
-        for run in dict.fromkeys(runs(plain(asked_words(question)))):
-            having.setdefault(run, []).append(question)
-    wanted = {masked(run) for run in having}
-    usual: Counter[str] = Counter()
-    for question in practice:
-        usual.update(wanted.intersection(runs(masked(plain(asked_words(question))))))
-    for question in practice:
-        twins = {
-            other.id: other
-            for run in runs(plain(asked_words(question)))
-            if run in having and usual[masked(run)] < WAY_TO_ASK
-            for other in having[run]
-        }
-        for other in twins.values():
-            yield question, other
 
 
 def check_disjoint(sets: Mapping[str, Sequence[Question]]) -> None:

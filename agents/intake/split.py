@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from errata.agents.exams.held_out import RUN, NearTexts, runs
+from errata.agents.exams.held_out import NearTexts
 from errata.agents.exams.rows import Skipped
-from errata.agents.exams.words import masked
+from errata.agents.exams.stories import Stories
 from errata.agents.intake.findings import Finding, State, finding
 from errata.agents.intake.rows import OwnRow
 from errata.agents.promotion import ALPHA, visible_gain
@@ -41,11 +41,6 @@ READ = 2000
 USUAL = 32
 """Questions; words that more of them share are their template, and say of none alone that it is
 near another."""
-STORY = 8
-"""Rows; thirteen words in a row that more of them have, numbers aside, are the file's way to ask;
-rows that share rarer ones tell one story, whatever they ask for."""
-END = 6
-"""Words; a run that begins or ends with as many of the template is of the template, mostly."""
 LEAST = 20
 """Dev questions, below which no gain of a size that comes about can be proven."""
 
@@ -166,8 +161,8 @@ def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
     order = {row.where: at for at, row in enumerate(rows)}
     groups: dict[str, str] = {}
     texts = NearTexts(USUAL)
-    usual = usual_words(rows)
-    stories: dict[int, str] = {}
+    stories = Stories(row.told[:READ] for row in rows)
+    tellers: dict[int, str] = {}
     for row in rows:
         heads[row.where] = head = row.where
 
@@ -185,27 +180,9 @@ def families_of(rows: Sequence[OwnRow]) -> dict[str, str]:
             for twin in texts.all_near(text, but=lambda one: head_of(one) == head):  # noqa: B023
                 join(twin)
         texts.add(text, row.where)
-        for run in runs(text):
-            if not usual(run):
-                join(stories.setdefault(hash(run), row.where))
+        for run in stories.told(text):
+            join(tellers.setdefault(hash(run), row.where))
     return {where: head_of(where) for where in heads}
-
-
-def usual_words(rows: Sequence[OwnRow]) -> Callable[[str], bool]:
-    """Whether thirteen words in a row are the file's way to ask, numbers aside: as they stand, or
-    where they begin or end."""
-    counts: Counter[int] = Counter()
-    for row in rows:
-        text = masked(row.told[:READ])
-        counts.update({hash(run) for words in (RUN, END) for run in runs(text, words)})
-
-    def usual(run: str) -> bool:
-        words = masked(run).split()
-        ends = (" ".join(words[:END]), " ".join(words[-END:]))
-        often = counts[hash(" ".join(words))] > STORY
-        return often or any(counts[hash(end)] > USUAL for end in ends)
-
-    return usual
 
 
 def grouped(rows: Sequence[OwnRow], family: Mapping[str, str]) -> list[OwnRow]:

@@ -43,7 +43,7 @@ def check(
         tracing_told(watcher, not no_tracing and settings.tracing),
     ):
         exams = load_exams(settings.exam, settings.out_of_domain, guard=settings.guard)
-        gain = sees(settings)
+        gain = sees(settings, exams)
         watcher.say(gain)
         looked = look(settings, exams, runs, machine_here())
         if not as_json:

@@ -13,7 +13,7 @@ from errata.agents.chat_models.client import ChatClient
 from errata.agents.checks import wrong
 from errata.agents.data_writer import Ask, Diagnosed, Lesson, Writer
 from errata.agents.errors import ErrataError
-from errata.agents.exams.several import load_exams
+from errata.agents.exams.several import RunExams
 from errata.agents.instructor import Instructor
 from errata.agents.promotion import foresight
 from errata.agents.records import (
@@ -79,13 +79,12 @@ class Checked:
     """How the LLM was given the fields of its reply."""
 
 
-def sees(config: RunConfig) -> str:
+def sees(config: RunConfig, exams: RunExams) -> str:
     """Which gain a run of the configuration can see.
 
     Raises:
-        ErrataError: Its exams cannot be read.
+        ConfigError: Nothing can be learnt from its practice questions.
     """
-    exams = load_exams(config.exam, config.out_of_domain, guard=config.guard)
     check_practice(config, exams.practice)
     return foresight(exams.dev, config.rounds, config.stop.gate)
 

@@ -65,7 +65,7 @@ from errata.graph.page.advice import next_step
 from errata.graph.provenance import read_provenance
 from errata.graph.report import Report
 from errata.graph.run import exams_in, opened_cache
-from errata.graph.run_folder import RunFolder, find_run
+from errata.graph.run_folder import RunFolder, find_run, unfinished
 from errata.graph.watcher import Watcher
 
 KEPT = ".doctor"
@@ -268,8 +268,8 @@ def examined(
                     do=f"errata forecast {shlex.quote(folder.name)}",
                 )
             )
-    elif folder is not None:
-        notes.append("the run is not finished, so what came of it is not looked at")
+    elif folder is not None and (stands := unfinished(folder)) is not None:
+        notes.append(f"what came of the run is not looked at, since it {stands}")
     written: list[str] = []
     if wanted.corrections is not None:
         written = [*write_corrections(wanted.corrections, config, asked, plain_sets, notes)]

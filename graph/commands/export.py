@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from errata.agents.errors import ErrataError, ExportError, RunError, StepFailed
+from errata.agents.errors import ErrataError, ExportError, StepFailed
 from errata.agents.examiner import NotCounted, mark_all
 from errata.agents.jsonl import naming, read_record, read_records, write_record, write_text
 from errata.agents.records import Attempt, ModelRef, Question
@@ -134,12 +134,9 @@ def choose(folder: RunFolder, which: str, questions: int | None) -> Chosen:
     Raises:
         RunError, ExportError: As `export`.
     """
+    folder.check_finished()
     began = read_provenance(folder)
     folder.manifest.verify()
-    if not (folder.path / "report.json").exists():
-        raise RunError(
-            f"the run {folder.path} is not finished: `errata resume {folder.name}` goes on with it"
-        )
     report = read_record(folder.path / "report.json", Report)
     index = round_of(which, folder, report)
     student = began.config_on_record.student

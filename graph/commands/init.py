@@ -128,7 +128,7 @@ def init(
         files = write(looked, scratch, name, place.model)
         config = load_config(scratch / CONFIG)
         exams = load_exams(config.exam)
-        shown, estimate, unknown = sees(config), None, ""
+        shown, estimate, unknown = sees(config, exams), None, ""
         try:
             agents = open_agents(
                 config, RunFolder(scratch / "none"), Trace(scratch / "none"), None, Given()

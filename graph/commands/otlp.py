@@ -92,6 +92,8 @@ def export(folder: RunFolder, where: str, with_content: bool = False) -> str:
     shaped = [shaped_span(span, folder, secrets) for span in spans]
     verdicts = sum(e["name"] == "gen_ai.evaluation.result" for s in shaped for e in s["events"])
     what = f"{len(shaped)} spans with {verdicts} verdicts"
+    if (stands := folder.stands()) != "finished":
+        what += f", as far as the run came ({stands}),"
     if not sends:
         write_text(Path(where), request_of(shaped, folder, secrets))
         return f"{what} are in {where}"

@@ -93,7 +93,9 @@ def open_walk(folder: RunFolder, out: Path, by: str | None) -> Walk:
     index = max(folder.rounds(), default=0)
     waits = (folder.round(index) / "proposed.jsonl").exists() and index > 0
     if not waits or folder.review(index).exists():
-        hint = "" if config.review else "; one with `review = true` would"
+        hint = "; one with `review = true` would"
+        if config.review:
+            hint = ", it is at work" if folder.at_work else ""
         raise RunError(f"the run {folder.name} waits for no review{hint}: see `errata runs`")
     rows: dict[str, list[Row]] = {}
     for row in proposed(folder, index):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from errata.agents.records import Record
 from errata.graph.report import Report
 from errata.graph.run_folder import RunFolder
-from errata.graph.trace import events_of, step_under_way
+from errata.graph.trace import events_of, failure_of, step_under_way
 
 
 class Standing(Record):
@@ -48,12 +48,13 @@ def standing(folder: RunFolder) -> Standing:
             status = "finished, by another version of errata"
     else:
         events = events_of(folder.path)
-        now = step_under_way(events)
-        status = "at work" if folder.at_work else "unfinished"
-        if now == "review":
-            status = "unfinished, waits for your review"
+        stands, now = folder.stands(events), step_under_way(events)
+        status = stands if stands == "at work" else "unfinished"
+        if stands == "waits for your review":
+            status += f", {stands}"
         elif now:
             status += f": {now}"
+            status += " failed" if stands == "stopped" and failure_of(events) is not None else ""
         rounds = max((event["round"] for event in events), default=0)
     return Standing(
         run=folder.name,

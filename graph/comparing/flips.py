@@ -230,10 +230,7 @@ def answers_of(run: RunFolder, set_name: SetName) -> dict[str, Attempt]:
     Raises:
         RunError: The run is not finished.
     """
-    if not (run.path / "report.json").exists():
-        raise RunError(
-            f"the run {run.path} is not finished: `errata resume {run.name}` goes on with it"
-        )
+    run.check_finished()
     best_round = read_record(run.path / "report.json", Report).best_round
     path = run.final_exam(set_name, "best" if best_round else "base")
     if set_name == "dev":

@@ -13,11 +13,11 @@ from errata.agents.exams.held_out import (
     answered_in,
     asked_texts,
     same_as,
-    shared_words,
     whole,
 )
 from errata.agents.exams.layouts import stem
 from errata.agents.exams.reworded import setting
+from errata.agents.exams.stories import shared_stories
 from errata.agents.records import ChoiceAnswer, CodeAnswer, Question, whole_text
 from errata.graph.doctor.finding import TAKE_THEM, Finding, Share, graded, plural, said_share, share
 from errata.graph.doctor.targets import agree
@@ -108,7 +108,7 @@ def leaks(sets: Sets) -> list[Pair]:
         add(question, other, ("practice", name), "inside")
     for name in names:
         if name != "practice":
-            for question, other in shared_words(practice, sets[name]):
+            for question, other in shared_stories(practice, sets[name]):
                 add(question, other, ("practice", name), "words")
     return found
 

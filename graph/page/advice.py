@@ -6,7 +6,7 @@ from typing import Literal
 
 from errata.graph.judging import told
 from errata.graph.report import Report, RoundReport
-from errata.graph.report_text import apart_from_these
+from errata.graph.report_text import shared_with_practice
 
 UNCLEAR = 0.25
 """Share of answers without a readable answer from which the form is the first thing to mend."""
@@ -55,11 +55,7 @@ def caveats(report: Report, p: float | None, watched: bool) -> tuple[str, ...]:
         if reading.earlier:
             of = f" of {reading.exam}" if reading.exam else ""
             found.append(f"The {reading.set} set{of} was read before, by {reading.earlier}.")
-    if test.shares_many:
-        found.append(
-            f"{test.shared} of the {test.final.n} test questions share thirteen words in a row "
-            f"with practice. {apart_from_these(test)}."
-        )
+    found += shared_with_practice(test)
     if changed := report.corrected.get("test"):
         found.append(f"Of the test questions {changed} had another target, or were left out.")
     if report.model.quantize:

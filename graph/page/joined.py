@@ -125,7 +125,7 @@ class Joined:
             rounds=rounds,
             target_accuracy=config.stop.target_accuracy,
             system=config.student.system,
-            stands=read.stands,
+            stands=read.folder.stands(read.events),
             under_way=None if report else step_under_way(read.events),
             failure=None if report else failure_of(read.events),
             outcome=outcome_of(report, p) if report else None,

@@ -10,10 +10,10 @@ from typing import TypeVar
 from errata.agents.jsonl import read_record, so_far
 from errata.agents.promotion import Promotion
 from errata.agents.records import Attempt, Question, Record, Review
-from errata.graph.page.records import SETS, Stands
+from errata.graph.page.records import SETS
 from errata.graph.report import Report
 from errata.graph.run_folder import SEALED, RunFolder
-from errata.graph.trace import events_of, step_under_way
+from errata.graph.trace import events_of
 
 R = TypeVar("R", bound=Record)
 
@@ -79,14 +79,6 @@ class Reader:
             if first:
                 found.said[at] = first
         return found
-
-    @property
-    def stands(self) -> Stands:
-        if self.report is not None:
-            return "finished"
-        if self.folder.at_work:
-            return "at work"
-        return "waits for your review" if step_under_way(self.events) == "review" else "stopped"
 
     def review(self, index: int) -> Review | None:
         path = self.folder.review(index)

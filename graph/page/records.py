@@ -20,6 +20,7 @@ from errata.graph.page.advice import Outcome
 from errata.graph.page.helped import Helped
 from errata.graph.page.looks import Look
 from errata.graph.report import Report, RoundReport
+from errata.graph.run_folder import Stands
 
 PER_SHARD = 400
 """Questions, examples or calls whose texts are read together."""
@@ -33,10 +34,6 @@ SETS: dict[str, Access] = {
     "test": "sealed",
     "out-of-domain": "sealed",
 }
-
-
-Stands = Literal["finished", "at work", "waits for your review", "stopped"]
-"""How a run stands at the moment of reading."""
 
 
 class Pair(Record):

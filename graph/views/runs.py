@@ -30,3 +30,5 @@ def print_runs(found: Sequence[Standing], console: Console) -> None:
     out.print(table)
     if any(run.status.startswith("unfinished") for run in found):
         out.print("`errata resume NAME` goes on with an unfinished run.", "dim")
+    if any(run.status.endswith("waits for your review") for run in found):
+        out.print("`errata review NAME` shows the examples that wait for you.", "dim")

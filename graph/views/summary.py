@@ -12,7 +12,7 @@ from rich.table import Table
 from errata.graph.judging import told
 from errata.graph.manifest import Manifest
 from errata.graph.report import Gain, Report
-from errata.graph.report_text import apart_from_these
+from errata.graph.report_text import shared_with_practice
 from errata.graph.views.answer_types import show_answer_types
 from errata.graph.views.costs import show_cost
 from errata.graph.views.printer import (
@@ -65,11 +65,8 @@ def print_summary(report: Report, console: Console, folder: Path) -> None:
         f"paired{'' if sure else ': may be chance'}",
         color_of(gain),
     )
-    if test.shares_many:
-        out.print(
-            f"{test.shared} of the {test.final.n} share thirteen words in a row with practice. "
-            f"{apart_from_these(test)}."
-        )
+    for line in shared_with_practice(test):
+        out.print(line)
     for reading in report.readings:
         if reading.earlier:
             name = "This test set" if reading.set == "test" else "The out-of-domain set"

@@ -166,21 +166,26 @@ def trace_tree(story: Story, out: Printer) -> Tree:
         for name, attempts in sat.items():
             if attempts:
                 branch.add(out.text(f"{name} model: {story.exam_line('test', attempts)}"))
-    if now := step_under_way(story.events):
-        tree.add(out.text(as_it_stands(story, now), "yellow"))
+    if (ended := how_it_ends(story)) is not None:
+        tree.add(out.text(ended, "yellow"))
     return tree
 
 
-def as_it_stands(story: Story, step: str) -> str:
+def how_it_ends(story: Story) -> str | None:
     """Of a run that is not finished, with the command that goes on."""
+    now, why = step_under_way(story.events), failure_of(story.events)
     name = shlex.quote(story.folder.name)
-    if story.folder.at_work:
-        return f"at work: `{step}`"
-    if step == "review":
-        return f"waits for your review: `errata review {name}`"
-    why = failure_of(story.events)
-    ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
-    return f"unfinished: `{step}` {ended}; `errata resume {name}` goes on"
+    match story.folder.stands(story.events):
+        case "finished":
+            return None
+        case "at work":
+            return f"at work: `{now}`" if now else "at work"
+        case "waits for your review":
+            return f"waits for your review: `errata review {name}`"
+        case "stopped":
+            ended = f"failed: {one_line(why)}" if why else "has begun and not ended"
+            at = f"`{now}` {ended}" if now else "stopped between two steps"
+            return f"unfinished: {at}; `errata resume {name}` goes on"
 
 
 def add_examiner(branch: Tree, story: Story, out: Printer, index: int) -> None:
