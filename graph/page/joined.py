@@ -297,7 +297,7 @@ class Joined:
     def all_proposed(self) -> tuple[Proposed | None, list[ExampleTexts]]:
         """What a person is asked about, and what was said of it in a review that is begun."""
         folder, index = self.read.folder, max(self.read.rounds, default=0)
-        if self.read.stands != "waits for your review":
+        if folder.stands(self.read.events) != "waits for your review":
             return None, []
         made: dict[str, Counter[tuple[int, str]]] = {}
         count_made(proposed(folder, index), index, made)
