@@ -292,6 +292,37 @@ def test_words_of_the_student_that_nobody_should_learn_are_left_out(tmp_path: Pa
 
 
 @loop
+@pytest.mark.parametrize("able", ["", "+*/"])
+def test_calculations_are_written_out_but_such_as_the_student_was_seen_to_do(
+    able: str, tmp_path: Path
+) -> None:
+    def signs(text: str | None) -> set[str]:
+        return set("+-*/") & set(text or "")
+
+    settings = config(
+        ["columns"],
+        strategy="sft+lec",
+        exam={"name": "arithmetic", "seed": 3, "practice": 54, "dev": 18, "test": 18},
+        stop={"rounds": 1},
+    )
+    played = play(settings, tmp_path, lambda _, question: signs(question.solution) <= set(able))
+    examples = [*played.folder.collected(1, "solutions", Example), *played.examples(1)]
+    rows = rows_in(played.folder, 1)
+    changed = set()
+    for row, example in zip(rows, examples, strict=True):
+        columns = [line for line in row.completion.splitlines() if ": " in line]
+        assert row.made_by == ("columns" if columns else "example")
+        kept = [line for line in row.completion.splitlines() if line not in columns]
+        assert "\n".join(kept) == example.completion
+        for sign in "+-":
+            if any(sign in line.partition(":")[0] for line in columns):
+                changed.add(sign)
+    assert changed == {"+", "-"} - set(able)
+    assert played.report.rounds[1].rows == Counter(row.made_by for row in rows)
+    assert audit(played.folder, NoWatcher()).findings == ()
+
+
+@loop
 def test_a_review_shows_what_is_trained_on(tmp_path: Path) -> None:
     student = Says(lambda question: f"It is {question.target}.")
     trainer = RecordingTrainer(student)
