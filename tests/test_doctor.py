@@ -218,6 +218,28 @@ def test_two_votes_against_one_for_the_target_are_too_few() -> None:
     assert not suspect("7")
 
 
+@pytest.mark.parametrize(
+    ("working", "own"),
+    [("3 + 4 = 7\n7 - 3 = 4", "7"), ("1 + 2 = 3\n3 + 3 = 6\n6 + 6 = 12", "12")],
+)
+def test_of_a_working_without_a_stated_answer_any_result_confirms_and_the_last_one_contradicts(
+    working: str, own: str
+) -> None:
+    question = Question(id="q", prompt="How many?", target="7", solution=working)
+    [vote] = gather({"dev": [question]})[0].votes
+    assert (vote.by, vote.answer) == ("its own solution", own)
+
+
+def test_what_cannot_be_solved_again_has_no_vote_and_a_broken_target_nobody_for_it() -> None:
+    code = CodeAnswer(tests="def check(candidate): pass", entry_point="f")
+    working = "# The answer is f.\ndef f(): pass"
+    program = Question(id="p", prompt="f?", target="f", solution=working, answer=code)
+    assert gather({"dev": [program]})[0].votes == []
+    broken = Question(id="j", prompt="Which?", target="{", answer=JsonAnswer())
+    said = Asked("dev", broken, [Said(by="solver", answer="1"), Said(by="solver", answer="1")])
+    assert (said.for_target, said.suspect) == (0, True)
+
+
 def test_of_a_test_question_neither_the_words_nor_an_answer_is_shown() -> None:
     planted, wrong = with_wrong_targets(written("number", 0, SMALL), "target alone", 0.05)
     [found] = find_wrong_targets(gather({"test": planted["test"]}))
