@@ -87,10 +87,15 @@ def test_the_last_digits_of_the_columns_are_those_of_the_result(
         ),
         ("1 + 40 = 41", "1 + 40: 1 + 0 = 1, 4\n1 + 40 = 41"),
         ("73 - 28 = 53 - 8 = 45", "73 - 28 = 53 - 8 = 45"),
-        ("0 + 40 = 40", "0 + 40 = 40"),
+        ("( 5 - 5 ) + 40 = 40", "( 5 - 5 ) + 40 = 40"),
         ("( 5 - 20 ) + 40 = 25", "( 5 - 20 ) + 40 = 25"),
         ("( 45 / 2 ) + 40 = 62.5", "( 45 / 2 ) + 40 = 62.5"),
         ("7.5 + 20 = 27.5", "7.5 + 20 = 27.5"),
+        ("( 7.5 * 20 ) + 40 = 190", "( 7.5 * 20 ) + 40 = 190"),
+        ("( 20 * 7.5 ) + 40 = 190", "( 20 * 7.5 ) + 40 = 190"),
+        ("( 300 + 15 ) / 2 = 157.5", "( 300 + 15 ) / 2 = 157.5"),
+        ("12 + 13 = 25", "12 + 13 = 25"),
+        ("8 * 3 = 24", "8 * 3 = 24"),
         ("He has <<40+25=65>>65.", "He has <<40+25=65>>65."),
         ("It is 65.", "It is 65."),
     ],
@@ -130,13 +135,14 @@ def test_a_student_can_do_what_it_was_often_seen_to_do_right() -> None:
     assert cannot(said(*right)) == set("-*/")
     assert cannot(said(*right[:4])) == ALL  # too few to know
     assert cannot(said(*right, "66 + 17 = 73")) == ALL  # one in six is wrong
-    assert cannot(said(*right * 3, "66 + 17 = 73")) == set("-*/")
+    assert cannot(said(*right, *right[:4], "66 + 17 = 73")) == set("-*/")  # nine in ten are enough
 
 
 def test_easy_calculations_and_such_with_their_working_show_nothing() -> None:
     assert cannot(said(*["7 + 2 = 9"] * 9)) == ALL
     assert cannot(said(*["40 + 25: 0 + 5 = 5, 4 + 2 = 6\n40 + 25 = 65"] * 9)) == ALL
     assert cannot(said(*["40 + 25 = 40 + 20 + 5 = 60 + 5 = 65"] * 9)) == ALL
+    assert cannot(said(*["( 40 + 25 ) * 12 = 780"] * 9)) == ALL
 
 
 def test_rows_are_written_out_for_the_student_that_needs_it_alone() -> None:

@@ -10,7 +10,7 @@ import pytest
 from ailing import SkilledSolver, arithmetic, with_wrong_targets, written
 from examining import SMALL
 
-from errata.agents.records import Question
+from errata.agents.records import CodeAnswer, JsonAnswer, Question
 from errata.graph.doctor.finding import Finding
 from errata.graph.doctor.targets import Asked, Said, ask_solver, find_wrong_targets, gather
 
@@ -64,6 +64,13 @@ def test_the_same_story_with_other_numbers_outvotes_a_working_that_is_wrong_as_a
         ("its own solution", "29"),
         ("variations", "53"),
     }
+    # More than three workings are not put to one question; its own words again are none.
+    many = [*(story(n, 20 + n, 14) for n in range(6)), story(6, 20, 14)]
+    ones = [vote.detail for vote in gather({"practice": many})[0].votes]
+    assert ones == ["", "q1", "q2", "q3"]
+    assert [vote.by for vote in gather({"practice": [many[0], many[6]]})[0].votes] == [
+        "its own solution"
+    ]
     # Test lends its workings to nobody else.
     lent = gather({"test": made[:2], "dev": made[2:]})
     assert [vote.by for vote in lent[2].votes] == ["its own solution"]
@@ -96,6 +103,17 @@ def test_a_solver_never_sees_the_question_as_its_own_example() -> None:
     assert all(problem.source.prompt != problem.prompt for problem in solver.asked)
 
 
+def test_a_solver_is_shown_a_question_of_the_same_kind_where_there_is_one() -> None:
+    sets = arithmetic(2, {"practice": 36, "dev": 18, "test": 1})
+    solver = SkilledSolver(sets, 1.0)
+    dev = [Asked("dev", question, []) for question in sets["dev"]]
+    other = Question(id="other", prompt="How many?", target="5", kind="of its own")
+    solver.truth[other.prompt] = other
+    ask_solver([*dev, Asked("dev", other, [])], sets["practice"], solver, votes=1)
+    assert [problem.source.kind for problem in solver.asked[:-1]] == [q.kind for q in sets["dev"]]
+    assert solver.asked[-1].source == sets["practice"][0]
+
+
 def test_the_students_own_agreement_is_no_evidence_without_a_solver() -> None:
     question = Question(id="q", prompt="How many?", target="5")
     alone = gather({"dev": [question]}, {"q": ["7", "7", "7"]})
@@ -107,9 +125,11 @@ def test_the_students_own_agreement_is_no_evidence_without_a_solver() -> None:
 
 def test_models_that_disagree_and_answers_to_test_are_no_vote() -> None:
     questions = [Question(id=id, prompt=f"How many {id}?", target="5") for id in "abc"]
-    said = {"a": ["7"], "b": ["7", "8", "9"], "c": ["7", "7"]}
+    said = {"a": ["7"], "b": ["7", "7", "8", "9"], "c": ["7", "7", "8"]}
     assert all(not each.votes for each in gather({"practice": questions[:2]}, said))
     assert all(not each.votes for each in gather({"test": questions[2:]}, said))
+    [vote] = gather({"dev": questions[2:]}, said)[0].votes
+    assert (vote.by, vote.answer, vote.detail) == ("student", "7", "3 models")
 
 
 def test_two_votes_against_one_for_the_target_are_too_few() -> None:
@@ -125,8 +145,33 @@ def test_two_votes_against_one_for_the_target_are_too_few() -> None:
     assert suspect("5", own="7") is False
     assert suspect(own="7")
     assert not suspect("7", "7", "5")
+    assert not suspect("7", "7", "7", "5", "5")
+    assert suspect("7", "7", "7", "5", own="5")
+    assert not suspect("7", "7", "5", own="7")
     assert not suspect("7", "8")
     assert not suspect("7")
+
+
+@pytest.mark.parametrize(
+    ("working", "own"),
+    [("3 + 4 = 7\n7 - 3 = 4", "7"), ("1 + 2 = 3\n3 + 3 = 6\n6 + 6 = 12", "12")],
+)
+def test_of_a_working_without_a_stated_answer_any_result_confirms_and_the_last_one_contradicts(
+    working: str, own: str
+) -> None:
+    question = Question(id="q", prompt="How many?", target="7", solution=working)
+    [vote] = gather({"dev": [question]})[0].votes
+    assert (vote.by, vote.answer) == ("its own solution", own)
+
+
+def test_what_cannot_be_solved_again_has_no_vote_and_a_broken_target_nobody_for_it() -> None:
+    code = CodeAnswer(tests="def check(candidate): pass", entry_point="f")
+    working = "# The answer is f.\ndef f(): pass"
+    program = Question(id="p", prompt="f?", target="f", solution=working, answer=code)
+    assert gather({"dev": [program]})[0].votes == []
+    broken = Question(id="j", prompt="Which?", target="{", answer=JsonAnswer())
+    said = Asked("dev", broken, [Said(by="solver", answer="1"), Said(by="solver", answer="1")])
+    assert (said.for_target, said.suspect) == (0, True)
 
 
 def test_of_a_test_question_neither_the_words_nor_an_answer_is_shown() -> None:
@@ -138,3 +183,4 @@ def test_of_a_test_question_neither_the_words_nor_an_answer_is_shown() -> None:
     lines = [line for line in found.evidence if "against the target" in line]
     assert len(lines) == len(found.questions) == 2
     assert all(line.endswith("its own solution against the target") for line in lines)
+    assert found.do[-1] == "Correcting test changes what is measured: say so with figures."

@@ -227,10 +227,12 @@ def test_the_seed_of_the_training_chooses_what_is_replayed(tmp_path: Path) -> No
 def test_each_training_has_a_seed_of_its_own_and_the_configured_settings(tmp_path: Path) -> None:
     def jobs(seed: int) -> list[dict[str, Any]]:
         training = {"seed": seed, "rank": 4, "alpha": 5, "learning_rate": 0.5, "epochs": 7}
-        settings = config(name=f"s{seed}", training=training, stop={"rounds": 3})
+        student = {"quantize": "4bit", "system": "Solve."}
+        settings = config(name=f"s{seed}", training=training, student=student, stop={"rounds": 3})
         played = play(settings, tmp_path, knows(9, 10, 11, 12))
         given = settings.training.model_dump(exclude={"seed"})
         for job in played.trainer.jobs:
+            assert (job.quantize, job.system) == ("4bit", "Solve.")
             assert job.settings.model_dump(exclude={"seed"}) == given
         return [job.settings.seed for job in played.trainer.jobs]
 

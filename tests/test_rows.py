@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recording import Played, RecordingStudent, RecordingTrainer, play
+from recording import Played, RecordingStudent, RecordingTrainer, RecordingWriter, Sums, play
 from screen import printed
 
 from errata.agents.checks import marked_against, refuse_row
-from errata.agents.errors import ConfigError
+from errata.agents.data_writer import Ask
+from errata.agents.errors import ConfigError, StepFailed
 from errata.agents.exams import HeldOut
 from errata.agents.exams.arithmetic import KINDS
 from errata.agents.jsonl import read_records, write_records
@@ -23,6 +24,7 @@ from errata.agents.marking import mark
 from errata.agents.records import (
     GREEDY,
     Attempt,
+    Draft,
     Example,
     ModelRef,
     Question,
@@ -32,7 +34,7 @@ from errata.agents.records import (
     Unusable,
 )
 from errata.agents.shapers import SHAPERS, Rehearsed
-from errata.agents.shapers.chosen import sampling_for, shape
+from errata.agents.shapers.chosen import sampling_for, shape, shaper_named
 from errata.agents.shapers.own_words import OwnWords
 from errata.agents.shapers.shaper import Shaper
 from errata.agents.shapers.unsolved import Unsolved
@@ -292,6 +294,60 @@ def test_words_of_the_student_that_nobody_should_learn_are_left_out(tmp_path: Pa
 
 
 @loop
+def test_what_the_students_tokenizer_takes_for_a_token_of_its_own_is_learnt_of_nobody(
+    tmp_path: Path,
+) -> None:
+    tokens = {"added_tokens": [{"content": "<call>", "special": True}]}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokens))
+    sums = Sums()
+
+    def write(ask: Ask) -> list[Draft]:
+        first, *others = sums(ask)
+        bad = first.model_copy(update={"prompt": f"<call> {first.prompt}"})
+        return [bad if len(writer.asks) == 1 else first, *others]
+
+    student = Says(lambda q: f"So it is {'<call> ' if even(q) else ''}{q.target}.")
+    settings = config(["own_words"], student={"model": str(tmp_path)}, stop={"rounds": 1})
+    writer = RecordingWriter(write)
+    played = play(settings, tmp_path / "runs", half_of_the_examples, writer=writer, student=student)
+    assert played.report.rounds[1].examples.rejected == {"tokens of a chat template": 1}
+    left_out = {one.reason for one in left_out_of(played.folder, 1)}
+    assert left_out == {"tokens of a chat template"}
+    assert not any("<call>" in row.completion for row in rows_in(played.folder, 1))
+
+
+@loop
+@pytest.mark.parametrize("able", ["", "+*/"])
+def test_calculations_are_written_out_but_such_as_the_student_was_seen_to_do(
+    able: str, tmp_path: Path
+) -> None:
+    def signs(text: str | None) -> set[str]:
+        return set("+-*/") & set(text or "")
+
+    settings = config(
+        ["columns"],
+        strategy="sft+lec",
+        exam={"name": "arithmetic", "seed": 3, "practice": 54, "dev": 18, "test": 18},
+        stop={"rounds": 1},
+    )
+    played = play(settings, tmp_path, lambda _, question: signs(question.solution) <= set(able))
+    examples = [*played.folder.collected(1, "solutions", Example), *played.examples(1)]
+    rows = rows_in(played.folder, 1)
+    changed = set()
+    for row, example in zip(rows, examples, strict=True):
+        columns = [line for line in row.completion.splitlines() if ": " in line]
+        assert row.made_by == ("columns" if columns else "example")
+        kept = [line for line in row.completion.splitlines() if line not in columns]
+        assert "\n".join(kept) == example.completion
+        for sign in "+-":
+            if any(sign in line.partition(":")[0] for line in columns):
+                changed.add(sign)
+    assert changed == {"+", "-"} - set(able)
+    assert played.report.rounds[1].rows == Counter(row.made_by for row in rows)
+    assert audit(played.folder, NoWatcher()).findings == ()
+
+
+@loop
 def test_a_review_shows_what_is_trained_on(tmp_path: Path) -> None:
     student = Says(lambda question: f"It is {question.target}.")
     trainer = RecordingTrainer(student)
@@ -431,6 +487,8 @@ def test_the_student_is_asked_as_often_as_is_configured_and_by_chance_then() -> 
     assert config(["unsolved"]).examples.sampling(7) == GREEDY
     assert config(["unsolved"], 1).examples.sampling(7) == GREEDY
     several = Sampling(answers=4, temperature=0.7, seed=7)
+    twice = several.model_copy(update={"answers": 2})
+    assert config(["unsolved"], 2).examples.sampling(7) == twice
     assert config(["unsolved", "own_words"], 4).examples.sampling(7) == several
     chance = Unsolved(sampling=Sampling(answers=2, temperature=1.0, top_p=0.9))
     asked = Sampling(answers=2, temperature=1.0, top_p=0.9, seed=7)
@@ -518,6 +576,33 @@ def test_what_every_shaper_promises(name: str, seed: int) -> None:
         else:
             assert row.made_by == name
             assert row.completion.strip()
+
+
+OWN = """
+from errata.agents.shapers import Shaper
+
+class Twice(Shaper):
+    def shape(self, rows, rehearsed, seed):
+        return [*rows, *rows]
+
+class Unknown(Shaper):
+    def shape(self, rows, rehearsed, seed):
+        return [row.model_copy(update={"example_id": "e-9"}) for row in rows]
+
+class Empty(Shaper):
+    pass
+"""
+
+
+def test_a_shaper_that_breaks_its_promise_is_named_with_the_row(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    given, known = a_round(1)
+    for name, what in (("Twice", "a second row"), ("Unknown", "an example 'e-9'")):
+        shaper = shaper_named(f"python:{tmp_path / 'own.py'}:{name}")
+        with pytest.raises(StepFailed, match=rf"{name}' made {what} .*\(row '{given[0].id}'\)"):
+            shape(given, [(name, shaper)], known, 0)
+    with pytest.raises(ConfigError, match="it has no shape"):
+        shaper_named(f"python:{tmp_path / 'own.py'}:Empty")
 
 
 @pytest.mark.parametrize("name", SHAPERS)

@@ -393,6 +393,7 @@ def test_nothing_that_a_student_says_breaks_a_pair(said: list[str], first_too: b
 def pairs(*said: str) -> Row | Unusable:
     row = row_of()
     [made] = Pairs().shape([row], rehearsed([row], "slip: addition", *said), 0)
+    assert isinstance(made, Unusable) or (made.id, made.made_by) == ("e-1-pairs", "pairs")
     return made
 
 
@@ -405,6 +406,10 @@ def test_an_own_right_answer_stands_against_an_own_wrong_one() -> None:
 
 def test_the_written_answer_stands_in_where_no_own_one_is_right() -> None:
     assert sides(pairs(WRONG)) == ("", BUS[1], WRONG, True)
+
+
+def test_of_several_wrong_answers_the_first_is_taken() -> None:
+    assert sides(pairs(WRONG, "#### 44")) == ("", BUS[1], WRONG, True)
 
 
 @pytest.mark.parametrize("right", [f"{RIGHT}…", "47 + 26 = 74 - 28 = 45. The answer is 45."])

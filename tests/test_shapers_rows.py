@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,8 +89,10 @@ def further(row: Row, *said: str, most: int = 4) -> list[str]:
     """The completions that are added; the row itself is always there, and first."""
     made = MoreWords(most=most).shape([row], rehearsed([row], "slip: addition", *said), 0)
     assert made[0] == row
-    assert len({each.id for each in made if isinstance(each, Row)}) == len(made)
-    return [each.completion for each in made[1:] if isinstance(each, Row)]
+    added = [each for each in made[1:] if isinstance(each, Row)]
+    assert [each.id for each in added] == [f"e-1-more-words-{n + 1}" for n in range(len(added))]
+    assert {each.made_by for each in added} <= {"more_words"}
+    return [each.completion for each in added]
 
 
 ONE_STEP = "47 + 26 - 28 = 45\n#### 45"
@@ -281,7 +285,9 @@ ADDS = [
 ]
 TIMES = ("Ann has 3 bags of 14 eggs.", "3 * 14 = 42\n#### 42", "42")
 MIXED = ("Ann has 3 bags of 14 and 7 more.", "3 * 14 = 42\n42 + 7 = 49\n#### 49", "49")
-LARGE = ("Ann has 4000 and 2000 beads.", "4000 + 2000 = 6000\n#### 6000", "6000")
+LARGE = ("Ann has 4000 and 20 beads.", "4000 + 20 = 4020\n#### 4020", "4020")
+
+TALK = (("user", "Tell me of Ann."), ("assistant", "She writes."))
 
 
 def rows_of(*asked: tuple[str, str, str]) -> list[Row]:
@@ -305,6 +311,17 @@ def test_each_kind_is_there_before_one_comes_again(seed: int) -> None:
     assert {"e-30", "e-32"} < set(first)
 
 
+def test_what_others_show_together_waits_for_the_next_turn() -> None:
+    add, times, mixed, large = (f"e-{n}" for n in range(4))
+    rows = rows_of(ADDS[0], TIMES, MIXED, LARGE)
+    orders = [kept(list(some), 1) for some in permutations(rows)]
+    after = [order for order in orders if order.index(large) < order.index(add)]
+    assert {tuple(order) for order in after} == {
+        (mixed, times, large, add),
+        (mixed, large, times, add),
+    }
+
+
 def test_a_cause_that_is_seldom_is_kept() -> None:
     rows = rows_of(*ADDS)
     known = rehearsed(rows)
@@ -326,14 +343,22 @@ def test_what_nearly_repeats_another_question_comes_last() -> None:
         assert order[6] in ("e-0", "e-6")
 
 
+def test_the_same_words_after_the_same_messages_repeat_a_question() -> None:
+    asked = "Ann has {} pens and gets 7 more of them from Ben on Monday. How many has she now?"
+    rows = rows_of(
+        *((asked.format(n), f"{n} + 7 = {n + 7}\n#### {n + 7}", f"{n + 7}") for n in (20, 20, 21))
+    )
+    rows = [row.model_copy(update={"before": TALK}) for row in rows]
+    assert {kept(rows, 1, seed)[2] for seed in range(5)} == {"e-0", "e-1"}
+
+
 def test_the_same_words_after_other_messages_repeat_no_question() -> None:
     asked = "Ann has {} pens and gets 7 more of them from Ben on Monday. How many has she now?"
     rows = rows_of(
         *((asked.format(n), f"{n} + 7 = {n + 7}\n#### {n + 7}", f"{n + 7}") for n in (20, 21, 22)),
         (asked.format(20), "20 + 7 = 27\n#### 27", "27"),
     )
-    talk = (("user", "Tell me of Ann."), ("assistant", "She writes."))
-    rows[3] = rows[3].model_copy(update={"before": talk})
+    rows[3] = rows[3].model_copy(update={"before": TALK})
     orders = [kept(rows, 1, seed) for seed in range(20)]
     assert any(order.index("e-0") < order.index("e-3") < 3 for order in orders)
 
@@ -347,5 +372,7 @@ def test_the_share_is_of_all_rows_and_the_seed_chooses_among_equals() -> None:
 
 
 def test_rows_of_all_sorts_are_chosen_among() -> None:
+    words = row_of(("Capital of France?", "The answer is Paris.", "Paris"), answer=TextAnswer())
+    assert kept([words], 1) == [words.id]
     row = row_of().model_copy(update={"rejected": "#### 1", "given": "47 + 26 = 73\n"})
     assert kept([row], 1) == [row.id]

@@ -124,8 +124,8 @@ def test_the_list_of_runs_says_how_each_stands_and_which_command_it_waits_for(
 TRACED = {
     "at work": "at work: `train`",
     "waiting": "waits for your review: `errata review label`",
-    "failed": f"unfinished: `train` failed: {WHY}; `errata resume label` goes on",
-    "stopped": "unfinished: `train` has begun and not ended; `errata resume label` goes on",
+    "failed": f"unfinished: `train` failed: {WHY}; `errata resume json` goes on",
+    "stopped": "unfinished: `train` has begun and not ended; `errata resume json` goes on",
 }
 
 

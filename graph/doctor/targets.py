@@ -84,17 +84,16 @@ class Asked:
     def suspect(self) -> bool:
         """Whether the question's own solution contradicts it and nobody comes to the target; or
         two more come to the same other answer than to the target, its own solution apart, which
-        may be wrong as the target is, and more in all. The student alone proves nothing."""
+        may be wrong as the target is. The student alone proves nothing: it is one vote."""
         against = [vote.by for vote in self.against]
-        own = "its own solution" in against and not self.for_target
         independent = sum(by != "its own solution" for by in against)
         confirming = sum(
             vote.by != "its own solution"
             and agree(self.question, vote.answer, self.question.target)
             for vote in self.votes
         )
-        outvoted = independent - confirming >= 2 and len(against) > self.for_target
-        return own or (outvoted and {*against} != {"student"})
+        own = "its own solution" in against and not self.for_target
+        return own or independent - confirming >= 2
 
 
 def agree(question: Question, one: str, other: str) -> bool:
