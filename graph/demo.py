@@ -19,6 +19,6 @@ def demo_config() -> RunConfig:
         student=StudentSettings(model="bundled", max_new_tokens=64, system="Solve."),
         instructor=Variations(small_steps="always", rename=False),
         examples=ExampleSettings(per_round=1500),
-        training=TrainingSettings(epochs=1, start="best", replay=0.5),
+        training=TrainingSettings(epochs=1, batch=8, start="best", replay=0.5),
         stop=StopSettings(target_accuracy=0.97, rounds=2),
     )

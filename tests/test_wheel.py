@@ -122,6 +122,6 @@ def test_what_a_build_left_beside_the_code_is_no_installation(
 ) -> None:
     about = tmp_path / "errata.egg-info"
     about.mkdir()
-    (about / "PKG-INFO").write_text("Metadata-Version: 2.4\nName: errata\nVersion: 0.8.0\n")
+    (about / "PKG-INFO").write_text("Metadata-Version: 2.4\nName: errata\nVersion: 0.9.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert install("ray") == '`pip install -e ".[ray]"` in errata\'s folder'
