@@ -8,7 +8,7 @@ notes of what somebody bought, to be read as JSON with a name, a date, an amount
 160 practice, 60 dev and 100 sealed questions, and no message is there twice. For each a
 configuration is written as a person would write it, `label.toml` and `json.toml`, with the bundled
 student and `strategy = "sft"`: there are no solutions, so the bare targets are learnt. Each run
-trains on 12,500 or 10,000 tokens, about as much as a core without bfloat16 does in two minutes;
+trains on 12,500 or 10,000 tokens, about as much as a core without bfloat16 does in three minutes;
 given the same folder a second time, it goes on where it was.
 """
 
