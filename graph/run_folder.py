@@ -317,9 +317,8 @@ def taken(folder: RunFolder) -> RunError:
 
 def unfinished(folder: RunFolder) -> str | None:
     """How a run stands, and what to do, to be said after its name; None of a finished one."""
-    events = events_of(folder.path)
     resume = f"`errata resume {folder.name}`"
-    match folder.stands(events):
+    match folder.stands():
         case "finished":
             return None
         case "at work":
@@ -329,6 +328,7 @@ def unfinished(folder: RunFolder) -> str | None:
         case "waits for your review":
             return f"waits for your review: see `errata review {folder.name}`, then {resume}"
         case "stopped":
+            events = events_of(folder.path)
             if (why := failure_of(events)) is not None:
                 step = step_under_way(events)
                 return (

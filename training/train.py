@@ -90,10 +90,10 @@ def train_adapter(job: TrainingJob, wire: ChildWire) -> None:
     tokenizer = load_tokenizer(job.start.base)
     examples = sha256_of(job.examples)
     made = rows_of(job, tokenizer)
-    tokens, epochs = settings.tokens, settings.epochs
+    sizes, until, epochs = made.sizes, settings.tokens, settings.epochs
     together = settings.accumulate * count
-    batch = settings.batch or batch_for(made.sizes, together, tokens=tokens, epochs=epochs)
-    order = order_for(made.sizes, settings.seed, batch * together, tokens=tokens, epochs=epochs)
+    batch = settings.batch or batch_for(sizes, together, tokens=until, epochs=epochs)
+    order = order_for(sizes, settings.seed, batch * together, tokens=until, epochs=epochs)
     scratch = job.adapter.with_name(job.adapter.name + ".part")
     training = begun(job, examples, count)
     found = [find_checkpoint(scratch / "trainer", training)]

@@ -95,6 +95,7 @@ class Joined:
                 for entry in review.entries:
                     said = (index, review.by, entry)
                     self.reviews.setdefault(entry.example_id, []).append(said)
+        self.stands = read.folder.stands(read.events)
         self.made: dict[str, Counter[tuple[int, str]]] = {}
         """Example id → (round, what made them) → rows that were trained on."""
         self.examples, self.example_texts = self.all_examples()
@@ -125,7 +126,7 @@ class Joined:
             rounds=rounds,
             target_accuracy=config.stop.target_accuracy,
             system=config.student.system,
-            stands=read.folder.stands(read.events),
+            stands=self.stands,
             under_way=None if report else step_under_way(read.events),
             failure=None if report else failure_of(read.events),
             outcome=outcome_of(report, p) if report else None,
@@ -297,7 +298,7 @@ class Joined:
     def all_proposed(self) -> tuple[Proposed | None, list[ExampleTexts]]:
         """What a person is asked about, and what was said of it in a review that is begun."""
         folder, index = self.read.folder, max(self.read.rounds, default=0)
-        if folder.stands(self.read.events) != "waits for your review":
+        if self.stands != "waits for your review":
             return None, []
         made: dict[str, Counter[tuple[int, str]]] = {}
         count_made(proposed(folder, index), index, made)
